@@ -1,0 +1,101 @@
+// Package stix reads STIX 2.1 content: bundles and TAXII envelopes of any size
+// in bounded memory, object by object, with each object's exact bytes. Nothing
+// is re-marshalled. It checks what protects an exchange (form, identity,
+// versions, times, references, markings), not yet every rule of the standard.
+package stix
+
+import "github.com/forewarn-exchange/forewarn/internal/format/tlp"
+
+// Object is what a scan reads of one STIX object. Between two calls of yield
+// the struct, Raw, MarkingRefs and Granular are reused; the strings may be kept.
+type Object struct {
+	ID   string // type--UUID
+	Type string
+	// Name is the name property, or the relationship_type of a relationship, cut
+	// to 256 bytes; empty where the object has none. ID and Name share memory.
+	Name string
+
+	// SpecVersion is "2.1", or "" where an object may leave it out.
+	SpecVersion string
+
+	Created  int64 // Unix microseconds; 0 when absent. Finer digits are cut off.
+	Modified int64 // likewise
+	// Version identifies the version of the object: Modified, else Created, else 0.
+	Version int64
+
+	Offset int64  // where the object's first byte stands in the input
+	Length int64  // the number of its bytes: input[Offset:Offset+Length] is Raw
+	Raw    []byte // the exact bytes; valid until yield returns
+
+	MarkingRefs []string // object_marking_refs, in order
+	Granular    []string // the distinct marking_ref of granular_markings
+
+	Revoked bool
+	Index   int // the position in the objects list
+	// Duplicate says that the same id and version, byte by byte the same, stood
+	// earlier in this input.
+	Duplicate bool
+	// DefinesTLP is the label that a marking-definition defines, by TLP 1's
+	// definition or by the TLP 2.0 extension; Unset for everything else.
+	DefinesTLP tlp.Label
+}
+
+// Options bound a scan. The zero value reads a bundle with the defaults.
+type Options struct {
+	Envelope    bool // read a TAXII 2.1 envelope, {"objects": [...]}, not a bundle
+	MaxProblems int  // how many problems are listed; default 1000
+	MaxDepth    int  // nesting within one object, itself the first level; default 64
+	MaxObject   int  // bytes of one object; default 16 MiB
+}
+
+const (
+	defaultMaxProblems = 1000
+	defaultMaxDepth    = 64
+	defaultMaxObject   = 16 << 20
+
+	// maxMembers bounds the members of the bundle itself, since the decoder keeps
+	// their names to refuse repeated ones.
+	maxMembers = 256
+	// maxTypes bounds Summary.Types; further types are counted under OtherTypes.
+	maxTypes = 4096
+	// maxUnresolved bounds Summary.UnresolvedMarkings.
+	maxUnresolved = 10_000
+	maxName       = 256
+)
+
+// OtherTypes is the key in Summary.Types for the types beyond the first 4,096.
+const OtherTypes = "(other)"
+
+func (o Options) withDefaults() Options {
+	if o.MaxProblems <= 0 {
+		o.MaxProblems = defaultMaxProblems
+	}
+	if o.MaxDepth <= 0 {
+		o.MaxDepth = defaultMaxDepth
+	}
+	if o.MaxObject <= 0 {
+		o.MaxObject = defaultMaxObject
+	}
+	return o
+}
+
+// Summary is what a scan knows at its end. The input is acceptable only when
+// ProblemCount is 0.
+type Summary struct {
+	BundleID string
+	Objects  int            // elements of objects, faulty and repeated ones included
+	Types    map[string]int // how many of each type
+
+	Problems     []Problem // the first Options.MaxProblems
+	ProblemCount int       // how many there were
+	// Stopped says that the scan ended before the end of the input (a syntax
+	// error, an object too large, a read error, or yield's error), so that more
+	// problems may follow.
+	Stopped bool
+
+	// UnresolvedMarkings are the marking ids in use that are neither predefined
+	// (TLP 1), nor well known (TLP 2.0), nor defined in this input, sorted, at
+	// most 10,000. UnresolvedMore says that there may be others: refuse then.
+	UnresolvedMarkings []string
+	UnresolvedMore     bool
+}
