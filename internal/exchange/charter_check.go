@@ -1,0 +1,460 @@
+package exchange
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// MeasureID names a measure that the exchange computes from recorded events.
+type MeasureID string
+
+// The measures (requirements §7.1: KPI-1 to KPI-4, KPI-9).
+const (
+	LeadTime          MeasureID = "lead-time"
+	TimeToProtection  MeasureID = "time-to-protection"
+	ReadinessMargin   MeasureID = "readiness-margin"
+	CoverageAtRelease MeasureID = "coverage-at-release"
+	Coverage24h       MeasureID = "coverage-24h"
+	Coverage48h       MeasureID = "coverage-48h"
+	UseRate           MeasureID = "use-rate"
+	Silence           MeasureID = "silence"
+)
+
+// MeasureInfo says how a measure is read.
+type MeasureInfo struct {
+	ID             MeasureID
+	Title          string
+	Duration       bool // a span of time; otherwise a share in percent
+	HigherIsBetter bool
+	Definition     string
+}
+
+// AllMeasures lists every measure in the order in which a dashboard shows them.
+var AllMeasures = []MeasureInfo{
+	{LeadTime, "Lead time", true, true, "Time from a member's first access to the public release; median over cases and members."},
+	{TimeToProtection, "Time to protection", true, false, "Time from a member's first access to the moment its protection was ready; median over cases and members."},
+	{ReadinessMargin, "Readiness margin", true, true, "Time from the moment a protection was ready to the public release, negative when it was ready late; median over cases and members."},
+	{CoverageAtRelease, "Coverage at release", false, true, "Share of members able to protect, weighted by their customers, whose protection was live at the public release."},
+	{Coverage24h, "Coverage after 24 h", false, true, "Share of members able to protect, weighted by their customers, whose protection was live 24 hours after the public release."},
+	{Coverage48h, "Coverage after 48 h", false, true, "Share of members able to protect, weighted by their customers, whose protection was live 48 hours after the public release."},
+	{UseRate, "Use rate", false, true, "Share of members able to protect that registered a protection."},
+	{Silence, "Silence", false, false, "Share of members that received content and said nothing: no acknowledgement, protection or statement that they are not affected."},
+}
+
+// Info describes the measure; false for one that the exchange does not compute.
+func (id MeasureID) Info() (MeasureInfo, bool) {
+	i := slices.IndexFunc(AllMeasures, func(m MeasureInfo) bool { return m.ID == id })
+	if i < 0 {
+		return MeasureInfo{}, false
+	}
+	return AllMeasures[i], true
+}
+
+// volumeMeasures are counted easily and say nothing about anyone being safer;
+// requirements §7 forbids them as lead measures.
+var volumeMeasures = []MeasureID{"items-shared", "items", "indicators", "logins", "members", "downloads", "page-views"}
+
+// Measure is one line of a charter's promise.
+type Measure struct {
+	ID     MeasureID
+	Target Target
+	By     Date
+	Lead   bool // the program is judged by it; the others are diagnostic
+}
+
+// Target is the value that a measure shall reach, such as >=90% or <=48h. The
+// zero Target means "not given".
+type Target struct {
+	AtMost bool    // <=; otherwise >=
+	Value  float64 // in Unit
+	Unit   string  // "%", "m", "h" or "d" (24 hours)
+}
+
+var targetForm = regexp.MustCompile(`^(>=|<=|≥|≤)?\s*(-?[0-9]{1,6}(?:\.[0-9]{1,4})?)\s*(%|m|h|d)$`)
+
+var targetUnits = map[string]time.Duration{"m": time.Minute, "h": time.Hour, "d": 24 * time.Hour}
+
+// ParseTarget reads a target for the measure: a number with a unit (% m h d),
+// and before it >= or <=. Without a sign it is the one in whose direction the
+// measure gets better.
+func ParseTarget(s string, id MeasureID) (Target, error) {
+	m := targetForm.FindStringSubmatch(strings.TrimSpace(s))
+	if m == nil {
+		return Target{}, Fail(Invalid, "%q is not a target; write a number with a unit, such as 90%%, <=48h or >=0h", clip(s))
+	}
+	value, err := strconv.ParseFloat(m[2], 64)
+	if err != nil {
+		return Target{}, Fail(Invalid, "%q is not a number", m[2])
+	}
+	t := Target{Value: value + 0, Unit: m[3]} // + 0 turns -0 into 0
+	switch m[1] {
+	case "<=", "≤":
+		t.AtMost = true
+	case "":
+		info, known := id.Info()
+		t.AtMost = known && !info.HigherIsBetter
+	}
+	return t, nil
+}
+
+// IsZero reports whether no target is given.
+func (t Target) IsZero() bool { return t == Target{} }
+
+// String is the target as ParseTarget reads it, with its sign.
+func (t Target) String() string {
+	if t.IsZero() {
+		return ""
+	}
+	sign := ">="
+	if t.AtMost {
+		sign = "<="
+	}
+	return sign + strconv.FormatFloat(t.Value, 'f', -1, 64) + t.Unit
+}
+
+// MetByRatio reports whether part of whole reaches a target in percent. A
+// whole of 0 is "no data", which meets nothing.
+func (t Target) MetByRatio(part, whole int64) bool {
+	return t.Unit == "%" && whole > 0 && t.met(float64(part)*100, t.Value*float64(whole))
+}
+
+// MetByDuration reports whether a span of time reaches a target in m, h or d.
+func (t Target) MetByDuration(d time.Duration) bool {
+	unit, ok := targetUnits[t.Unit]
+	return ok && t.met(float64(d), t.Value*float64(unit))
+}
+
+func (t Target) met(got, want float64) bool {
+	if t.AtMost {
+		return got <= want
+	}
+	return got >= want
+}
+
+// Check lists what keeps the charter from opening a program (AT-01), every
+// fault at once, each with the path of its field in the TOML document. With a
+// zero now, dates are not compared with the present.
+func (c Charter) Check(now time.Time) []Problem {
+	var f findings
+	c.checkPurpose(&f, now)
+	c.checkMeasures(&f)
+	if c.Calendar.ZoneName == "" {
+		f.add("calendar.zone", "missing: the time zone in which the program's days begin and end, such as \"Europe/Berlin\"")
+	}
+	all(&f, "content_classes", "the classes of content that the program shares", c.ContentClasses, AllContentClasses)
+	c.checkCohorts(&f)
+	f.rules(c.Rules, c)
+	c.checkAgreement(&f)
+	c.checkHandling(&f)
+	each(&f, "compelled_disclosure.deny", c.CompelledDisclosure.Deny, AllContentClasses)
+	f.one("compelled_disclosure.others", cmp.Or(c.CompelledDisclosure.Others, OthersAsCohort), OthersAsCohort, OthersAtRelease)
+	if n := c.Approvals.Default; n < 0 || n > 5 {
+		f.add("approvals.default", "%d people is not between 1 and 5", n)
+	}
+	each(&f, "approvals.two_person", c.Approvals.TwoPerson, AllContentClasses)
+	f.one("visibility.members_see", cmp.Or(c.Visibility.MembersSee, SeeCounts), SeeNothing, SeeCounts, SeeNames)
+	return f
+}
+
+func (c Charter) checkPurpose(f *findings, now time.Time) {
+	f.slug("id", string(c.ID), "the program's short name")
+	f.text("title", c.Title, "the program's name for people")
+	f.text("outcome", c.Outcome, "what is better, and for whom, when the program works")
+	f.slug("owner", string(c.Owner), "the organisation that answers for the program")
+	f.list("beneficiaries", c.Beneficiaries, "who is better off")
+	all(f, "information_types", "the types of information that are shared", c.InformationTypes, AllInformationTypes)
+	for i, s := range c.OutOfScope {
+		f.text(fmt.Sprintf("out_of_scope[%d]", i), s, "what is not shared")
+	}
+	today := DateIn(now, c.Calendar.Location())
+	switch {
+	case c.Review.IsZero():
+		f.add("review_date", "missing: the day by which the program is looked at again")
+	case !c.Sunset.IsZero() && c.Sunset.Before(c.Review):
+		f.add("review_date", "%s is after the sunset on %s", c.Review, c.Sunset)
+	case !now.IsZero() && c.Review.Before(today):
+		f.add("review_date", "%s has passed; name the next one", c.Review)
+	}
+	switch {
+	case c.Sunset.IsZero():
+		f.add("sunset_date", "missing: the last day on which something new is shared")
+	case !now.IsZero() && c.Sunset.Before(today):
+		f.add("sunset_date", "%s has passed", c.Sunset)
+	}
+}
+
+func (c Charter) checkMeasures(f *findings) {
+	leads := 0
+	for i, m := range c.Measures {
+		path := fmt.Sprintf("measure[%d]", i)
+		if m.Lead {
+			leads++
+		}
+		info, known := m.ID.Info()
+		switch {
+		case m.ID == "":
+			f.add(path+".id", "missing: the measure")
+		case slices.Contains(volumeMeasures, m.ID) && m.Lead:
+			f.add(path+".id", "%s counts volume, which says nothing about anyone being better protected; it is never a lead measure", m.ID)
+		case !known:
+			var ids []MeasureID
+			for _, k := range AllMeasures {
+				ids = append(ids, k.ID)
+			}
+			f.add(path+".id", "%s", unknown("measure", m.ID, ids))
+		case slices.ContainsFunc(c.Measures[:i], func(o Measure) bool { return o.ID == m.ID }):
+			f.add(path+".id", "%s stands there twice", m.ID)
+		}
+		c.checkTarget(f, path, m, info, known)
+	}
+	switch {
+	case leads == 0:
+		f.add("measure", "missing: at least one measure with lead = true, a target and a date")
+	case leads > 3:
+		f.add("measure", "%d lead measures; choose one to three, the others are diagnostic", leads)
+	}
+}
+
+func (c Charter) checkTarget(f *findings, path string, m Measure, info MeasureInfo, known bool) {
+	t := m.Target
+	switch {
+	case t.IsZero():
+		f.add(path+".target", "missing: the value to reach, such as 90%% or <=48h")
+	case known && info.Duration && t.Unit == "%":
+		f.add(path+".target", "%s is a span of time; give it in m, h or d", m.ID)
+	case known && !info.Duration && t.Unit != "%":
+		f.add(path+".target", "%s is a share; give it in %%", m.ID)
+	case known && t.AtMost == info.HigherIsBetter:
+		f.add(path+".target", "%s points the wrong way: %s is better when it is %s", t, m.ID, map[bool]string{true: "higher", false: "lower"}[info.HigherIsBetter])
+	case t.Unit == "%" && (t.Value < 0 || t.Value > 100):
+		f.add(path+".target", "%s is not between 0 and 100", t)
+	}
+	switch {
+	case m.By.IsZero():
+		f.add(path+".by", "missing: the day on which the target shall be reached")
+	case !c.Sunset.IsZero() && c.Sunset.Before(m.By):
+		f.add(path+".by", "%s is after the sunset on %s", m.By, c.Sunset)
+	}
+}
+
+func (c Charter) checkCohorts(f *findings) {
+	if len(c.Cohorts) == 0 {
+		f.add("cohort", "missing: at least one cohort of members")
+	}
+	for i, co := range c.Cohorts {
+		path := fmt.Sprintf("cohort[%d]", i)
+		f.slug(path+".id", string(co.ID), "the cohort's short name")
+		if co.ID == PublicCohort {
+			f.add(path+".id", "public is built in: everyone, at the release; choose another name")
+		}
+		if slices.ContainsFunc(c.Cohorts[:i], func(o Cohort) bool { return o.ID == co.ID && o.ID != "" }) {
+			f.add(path+".id", "%s stands there twice", clip(string(co.ID)))
+		}
+		f.text(path+".title", co.Title, "the cohort's name for people")
+		if co.MaxMembers < 0 {
+			f.add(path+".max_members", "%d is negative; 0 means no cap", co.MaxMembers)
+		}
+		switch {
+		case co.Default && !co.Rule.IsEmpty():
+			f.add(path+".rule", "a default cohort takes every member whom no other takes; it has no rule")
+		case co.Default && i < len(c.Cohorts)-1:
+			f.add(path+".default", "the default cohort stands last: no member would reach those after it")
+		case !co.Default && co.Rule.IsEmpty():
+			f.add(path+".rule", "missing: which members belong to it; for every other member write default = true")
+		}
+		f.terms(path+".rule", co.Rule.Terms)
+		f.terms(path+".rule.not", co.Rule.Not)
+	}
+}
+
+func (c Charter) checkAgreement(f *findings) {
+	a := c.Agreement
+	if a.Version < 1 {
+		f.add("agreement.version", "missing: 1 for the first, one more for each that members must accept anew")
+	}
+	f.text("agreement.title", a.Title, "the agreement's name")
+	f.text("agreement.text", a.Text, "what members accept")
+	if a.Effective.IsZero() {
+		f.add("agreement.effective", "missing: the day from which this version holds")
+	}
+	each(f, "agreement.obligations", a.Obligations, AllObligations)
+}
+
+func (c Charter) checkHandling(f *findings) {
+	h := c.Handling
+	if h.TLP == TLPUnset {
+		f.add("handling.tlp", "missing: the label of what comes without one, such as TLP:AMBER+STRICT")
+	}
+	if h.PAP == PAPUnset {
+		f.add("handling.pap", "missing: the action level of what comes without one, such as PAP:AMBER")
+	}
+	switch h.TLP {
+	case TLPClear:
+		f.add("handling.tlp", "TLP:CLEAR cannot be the default: it would publish what its originator forgot to label")
+	case TLPRed:
+		f.add("handling.tlp", "TLP:RED cannot be the default: it is for persons named one by one")
+	}
+	f.countries("handling.not_in", h.NotIn)
+}
+
+// findings collects faults.
+type findings []Problem
+
+func (f *findings) add(path, format string, args ...any) {
+	*f = append(*f, Problem{Path: path, Message: fmt.Sprintf(format, args...)})
+}
+
+// fault adds what a parser said, in the words for the caller.
+func (f *findings) fault(path string, err error) {
+	if e, ok := err.(*Error); ok {
+		f.add(path, "%s", e.Public)
+	}
+}
+
+// date reads a TOML date, or one in quotes; absent is the zero Date.
+func (f *findings) date(path string, v any) Date {
+	switch v := v.(type) {
+	case nil:
+		return Date{}
+	case toml.LocalDate:
+		return Date{v.Year, time.Month(v.Month), v.Day}
+	case string:
+		d, err := ParseDate(v)
+		f.fault(path, err)
+		return d
+	}
+	f.add(path, "not a date; write it as YYYY-MM-DD")
+	return Date{}
+}
+
+func (f *findings) text(path, s, meaning string) {
+	if strings.TrimSpace(s) == "" {
+		f.add(path, "missing: %s", meaning)
+	}
+}
+
+func (f *findings) slug(path, s, meaning string) {
+	f.text(path, s, meaning)
+	if strings.TrimSpace(s) != "" && !ValidSlug(s) {
+		f.add(path, "%q is not a short name: 1 to 63 lower-case letters, digits and inner hyphens", clip(s))
+	}
+}
+
+func (f *findings) list(path string, values []string, meaning string) {
+	if len(values) == 0 {
+		f.add(path, "missing: %s", meaning)
+	}
+	for i, s := range values {
+		f.text(fmt.Sprintf("%s[%d]", path, i), s, meaning)
+	}
+}
+
+func (f *findings) one(path, s string, known ...string) {
+	if !slices.Contains(known, s) {
+		f.add(path, "%s", unknown("value", s, known))
+	}
+}
+
+func (f *findings) countries(path string, codes []string) {
+	for i, s := range codes {
+		if len(s) != 2 || strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+			f.add(fmt.Sprintf("%s[%d]", path, i), "%q is not a country code of two capital letters (ISO 3166-1)", clip(s))
+		}
+	}
+}
+
+func (f *findings) terms(path string, t Terms) {
+	f.countries(path+".jurisdictions", t.Jurisdictions)
+	for i, o := range t.Organisations {
+		f.slug(fmt.Sprintf("%s.organisations[%d]", path, i), string(o), "an organisation's id")
+	}
+	lists := []struct {
+		key    string
+		values []string
+	}{{"kind", t.Kinds}, {"hats", t.Hats}, {"sectors", t.Sectors}, {"regions", t.Regions}, {"products", t.Products}}
+	for _, l := range lists {
+		for i, s := range l.values {
+			f.text(fmt.Sprintf("%s.%s[%d]", path, l.key, i), s, "a value")
+		}
+	}
+	if t.MemberForDays < 0 {
+		f.add(path+".member_for_days", "%d is negative", t.MemberForDays)
+	}
+}
+
+// each checks the entries of a list that may be empty.
+func each[T ~string](f *findings, path string, values, known []T) {
+	for i, v := range values {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		switch {
+		case !slices.Contains(known, v):
+			f.add(at, "%s", unknown("value", v, known))
+		case slices.Contains(values[:i], v):
+			f.add(at, "%s stands there twice", string(v))
+		}
+	}
+}
+
+// all is each for a list that may not be empty.
+func all[T ~string](f *findings, path, meaning string, values, known []T) {
+	if len(values) == 0 {
+		f.add(path, "missing: %s", meaning)
+	}
+	each(f, path, values, known)
+}
+
+// unknown is the sentence that refuses a word which is not in a closed list.
+func unknown[T ~string](what string, got T, known []T) string {
+	names := texts(known)
+	if near := nearest(string(got), names); near != "" {
+		return fmt.Sprintf("unknown %s %q; did you mean %q?", what, clip(string(got)), near)
+	}
+	return fmt.Sprintf("unknown %s %q; choose from %s", what, clip(string(got)), strings.Join(names, ", "))
+}
+
+func texts[T ~string](values []T) []string {
+	out := make([]string, len(values))
+	for i, v := range values {
+		out[i] = string(v)
+	}
+	return out
+}
+
+// nearest returns the candidate with the fewest edits from s, when they are
+// few for its length; "" otherwise.
+func nearest(s string, candidates []string) string {
+	best, edits := "", 1+len(s)/4
+	for _, c := range candidates {
+		if n := distance(strings.ToLower(s), c); len(s) <= 64 && n <= edits {
+			best, edits = c, n-1
+		}
+	}
+	return best
+}
+
+// distance is the Levenshtein distance in bytes.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], cost
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,171 @@
+package exchange
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// TLP is a Traffic Light Protocol 2.0 label (FIRST, August 2022), ordered from
+// least to most restrictive. The zero value means that no label was given; it
+// never means CLEAR.
+type TLP uint8
+
+// The labels, in order.
+const (
+	TLPUnset TLP = iota
+	TLPClear
+	TLPGreen
+	TLPAmber
+	TLPAmberStrict
+	TLPRed
+)
+
+var tlpNames = [...]string{"", "TLP:CLEAR", "TLP:GREEN", "TLP:AMBER", "TLP:AMBER+STRICT", "TLP:RED"}
+
+// String returns the label as FIRST writes it: capitals, no space.
+func (t TLP) String() string {
+	if int(t) < len(tlpNames) {
+		return tlpNames[t]
+	}
+	return fmt.Sprintf("TLP(%d)", uint8(t))
+}
+
+// ParseTLP reads a label in any case, with or without "TLP:". TLP 1's WHITE is
+// CLEAR; an empty text is TLPUnset.
+func ParseTLP(s string) (TLP, error) {
+	u := strings.TrimPrefix(strings.ToUpper(strings.TrimSpace(s)), "TLP:")
+	switch u {
+	case "":
+		return TLPUnset, nil
+	case "WHITE":
+		return TLPClear, nil
+	}
+	for i := 1; i < len(tlpNames); i++ {
+		if tlpNames[i] == "TLP:"+u {
+			return TLP(i), nil
+		}
+	}
+	return TLPUnset, Fail(Invalid, "%q is no TLP 2.0 label; use TLP:CLEAR, TLP:GREEN, TLP:AMBER, TLP:AMBER+STRICT or TLP:RED", clip(s))
+}
+
+// PAP is a Permissible Actions Protocol level: what a recipient may do with
+// the information, as TLP says whom it may tell.
+type PAP uint8
+
+// The levels, from least to most restrictive.
+const (
+	PAPUnset PAP = iota
+	PAPClear
+	PAPGreen
+	PAPAmber
+	PAPRed
+)
+
+var papNames = [...]string{"", "PAP:CLEAR", "PAP:GREEN", "PAP:AMBER", "PAP:RED"}
+
+func (p PAP) String() string {
+	if int(p) < len(papNames) {
+		return papNames[p]
+	}
+	return fmt.Sprintf("PAP(%d)", uint8(p))
+}
+
+// ParsePAP reads a level in any case, with or without "PAP:". WHITE is CLEAR.
+func ParsePAP(s string) (PAP, error) {
+	u := strings.TrimPrefix(strings.ToUpper(strings.TrimSpace(s)), "PAP:")
+	switch u {
+	case "":
+		return PAPUnset, nil
+	case "WHITE":
+		return PAPClear, nil
+	}
+	for i := 1; i < len(papNames); i++ {
+		if papNames[i] == "PAP:"+u {
+			return PAP(i), nil
+		}
+	}
+	return PAPUnset, Fail(Invalid, "%q is no PAP level; use PAP:CLEAR, PAP:GREEN, PAP:AMBER or PAP:RED", clip(s))
+}
+
+// Handling is the policy that travels with an artifact: the TLP label for
+// people, and what a label alone does not say. A label without policy is
+// refused at ingest; the program's default fills what the originator left out.
+type Handling struct {
+	TLP           TLP
+	PAP           PAP
+	Organisations []OrgID    // allow-list: when not empty, these alone
+	Persons       []PersonID // the named persons of TLP:RED
+	NotOrgs       []OrgID    // exclusions override every permission
+	NotIn         []string   // excluded jurisdictions (ISO 3166-1 alpha-2)
+	Expires       time.Time  // zero: no expiry
+	Statement     string     // further conditions, shown with the item
+}
+
+// Fill returns h with what it leaves open taken from def.
+func (h Handling) Fill(def Handling) Handling {
+	if h.TLP == TLPUnset {
+		h.TLP = def.TLP
+	}
+	if h.PAP == PAPUnset {
+		h.PAP = def.PAP
+	}
+	if len(h.Organisations) == 0 {
+		h.Organisations = def.Organisations
+	}
+	if len(h.NotOrgs) == 0 {
+		h.NotOrgs = def.NotOrgs
+	}
+	if len(h.NotIn) == 0 {
+		h.NotIn = def.NotIn
+	}
+	if h.Statement == "" {
+		h.Statement = def.Statement
+	}
+	return h
+}
+
+// Check lists what makes h unfit to be stored: above all a missing label or
+// action level (AT-06: no ingest without a policy).
+func (h Handling) Check(path string) []Problem {
+	var ps []Problem
+	add := func(field, msg string) { ps = append(ps, Problem{Path: path + "." + field, Message: msg}) }
+	if h.TLP == TLPUnset {
+		add("tlp", "no TLP label was given and the program has no default")
+	}
+	if h.PAP == PAPUnset {
+		add("pap", "no PAP level was given and the program has no default; a label without a policy is refused")
+	}
+	if h.TLP == TLPClear && (len(h.Organisations) > 0 || len(h.Persons) > 0) {
+		add("tlp", "TLP:CLEAR may not be limited to named recipients; choose a stricter label")
+	}
+	if h.TLP == TLPRed && len(h.Persons) == 0 {
+		add("persons", "TLP:RED is for named persons; list them")
+	}
+	return ps
+}
+
+// Restricts reports whether org or a jurisdiction it sits in is excluded, or
+// is missing from an allow-list.
+func (h Handling) Restricts(org OrgID, jurisdictions []string) (excluded, notListed bool) {
+	excluded = slices.Contains(h.NotOrgs, org)
+	for _, j := range jurisdictions {
+		excluded = excluded || slices.Contains(h.NotIn, j)
+	}
+	return excluded, len(h.Organisations) > 0 && !slices.Contains(h.Organisations, org)
+}
+
+// clip shortens foreign text for a message and drops what is not printable.
+func clip(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return -1
+		}
+		return r
+	}, s)
+	if r := []rune(s); len(r) > 80 {
+		return string(r[:80]) + "…"
+	}
+	return s
+}
