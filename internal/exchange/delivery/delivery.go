@@ -1,0 +1,273 @@
+// Package delivery gives readers what the policy lets them have, and only
+// that: pages of a collection, objects, artifacts, what is public. It is the
+// one place through which content leaves, and what leaves is recorded before
+// it does.
+package delivery
+
+import (
+	"context"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/policy"
+)
+
+// Tx is what this room needs kept, in one transaction.
+type Tx interface {
+	Now() time.Time
+	Record(e exchange.Event) (seq int64, err error)
+	Expose(es []exchange.Exposure) error
+	Readers
+	Feeds
+	Items
+}
+
+// Readers is what is known of those who read.
+type Readers interface {
+	Charter(program exchange.ProgramID) (exchange.Charter, error)
+	Charters() ([]exchange.Charter, error)
+	Organisation(id exchange.OrgID) (exchange.Organisation, error)
+	PersonByLogin(login string) (exchange.Person, error)
+	Member(program exchange.ProgramID, org exchange.OrgID) (exchange.Member, error)
+	MembershipsOf(org exchange.OrgID) ([]exchange.Member, error)
+	Notices(org exchange.OrgID, before time.Time, limit int) ([]exchange.Notice, error)
+	MarkRead(org exchange.OrgID, id exchange.NoticeID) error
+}
+
+// Feeds is what audiences were given, in order.
+type Feeds interface {
+	Subscriptions(program exchange.ProgramID, org exchange.OrgID) ([]Span, error)
+	RunsOf(feed int64) ([]Run, error) // ascending base
+	// ObjectsAt lists an artifact's objects at the positions from … to, in order,
+	// without Added.
+	ObjectsAt(artifact, from, to int64, types []string, limit int) ([]Entry, error)
+	ObjectIDs(seqs []int64) (map[int64]string, error)
+	ObjectsByHash(program exchange.ProgramID, idHash int64) ([]Object, error)
+}
+
+// Items is what is known of what is read.
+type Items interface {
+	Artifact(id exchange.ArtifactID) (exchange.Artifact, error)
+	ArtifactByNumber(n int64) (exchange.Artifact, error)
+	ArtifactsOf(release exchange.ReleaseID) ([]exchange.Artifact, error)
+	Release(id exchange.ReleaseID) (exchange.Release, error)
+	ReleasesOf(program exchange.ProgramID) ([]exchange.Release, error)
+	HandlingClass(id int64) (exchange.HandlingClass, error)
+	ClassesOf(artifact int64) ([]exchange.HandlingClass, error)      // of its objects; none for a document
+	OpenedTo(artifact int64, a exchange.Audience) (time.Time, error) // zero: not given
+	PlannedFor(release exchange.ReleaseID, a exchange.Audience, c exchange.ContentClass) (time.Time, error)
+	ObjectsIn(artifact int64, after int64, limit int) ([]Object, error)
+}
+
+// Span is a stretch of a feed that an organisation reads: added in (From, To].
+// It belongs to a period, which begins when the organisation comes into an
+// audience and ends when it leaves it. In each period the organisation reads
+// the feed of its audience and, where it was behind its new audience, a stretch
+// of a feed of its own.
+type Span struct {
+	Feed     int64
+	From     int64
+	To       int64             // math.MaxInt64: open
+	EndedAt  time.Time         // when the period ended; zero: it has not
+	Audience exchange.Audience // whose feed it is; the zero value: nobody's, or the organisation's own
+	Own      bool
+}
+
+// Run is a stretch of a feed: the artifact's objects, the one at position p
+// with date_added = Base + p × Step. Runs of one program never overlap.
+type Run struct {
+	Base     int64
+	Step     int64
+	N        int64 // positions, gaps included
+	Artifact int64
+
+	lo, hi int64 // the positions within the reader's span
+}
+
+// Entry is one object version in a reader's view.
+type Entry struct {
+	Added     int64 // date_added, Unix microseconds
+	Object    int64 // seq
+	Class     int64
+	Type      string
+	Version   int64 // as stored; 0: the object has neither modified nor created
+	Contested bool
+	Offset    int64
+	Length    int64
+	ID        string // filled where it is asked for
+}
+
+// VersionAt is the object's version as TAXII 2.1 §3.4 defines it: modified,
+// else created, else the date it was added.
+func (e Entry) VersionAt() int64 {
+	if e.Version != 0 {
+		return e.Version
+	}
+	return e.Added
+}
+
+// Object is one object version in the corpus.
+type Object struct {
+	Seq     int64
+	Class   int64
+	ID      string
+	Type    string
+	Version int64
+	Offset  int64
+	Length  int64
+}
+
+// Store runs functions in a read snapshot or in one write transaction.
+type Store interface {
+	View(ctx context.Context, fn func(Tx) error) error
+	Update(ctx context.Context, fn func(Tx) error) error
+}
+
+// Blobs opens stored bytes.
+type Blobs interface {
+	Open(sha256 string) (Blob, error)
+}
+
+// Blob is stored bytes.
+type Blob interface {
+	io.ReaderAt
+	io.Closer
+	Size() int64
+}
+
+// Config is what the room is built from.
+type Config struct {
+	Store Store
+	Blobs Blobs
+	Now   func() time.Time
+	// Due opens the waves whose moment has come, so that a reader at T0 sees
+	// what T0 gives even when the timetable is a moment behind.
+	Due func(ctx context.Context) error
+	// Generation grows whenever a fact that verdicts depend on changes.
+	Generation func(ctx context.Context) (int64, error)
+}
+
+// Service is the room.
+type Service struct {
+	c     Config
+	mu    sync.Mutex
+	views map[viewKey]*view
+	seen  map[seenKey]struct{}
+}
+
+// New returns the room.
+func New(c Config) *Service {
+	return &Service{c: c, views: map[viewKey]*view{}, seen: map[seenKey]struct{}{}}
+}
+
+// Collection is a program as machines read it: one collection each.
+type Collection struct {
+	ID          string // UUID, derived from the program's id
+	Program     exchange.ProgramID
+	Title       string
+	Description string
+	CanRead     bool
+	CanWrite    bool
+}
+
+// Query asks for a page of a collection.
+type Query struct {
+	After    int64 // added_after, exclusive, Unix microseconds
+	Limit    int   // 1 … 1000
+	IDs      []string
+	Types    []string
+	Versions Versions
+}
+
+// Versions is match[version] of TAXII 2.1 §3.4: all, first, last, or named
+// versions (Unix microseconds). The zero value means last.
+type Versions struct {
+	All, First, Last bool
+	At               []int64
+}
+
+// Page is one page: entries, whether more follow, and their bytes on demand.
+type Page struct {
+	Entries []Entry
+	More    bool
+	body    []byte // the objects' exact bytes, joined by commas
+}
+
+// MemberRelease is a release as a reader sees it: only what the reader holds.
+type MemberRelease struct {
+	ID           exchange.ReleaseID
+	Program      exchange.ProgramID
+	Title        string
+	Message      string
+	State        string // "embargoed", "public", "closed", "contained"
+	T0           time.Time
+	PublicAt     time.Time
+	TLP          exchange.TLP // the strictest label among the items
+	Items        []Item
+	Incomplete   exchange.ReleaseID // the earlier case whose fix was incomplete, when the reader holds it
+	Superseded   exchange.ReleaseID // the later case that follows it, when the reader holds that
+	FirstOffered time.Time
+}
+
+// labelled returns the strictest label among the release's visible items.
+func (m MemberRelease) labelled() exchange.TLP {
+	top := exchange.TLPUnset
+	for _, i := range m.Items {
+		top = max(top, i.TLP)
+	}
+	return top
+}
+
+// Item is one artifact as a reader sees it.
+type Item struct {
+	Artifact    exchange.Artifact
+	TLP         exchange.TLP // effective now
+	OpenedAt    time.Time
+	Obligations []string
+	Superseded  bool
+	// Partial says that some of its objects are withheld from the reader. Then
+	// the bytes as a whole are not given, and hash, size and number of objects
+	// are left out.
+	Partial bool
+}
+
+// Content is an artifact's bytes, opened under a permit.
+type Content struct {
+	Artifact exchange.Artifact
+	Blob     // Close it
+}
+
+// ObjectView is one STIX object as a reader sees it.
+type ObjectView struct {
+	Object   Object
+	Raw      []byte
+	Added    int64 // in this reader's view; 0 for those who run the program
+	Release  exchange.ReleaseID
+	Title    string // of the release
+	Artifact exchange.Artifact
+	TLP      exchange.TLP
+	Decision policy.Decision
+	T0       time.Time
+	PublicAt time.Time
+}
+
+// Why is the explained decision on one item for one recipient.
+type Why struct {
+	Item      string
+	Artifact  exchange.Artifact
+	Recipient exchange.OrgID
+	Audience  exchange.Audience
+	At        time.Time
+	Decision  policy.Decision
+}
+
+// Hit is one result of a search.
+type Hit struct {
+	Kind    string // "object", "artifact" or "release"
+	ID      string
+	Title   string
+	Release exchange.ReleaseID
+	Program exchange.ProgramID
+}

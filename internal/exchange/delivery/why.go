@@ -1,0 +1,188 @@
+package delivery
+
+import (
+	"context"
+	"time"
+
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/policy"
+)
+
+// Why explains to those who run a program what a recipient (an organisation's
+// id, or a person's login) gets of an item (an artifact's id, or a STIX id),
+// and by which step. For an instant to come, waves are taken to open as planned.
+func (s *Service) Why(ctx context.Context, a exchange.Actor, program exchange.ProgramID, item, recipient string, at time.Time) (Why, error) {
+	if err := s.c.Due(ctx); err != nil {
+		return Why{}, err
+	}
+	w := Why{Item: item, At: at}
+	if at.IsZero() {
+		w.At = s.c.Now()
+	}
+	err := s.c.Store.View(ctx, func(tx Tx) error {
+		c, err := tx.Charter(program)
+		if err != nil {
+			return err
+		}
+		if !a.Oversees(c.Owner) || a.Program != "" && a.Program != program {
+			return exchange.Missing()
+		}
+		v, err := asRecipient(tx, c, recipient)
+		if err != nil {
+			return err
+		}
+		ks, err := v.candidates(tx, program, item)
+		if err != nil {
+			return err
+		}
+		for i, k := range ks {
+			k.item = asPlanned(k.item, k.release, w.At)
+			k.decide(v.r, w.At, policy.Explain)
+			if i == 0 || k.decision.Allowed() {
+				w.Artifact, w.Decision = k.artifact, k.decision
+			}
+		}
+		w.Recipient, w.Audience = v.r.Org, v.r.Audience
+		return nil
+	})
+	return w, err
+}
+
+// asPlanned takes a wave that is planned for an instant before at as open then,
+// and the release as public from its T0 on.
+func asPlanned(i policy.Item, r exchange.Release, at time.Time) policy.Item {
+	if i.OpenedAt.IsZero() && !i.OpensAt.IsZero() && !i.OpensAt.After(at) {
+		i.OpenedAt = i.OpensAt
+	}
+	if i.ReleasedAt.IsZero() && r.State.Opens() && !r.Plan.T0.After(at) {
+		i.ReleasedAt = r.Plan.T0
+	}
+	return i
+}
+
+// asRecipient is the view of an organisation's machines, or of one person in
+// the browser.
+func asRecipient(tx Tx, c exchange.Charter, recipient string) (*view, error) {
+	v := &view{program: c.ID, charter: c, classes: map[int64]*class{}, r: policy.Recipient{MayRead: true, Channel: exchange.ChannelTAXII}}
+	p, err := tx.PersonByLogin(recipient)
+	switch {
+	case err == nil:
+		v.r.Org, v.r.Person, v.r.Channel, v.r.Suspended = p.Org, p.ID, exchange.ChannelWeb, !p.SuspendedAt.IsZero()
+	case exchange.KindOf(err) == exchange.NotFound:
+		if _, err := tx.Organisation(exchange.OrgID(recipient)); err != nil {
+			return nil, err
+		}
+		v.r.Org = exchange.OrgID(recipient)
+	default:
+		return nil, err
+	}
+	suspended := v.r.Suspended
+	if err := v.membership(tx); err != nil {
+		return nil, err
+	}
+	v.r.Suspended = v.r.Suspended || suspended
+	return v, nil
+}
+
+// candidates are the artifacts that the item names or is in.
+func (v *view) candidates(tx Tx, program exchange.ProgramID, item string) ([]*class, error) {
+	if exchange.HasIDPrefix(item, "art") {
+		art, err := tx.Artifact(exchange.ArtifactID(item))
+		if err == nil && art.Program != program {
+			err = exchange.Missing()
+		}
+		if err != nil {
+			return nil, err
+		}
+		k, err := v.wholeFacts(tx, art)
+		return []*class{k}, err
+	}
+	objs, err := tx.ObjectsByHash(program, exchange.IDHash(item))
+	if err != nil {
+		return nil, err
+	}
+	var out []*class
+	for _, o := range objs {
+		if o.ID != item {
+			continue
+		}
+		h, err := tx.HandlingClass(o.Class)
+		if err != nil {
+			return nil, err
+		}
+		art, err := tx.ArtifactByNumber(h.Artifact)
+		if err != nil {
+			return nil, err
+		}
+		k, err := v.facts(tx, art, h)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, k)
+	}
+	if len(out) == 0 {
+		return nil, exchange.Missing()
+	}
+	return out, nil
+}
+
+// PreviewAs shows those who run a program what one organisation will see of a
+// release once everything planned for it is open.
+func (s *Service) PreviewAs(ctx context.Context, a exchange.Actor, id exchange.ReleaseID, org exchange.OrgID) (MemberRelease, error) {
+	var m MemberRelease
+	err := s.c.Store.View(ctx, func(tx Tx) error {
+		r, err := tx.Release(id)
+		if err != nil {
+			return err
+		}
+		c, err := tx.Charter(r.Program)
+		if err != nil {
+			return err
+		}
+		if !a.Oversees(c.Owner) {
+			return exchange.Missing()
+		}
+		v, err := asRecipient(tx, c, string(org))
+		if err != nil {
+			return err
+		}
+		v.r.Channel = exchange.ChannelWeb
+		arts, err := tx.ArtifactsOf(id)
+		if err != nil {
+			return err
+		}
+		m = MemberRelease{ID: r.ID, Program: r.Program, Title: r.Title, Message: r.Message, T0: r.Plan.T0, PublicAt: r.PublicAt, State: stateWord(r)}
+		for _, art := range arts {
+			k, err := v.wholeFacts(tx, art)
+			if err != nil {
+				return err
+			}
+			at := plannedAt(r, c, v.r.Audience, art.Class)
+			if k.item.OpenedAt.IsZero() {
+				k.item.OpenedAt = at
+			}
+			if k.decide(v.r, later(at, s.c.Now()), policy.Decide); k.decision.Allowed() {
+				m.Items = append(m.Items, k.shown(k.item.OpenedAt))
+			}
+		}
+		m.TLP = m.labelled()
+		return nil
+	})
+	return m, err
+}
+
+func plannedAt(r exchange.Release, c exchange.Charter, a exchange.Audience, class exchange.ContentClass) time.Time {
+	for _, slot := range exchange.Schedule(r.Plan, c) {
+		if slot.Audience == a && slot.Class == class && !slot.Never {
+			return slot.At
+		}
+	}
+	return time.Time{}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,96 @@
+package feedback
+
+import (
+	"context"
+	"slices"
+
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
+)
+
+// Listing is the feedback on a release as one reader sees it.
+type Listing struct {
+	Entries []Entry // by time
+	Others  []Count // how much the other members said, when the charter lets members see that
+}
+
+// Entry is one answer with the name of the organisation that gave it.
+type Entry struct {
+	exchange.Feedback
+	OrgName  string
+	Replaced bool // a later one amends it
+}
+
+// Count is how many organisations gave feedback of a kind.
+type Count struct {
+	Kind          exchange.FeedbackKind
+	Organisations int
+}
+
+// List answers the feedback on a release. Those who oversee the program see all
+// of it. A member sees its own, and how many other organisations answered,
+// unless the charter says that members see nothing of each other; counts below
+// MinContributors are left out.
+func (s *Service) List(ctx context.Context, actor exchange.Actor, release exchange.ReleaseID) (Listing, error) {
+	overseer, err := s.enter(ctx, actor, release)
+	if err != nil {
+		return Listing{}, err
+	}
+	var l Listing
+	err = s.c.Store.View(ctx, func(tx Tx) error {
+		r, err := tx.Release(release)
+		if err != nil {
+			return err
+		}
+		charter, err := tx.Charter(r.Program)
+		if err != nil {
+			return err
+		}
+		all, err := tx.FeedbackOf(release)
+		if err != nil {
+			return err
+		}
+		names, err := tx.NamesOf(release)
+		if err != nil {
+			return err
+		}
+		l = listing(all, names, actor.Org, overseer, charter.Visibility)
+		return nil
+	})
+	return l, err
+}
+
+func listing(all []exchange.Feedback, names map[exchange.OrgID]string, org exchange.OrgID, overseer bool, v exchange.Visibility) Listing {
+	var l Listing
+	replaced := amended(all)
+	others := map[exchange.FeedbackKind]map[exchange.OrgID]bool{}
+	for _, f := range all {
+		if overseer || org != "" && f.Org == org {
+			l.Entries = append(l.Entries, Entry{f, names[f.Org], replaced[f.ID]})
+			continue
+		}
+		if others[f.Kind] == nil {
+			others[f.Kind] = map[exchange.OrgID]bool{}
+		}
+		others[f.Kind][f.Org] = true
+	}
+	if overseer || v.MembersSee == exchange.SeeNothing {
+		return l
+	}
+	for _, k := range exchange.AllFeedbackKinds {
+		if n := len(others[k]); n >= MinContributors {
+			l.Others = append(l.Others, Count{k, n})
+		}
+	}
+	return l
+}
+
+// amended names the protections that a later one replaces.
+func amended(all []exchange.Feedback) map[exchange.FeedbackID]bool {
+	out := map[exchange.FeedbackID]bool{}
+	for _, f := range all {
+		if f.Amends != "" && slices.ContainsFunc(all, func(o exchange.Feedback) bool { return o.ID == f.Amends && o.Org == f.Org }) {
+			out[f.Amends] = true
+		}
+	}
+	return out
+}

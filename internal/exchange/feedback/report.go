@@ -1,0 +1,206 @@
+package feedback
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
+)
+
+// Outcome computes what came of a program in the window. Those who oversee the
+// program see every release and the rows behind each figure; its members see
+// figures over what is public, with their own rows, where at least
+// MinContributors organisations stand behind a figure.
+func (s *Service) Outcome(ctx context.Context, actor exchange.Actor, program exchange.ProgramID, w Window) (Outcome, error) {
+	var out Outcome
+	err := s.c.Store.View(ctx, func(tx Tx) error {
+		charter, err := tx.Charter(program)
+		if err != nil {
+			return err
+		}
+		overseer, err := mayRead(tx, actor, charter)
+		if err != nil {
+			return err
+		}
+		releases, err := tx.ReleasesOf(program)
+		if err != nil {
+			return err
+		}
+		var cases []Case
+		for _, r := range releases {
+			t0, ok := T0(r)
+			if !ok {
+				t0 = r.Plan.T0
+			}
+			// How many releases wait is itself under embargo.
+			if !w.holds(t0) || !overseer && r.PublicAt.IsZero() {
+				continue
+			}
+			c, err := caseOf(tx, r)
+			if err != nil {
+				return err
+			}
+			if len(c.Reach) > 0 {
+				cases = append(cases, c)
+			}
+		}
+		out = compute(cases, charter, tx)
+		out.Window = w
+		if !overseer {
+			out.redact(actor.Org)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// ReleaseOutcome is Outcome for one release, to everyone who may see it.
+func (s *Service) ReleaseOutcome(ctx context.Context, actor exchange.Actor, release exchange.ReleaseID) (Outcome, error) {
+	overseer, err := s.enter(ctx, actor, release)
+	if err != nil {
+		return Outcome{}, err
+	}
+	var out Outcome
+	err = s.c.Store.View(ctx, func(tx Tx) error {
+		r, err := tx.Release(release)
+		if err != nil {
+			return err
+		}
+		charter, err := tx.Charter(r.Program)
+		if err != nil {
+			return err
+		}
+		c, err := caseOf(tx, r)
+		if err != nil {
+			return err
+		}
+		out = compute([]Case{c}, charter, tx)
+		out.Release = release
+		if !overseer {
+			out.redact(actor.Org)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// enter lets in whoever oversees the program, and whoever holds something of
+// the release.
+func (s *Service) enter(ctx context.Context, actor exchange.Actor, release exchange.ReleaseID) (overseer bool, err error) {
+	err = s.c.Store.View(ctx, func(tx Tx) error {
+		r, err := tx.Release(release)
+		if err != nil {
+			return err
+		}
+		charter, err := tx.Charter(r.Program)
+		if err != nil {
+			return err
+		}
+		overseer = oversees(actor, charter)
+		return nil
+	})
+	if err != nil || overseer {
+		return overseer, err
+	}
+	return false, s.c.MaySee(ctx, actor, release)
+}
+
+func oversees(actor exchange.Actor, c exchange.Charter) bool {
+	return actor.Oversees(c.Owner) && (actor.Program == "" || actor.Program == c.ID)
+}
+
+// mayRead lets in those who oversee the program, and its active members.
+func mayRead(tx Tx, actor exchange.Actor, c exchange.Charter) (overseer bool, err error) {
+	if oversees(actor, c) {
+		return true, nil
+	}
+	if actor.Anonymous() || actor.Program != "" && actor.Program != c.ID || !actor.May(exchange.VerbRead) {
+		return false, exchange.Missing()
+	}
+	m, err := tx.Member(c.ID, actor.Org)
+	if err != nil {
+		return false, err
+	}
+	if m.State != exchange.MemberActive {
+		return false, exchange.Missing()
+	}
+	if m.Accepted < c.Agreement.Version {
+		return false, exchange.Missing()
+	}
+	return false, nil
+}
+
+func caseOf(tx Tx, r exchange.Release) (Case, error) {
+	reach, err := tx.Reach(r.ID)
+	if err != nil {
+		return Case{}, err
+	}
+	answers, err := tx.FeedbackOf(r.ID)
+	return Case{Release: r, Reach: reach, Feedback: answers}, err
+}
+
+func compute(cases []Case, c exchange.Charter, tx Tx) Outcome {
+	out := Compute(cases, tx.Now())
+	out.Program, out.Title, out.Purpose = c.ID, c.Title, c.Outcome
+	for i := range out.Measures {
+		m := &out.Measures[i]
+		if j := slices.IndexFunc(c.Measures, func(p exchange.Measure) bool { return p.ID == m.ID }); j >= 0 {
+			m.judge(c.Measures[j], c.Calendar, out.At)
+		}
+	}
+	// What the program is judged by comes first.
+	slices.SortStableFunc(out.Measures, func(a, b Measure) int { return cmp.Compare(rank(a), rank(b)) })
+	return out
+}
+
+func rank(m Measure) int {
+	if m.Lead {
+		return 0
+	}
+	return 1
+}
+
+// redact leaves what a reader outside the owner's organisation may see: no
+// other organisation's rows, and no figure that few stand behind.
+func (o *Outcome) redact(org exchange.OrgID) {
+	o.Overseer = false
+	for i := range o.Measures {
+		o.Measures[i].redact(org)
+	}
+	o.Quiet, o.Hoarders = own(o.Quiet, org), own(o.Hoarders, org)
+	// One small count could be told from the sum of the others, so all go.
+	small := slices.ContainsFunc(o.Reached, func(r Reached) bool { return r.Count > 0 && r.Count < MinContributors })
+	for i := range o.Reached {
+		if small {
+			o.Reached[i] = Reached{State: o.Reached[i].State, Hidden: true}
+		}
+	}
+	if small {
+		o.Offered, o.Answered = 0, 0
+	}
+	for i := range o.Cases {
+		if small || o.Cases[i].Offered < MinContributors {
+			o.Cases[i].Offered = 0
+		}
+	}
+}
+
+func (m *Measure) redact(org exchange.OrgID) {
+	switch small := func(n int) bool { return n > 0 && n < MinContributors }; {
+	case m.contributors() < MinContributors:
+		m.Hidden = !m.NoData
+		m.Figure, m.Attested, m.Evidenced = Figure{}, Figure{}, Figure{}
+		m.P90, m.N, m.Of = 0, 0, 0
+		if m.Hidden {
+			m.State = StandingNone
+		}
+	case small(m.Attested.Count) || small(m.Evidenced.Count):
+		m.Attested, m.Evidenced = Figure{}, Figure{}
+	}
+	m.Rows = own(m.Rows, org)
+}
+
+func own(rows []Row, org exchange.OrgID) []Row {
+	return slices.DeleteFunc(slices.Clone(rows), func(r Row) bool { return org == "" || r.Org != org })
+}

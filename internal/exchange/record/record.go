@@ -1,0 +1,85 @@
+// Package record answers from what was recorded: events in commit order, and
+// who had which artifact when.
+package record
+
+import (
+	"context"
+	"time"
+
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
+)
+
+// Tx is what this room needs kept.
+type Tx interface {
+	Now() time.Time
+	Charter(program exchange.ProgramID) (exchange.Charter, error)
+	Release(id exchange.ReleaseID) (exchange.Release, error)
+	Events(f EventFilter) ([]Entry, error)
+	Exposures(f ExposureFilter) ([]exchange.Exposure, error)
+	ArtifactsOf(release exchange.ReleaseID) ([]exchange.Artifact, error) // ready ones, removed ones included
+}
+
+// EventFilter narrows events; zero fields do not. Events come in ascending Seq,
+// those above After, at most Limit.
+type EventFilter struct {
+	Program exchange.ProgramID
+	Release exchange.ReleaseID
+	Kind    exchange.EventKind
+	Org     exchange.OrgID
+	After   int64
+	Limit   int
+}
+
+// Entry is an event as it was recorded: its canonical bytes and its columns.
+type Entry struct {
+	Seq     int64
+	At      time.Time
+	Kind    exchange.EventKind
+	Program exchange.ProgramID
+	Release exchange.ReleaseID
+	Org     exchange.OrgID
+	Person  exchange.PersonID
+	Token   exchange.TokenID
+	Body    []byte // canonical JSON (RFC 8785)
+}
+
+// ExposureFilter narrows exposures; zero fields do not. Lines come by time,
+// artifact, organisation, client; those after the cursor, at most Limit.
+type ExposureFilter struct {
+	Release  exchange.ReleaseID
+	Artifact exchange.ArtifactID
+	Org      exchange.OrgID
+	Kind     exchange.ExposureKind
+	Until    time.Time // only what was so at this instant
+	After    Cursor    // only lines after this one
+	Limit    int       // 0: all
+}
+
+// Cursor is the place of a line among exposures; the zero value is before all.
+type Cursor struct {
+	At     time.Time
+	Number int64 // of the artifact
+	Org    exchange.OrgID
+	Client string
+	Kind   exchange.ExposureKind
+}
+
+// CursorOf is the place of a line.
+func CursorOf(e exchange.Exposure) Cursor {
+	return Cursor{At: e.At, Number: e.Number, Org: e.Org, Client: e.Client, Kind: e.Kind}
+}
+
+// Store runs functions in a read snapshot.
+type Store interface {
+	View(ctx context.Context, fn func(Tx) error) error
+	Update(ctx context.Context, fn func(Tx) error) error
+}
+
+// Config is what the room is built from.
+type Config struct{ Store Store }
+
+// Service is the room.
+type Service struct{ c Config }
+
+// New returns the room.
+func New(c Config) *Service { return &Service{c} }

@@ -1,0 +1,172 @@
+package release
+
+import (
+	"context"
+	"slices"
+
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
+)
+
+// Send hands a draft to the approvers. It is refused while something blocks
+// it; the preview lists what.
+func (s *Service) Send(ctx context.Context, a exchange.Actor, id exchange.ReleaseID, ifVersion int64) (exchange.Release, error) {
+	var out exchange.Release
+	err := s.c.Store.Update(ctx, func(tx Tx) error {
+		r, c, err := mine(tx, a, id)
+		if err != nil {
+			return err
+		}
+		if err := current(r, ifVersion); err != nil {
+			return err
+		}
+		if r.State == exchange.ReleaseWaiting {
+			out = r
+			return nil
+		}
+		if r.State != exchange.ReleaseDraft {
+			return exchange.Fail(exchange.Conflict, "the release is %s; only a draft can be sent to the approvers", r.State)
+		}
+		if c.ReadOnlyAt(tx.Now()) {
+			return sunset(c)
+		}
+		arts, err := tx.ArtifactsOf(id)
+		if err != nil {
+			return err
+		}
+		if ps := blocks(r, c, arts); len(ps) > 0 {
+			return exchange.InvalidWith("the release was not sent to the approvers", ps)
+		}
+		r.State, r.UpdatedAt = exchange.ReleaseWaiting, tx.Now()
+		r.Version++
+		if err := tx.PutRelease(r); err != nil {
+			return err
+		}
+		out = r
+		_, err = tx.Record(event(exchange.EventReleaseSent, a, r, exchange.Detail{"revision": r.Revision, "needed": needed(r, c, arts)}))
+		return err
+	})
+	return out, err
+}
+
+// Approve gives one person's consent to the revision they saw. With enough of
+// them, by different people none of whom wrote it, the release is armed.
+func (s *Service) Approve(ctx context.Context, a exchange.Actor, id exchange.ReleaseID, revision int64) (exchange.Release, error) {
+	var out exchange.Release
+	err := s.c.Store.Update(ctx, func(tx Tx) error {
+		r, c, err := seen(tx, a, id)
+		if err != nil {
+			return err
+		}
+		if err := approvable(r, c, a, revision); err != nil {
+			return err
+		}
+		if c.ReadOnlyAt(tx.Now()) {
+			return sunset(c)
+		}
+		if slices.ContainsFunc(r.Valid(), func(v exchange.Approval) bool { return v.Person == a.Person }) {
+			out = r
+			return nil
+		}
+		arts, err := tx.ArtifactsOf(id)
+		if err != nil {
+			return err
+		}
+		if ps := blocks(r, c, arts); len(ps) > 0 {
+			return exchange.InvalidWith("the release was not approved", ps)
+		}
+		ap := exchange.Approval{Person: a.Person, Revision: r.Revision, At: tx.Now()}
+		if err := tx.PutApproval(id, ap); err != nil {
+			return err
+		}
+		r.Approvals = append(r.Approvals, ap)
+		n, of := len(r.Valid()), needed(r, c, arts)
+		if _, err := tx.Record(event(exchange.EventReleaseApproved, a, r, exchange.Detail{"revision": r.Revision, "approval": n, "of": of})); err != nil {
+			return err
+		}
+		if n >= of {
+			if err := arm(tx, &r, c, arts); err != nil {
+				return err
+			}
+		}
+		r.Version++
+		r.UpdatedAt = tx.Now()
+		out = r
+		return tx.PutRelease(r)
+	})
+	s.Wake()
+	return out, err
+}
+
+func approvable(r exchange.Release, c exchange.Charter, a exchange.Actor, revision int64) error {
+	switch {
+	case !a.Approves(c.Owner):
+		return exchange.Fail(exchange.Denied, "only an approver of the program may approve; nothing was changed")
+	case r.State != exchange.ReleaseWaiting:
+		return exchange.Fail(exchange.Conflict, "the release is %s; only one that waits for approval can be approved", r.State)
+	case revision != r.Revision:
+		return exchange.Fail(exchange.Precondition, "the release is at revision %d, you saw %d; read it again before you approve", r.Revision, revision)
+	case slices.Contains(r.Editors, a.Person):
+		return exchange.Fail(exchange.Denied, "who wrote a release cannot approve it; another person must")
+	}
+	return nil
+}
+
+// arm puts the plan on the clock.
+func arm(tx Tx, r *exchange.Release, c exchange.Charter, arts []exchange.Artifact) error {
+	given, err := tx.OpeningsOf(r.ID)
+	if err != nil {
+		return err
+	}
+	old, err := tx.WavesOf(r.ID)
+	if err != nil {
+		return err
+	}
+	r.State = exchange.ReleaseArmed
+	if len(given) > 0 {
+		r.State = exchange.ReleaseReleasing
+	}
+	if !r.PublicAt.IsZero() {
+		r.State = exchange.ReleasePublic
+	}
+	r.Editors = nil
+	if err := tx.PutPlanned(r.ID, keepStops(planned(*r, c, arts, given, tx.Now()), old)); err != nil {
+		return err
+	}
+	return tx.BumpGeneration()
+}
+
+// needed is the number of approvals by different people that the release's
+// content requires.
+func needed(r exchange.Release, c exchange.Charter, arts []exchange.Artifact) int {
+	var classes []exchange.ContentClass
+	for _, a := range arts {
+		if a.RemovedAt.IsZero() {
+			classes = append(classes, a.Class)
+		}
+	}
+	for _, rule := range r.Plan.Rules {
+		if rule.Class.NeedsTwoApprovals() && slices.Contains(classes, rule.Class) {
+			classes = append(classes, rule.Class)
+		}
+	}
+	return c.Approvals.Needed(classes)
+}
+
+// blocks lists what keeps a release from being sent or approved.
+func blocks(r exchange.Release, c exchange.Charter, arts []exchange.Artifact) []exchange.Problem {
+	ps := r.Plan.Check(c)
+	n := 0
+	for _, a := range arts {
+		if !a.RemovedAt.IsZero() {
+			continue
+		}
+		n++
+		if !slices.ContainsFunc(r.Plan.Rules, func(rule exchange.PlanRule) bool { return rule.Class == a.Class && !rule.At.IsNever() }) {
+			ps = append(ps, exchange.Problem{Path: "artifact[" + string(a.ID) + "].class", Message: "no rule of the plan gives " + string(a.Class) + " to anyone"})
+		}
+	}
+	if n == 0 {
+		ps = append(ps, exchange.Problem{Path: "artifact", Message: "the release holds nothing yet"})
+	}
+	return ps
+}

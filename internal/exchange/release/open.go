@@ -1,0 +1,238 @@
+package release
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/policy"
+)
+
+const (
+	recheck = time.Second // how stale another node's change of plan may be here
+	onTime  = time.Second // what opens later than this after its instant is late
+)
+
+// OpenDue opens every wave whose moment has come, in order of their instants,
+// each whole in a transaction of its own. It costs nothing while none is due.
+func (s *Service) OpenDue(ctx context.Context) error {
+	now := s.c.Now()
+	s.mu.Lock()
+	idle := !s.checked.IsZero() && !now.Before(s.checked) && now.Sub(s.checked) < recheck && (s.next.IsZero() || s.next.After(now))
+	s.mu.Unlock()
+	if idle {
+		return nil
+	}
+	for {
+		s.mu.Lock()
+		changes := s.changes
+		s.mu.Unlock()
+		next, err := s.nextWave(ctx)
+		if err != nil {
+			return err
+		}
+		if next.IsZero() || next.After(now) {
+			s.mu.Lock()
+			if changes == s.changes { // else the plan changed after it was read
+				s.next, s.checked = next, now
+			}
+			s.mu.Unlock()
+			return nil
+		}
+		if err := s.c.Store.Update(ctx, openNext); err != nil {
+			return fmt.Errorf("opening a wave: %w", err)
+		}
+	}
+}
+
+func (s *Service) nextWave(ctx context.Context) (next time.Time, err error) {
+	err = s.c.Store.View(ctx, func(tx Tx) error {
+		next, err = tx.NextWave()
+		return err
+	})
+	return next, err
+}
+
+// Wake makes the timetable look again: the plan changed.
+func (s *Service) Wake() {
+	s.mu.Lock()
+	s.checked = time.Time{}
+	s.changes++
+	s.mu.Unlock()
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run opens waves on the clock until ctx ends.
+func (s *Service) Run(ctx context.Context) {
+	for ctx.Err() == nil {
+		if err := s.OpenDue(ctx); err != nil && ctx.Err() == nil {
+			s.c.Log.Error("opening waves", "err", err)
+		}
+		s.mu.Lock()
+		wait := recheck
+		if d := s.next.Sub(s.c.Now()); !s.next.IsZero() && d < wait {
+			wait = max(d, time.Millisecond)
+		}
+		s.mu.Unlock()
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+		case <-s.wake:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// openNext opens the first wave that is due, if there is one.
+func openNext(tx Tx) error {
+	ws, err := tx.DueWaves(tx.Now(), 1)
+	if err != nil || len(ws) == 0 {
+		return err
+	}
+	return open(tx, ws[0])
+}
+
+// open gives a wave's content to its audience: the release's state, what was
+// given, the feed, who was offered it, the notices and the event in one
+// transaction.
+func open(tx Tx, w exchange.WaveRecord) error {
+	r, err := tx.Release(w.Release)
+	if err != nil {
+		return err
+	}
+	arts, err := tx.ArtifactsOf(r.ID)
+	if err != nil {
+		return err
+	}
+	given, err := tx.OpeningsOf(r.ID)
+	if err != nil {
+		return err
+	}
+	give := lacking(arts, given, w.Audience, w.Classes)
+	done := w
+	done.State, done.OpenedAt = exchange.WaveOpen, tx.Now()
+	if late := tx.Now().Sub(w.At); late > onTime {
+		done.Late = late
+	}
+	seq, err := tx.Record(waveEvent(r, done, give))
+	if err != nil {
+		return err
+	}
+	advance(&r, w, tx.Now())
+	offers, err := offers(tx, r, w.Audience, give)
+	if err != nil {
+		return err
+	}
+	done.Objects, err = tx.OpenTo(OpenTo{Release: r, Audience: w.Audience, Artifacts: give, Event: seq, Offers: offers, Notice: exchange.Notice{
+		Program: r.Program, Release: r.ID, Kind: exchange.EventWaveOpened, Event: seq, Text: "New content in “" + r.Title + "”.",
+	}})
+	if err != nil {
+		return err
+	}
+	if err := tx.SetWave(w, done); err != nil {
+		return err
+	}
+	if err := tx.PutRelease(r); err != nil {
+		return err
+	}
+	return tx.BumpGeneration()
+}
+
+// advance moves the release to the state that follows the opening of w.
+func advance(r *exchange.Release, w exchange.WaveRecord, now time.Time) {
+	r.State = exchange.ReleaseReleasing
+	if w.Audience == exchange.PublicAudience && r.PublicAt.IsZero() {
+		r.PublicAt = now
+	}
+	if !r.PublicAt.IsZero() {
+		r.State = exchange.ReleasePublic
+	}
+	r.Version++
+	r.UpdatedAt = now
+}
+
+// offers asks the policy, for each member of the audience and each artifact,
+// whether it may be had from now on. Who may not is not told that it exists.
+func offers(tx Tx, r exchange.Release, a exchange.Audience, give []exchange.Artifact) ([]Offer, error) {
+	if a == exchange.PublicAudience || len(give) == 0 {
+		return nil, nil
+	}
+	c, err := tx.Charter(r.Program)
+	if err != nil {
+		return nil, err
+	}
+	all, err := tx.Recipients(r.Program)
+	if err != nil {
+		return nil, err
+	}
+	marks := map[int64][]exchange.HandlingClass{}
+	for _, art := range give {
+		if marks[art.Number], err = tx.ClassesOf(art.Number); err != nil {
+			return nil, err
+		}
+	}
+	var out []Offer
+	for _, m := range all {
+		if m.Audience != a {
+			continue
+		}
+		for _, art := range give {
+			item := policy.Item{
+				Program: r.Program, State: r.State, Class: art.Class, Handling: art.Handling, Originator: art.Originator,
+				Required: c.Agreement.Version, OpenedAt: tx.Now(), ReleasedAt: r.PublicAt,
+			}
+			if mayHave(m.facts(c, art), item, marks[art.Number], tx.Now()) {
+				out = append(out, Offer{Org: m.Org, Artifact: art.Number})
+			}
+		}
+	}
+	return out, nil
+}
+
+// mayHave reports whether the recipient may have the artifact, or some of its
+// objects under their own markings.
+func mayHave(p policy.Recipient, item policy.Item, marks []exchange.HandlingClass, now time.Time) bool {
+	parts := make([]policy.Decision, len(marks))
+	for i, h := range marks {
+		part := item
+		part.Held, part.Handling.TLP = h.Held, max(item.Handling.TLP, h.TLP)
+		parts[i] = policy.Decide(p, part, now)
+	}
+	d, _ := policy.Container(policy.Decide(p, item, now), parts...)
+	return d.Allowed()
+}
+
+// facts is the member as the policy sees it: its most entitled person, in the
+// browser. A machine of the same member may get less, never more.
+func (m Recipient) facts(c exchange.Charter, art exchange.Artifact) policy.Recipient {
+	p := policy.Recipient{
+		Org: m.Org, Suspended: m.Suspended || m.State == exchange.MemberSuspended, Member: m.State == exchange.MemberActive,
+		Client: m.Client, Audience: m.Audience, Accepted: m.Accepted, Jurisdictions: m.Jurisdictions,
+		MayRead: true, Channel: exchange.ChannelWeb,
+	}
+	if m.Audience.Compelled {
+		p.DeniedClasses = c.CompelledDisclosure.Deny
+	}
+	for _, person := range m.People {
+		if p.Person == "" || slices.Contains(art.Handling.Persons, person.ID) {
+			p.Person = person.ID
+		}
+	}
+	return p
+}
+
+func waveEvent(r exchange.Release, w exchange.WaveRecord, give []exchange.Artifact) exchange.Event {
+	e := event(exchange.EventWaveOpened, exchange.System(), r, exchange.Detail{
+		"audience": w.Audience.String(), "planned": w.At, "late_ms": w.Late.Milliseconds(),
+	})
+	for _, a := range give {
+		e.Subject = append(e.Subject, string(a.ID))
+	}
+	return e
+}

@@ -1,0 +1,232 @@
+package release
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
+)
+
+// Read returns a release to those who run its program.
+func (s *Service) Read(ctx context.Context, a exchange.Actor, id exchange.ReleaseID) (View, error) {
+	if err := s.OpenDue(ctx); err != nil {
+		return View{}, err
+	}
+	var v View
+	err := s.c.Store.View(ctx, func(tx Tx) error {
+		var err error
+		v.Release, v.Charter, err = seen(tx, a, id)
+		if err != nil {
+			return err
+		}
+		if v.Artifacts, err = tx.ArtifactsOf(id); err != nil {
+			return err
+		}
+		v.Needed = needed(v.Release, v.Charter, v.Artifacts)
+		v.Waves, err = s.waves(tx, v.Release, v.Charter, v.Artifacts)
+		return err
+	})
+	return v, err
+}
+
+// List returns the program's releases, newest first, to those who run it.
+func (s *Service) List(ctx context.Context, a exchange.Actor, program exchange.ProgramID) ([]exchange.Release, error) {
+	if err := s.OpenDue(ctx); err != nil {
+		return nil, err
+	}
+	var out []exchange.Release
+	err := s.c.Store.View(ctx, func(tx Tx) error {
+		if _, err := overseen(tx, a, program); err != nil {
+			return err
+		}
+		var err error
+		out, err = tx.ReleasesOf(program)
+		slices.Reverse(out)
+		return err
+	})
+	return out, err
+}
+
+// waves returns what is open and what is to come: as it is on the clock, or as
+// the plan would put it there if it were approved now.
+func (s *Service) waves(tx Tx, r exchange.Release, c exchange.Charter, arts []exchange.Artifact) ([]exchange.WaveRecord, error) {
+	kept, err := tx.WavesOf(r.ID)
+	if err != nil || r.State.Opens() || r.State == exchange.ReleaseWithdrawn || r.State == exchange.ReleaseClosed || r.State == exchange.ReleaseContained {
+		return kept, err
+	}
+	given, err := tx.OpeningsOf(r.ID)
+	if err != nil {
+		return nil, err
+	}
+	var out []exchange.WaveRecord
+	for _, w := range kept {
+		if w.State == exchange.WaveOpen {
+			out = append(out, w)
+		}
+	}
+	return append(out, keepStops(planned(r, c, arts, given, tx.Now()), kept)...), nil
+}
+
+// Preview names who gets what when, and what is unusual about it.
+func (s *Service) Preview(ctx context.Context, a exchange.Actor, id exchange.ReleaseID) (Preview, error) {
+	var p Preview
+	err := s.c.Store.View(ctx, func(tx Tx) error {
+		r, c, err := seen(tx, a, id)
+		if err != nil {
+			return err
+		}
+		arts, err := tx.ArtifactsOf(id)
+		if err != nil {
+			return err
+		}
+		people, err := tx.Recipients(r.Program)
+		if err != nil {
+			return err
+		}
+		ws, err := s.waves(tx, r, c, arts)
+		if err != nil {
+			return err
+		}
+		all, err := tx.ReleasesOf(r.Program)
+		if err != nil {
+			return err
+		}
+		p = Preview{Release: r, Needed: needed(r, c, arts), Valid: r.Valid(), Blocks: blocks(r, c, arts)}
+		for _, w := range ws {
+			p.Waves = append(p.Waves, previewWave(w, c, arts, people, tx.Now()))
+		}
+		p.Warnings = exchange.Warnings(r.Plan, c, exchange.Schedule(r.Plan, c), tx.Now())
+		p.Warnings = append(p.Warnings, unusual(p.Waves, lastBefore(all, r))...)
+		p.Holders, err = holders(tx, id)
+		return err
+	})
+	return p, err
+}
+
+func previewWave(w exchange.WaveRecord, c exchange.Charter, arts []exchange.Artifact, people []Recipient, now time.Time) PreviewWave {
+	out := PreviewWave{
+		Audience: w.Audience, Title: string(w.Audience.Cohort), At: w.At, State: w.State, OpenedAt: w.OpenedAt, Classes: w.Classes,
+		Past: w.State == exchange.WaveScheduled && !w.At.After(now),
+	}
+	if w.Audience == exchange.PublicAudience {
+		out.Title = "everyone, without sign-in"
+	}
+	for _, co := range c.Cohorts {
+		if co.ID == w.Audience.Cohort && co.Title != "" {
+			out.Title = co.Title
+		}
+	}
+	for _, a := range arts {
+		if a.RemovedAt.IsZero() && slices.Contains(w.Classes, a.Class) {
+			out.Artifacts = append(out.Artifacts, a)
+		}
+	}
+	for _, r := range people {
+		if r.Audience == w.Audience && r.State == exchange.MemberActive && !r.Suspended {
+			out.Recipients = append(out.Recipients, r)
+		}
+	}
+	return out
+}
+
+// lastBefore is when the release before r was created; zero: r is the first.
+func lastBefore(all []exchange.Release, r exchange.Release) (at time.Time) {
+	for _, o := range all {
+		if o.ID != r.ID && o.CreatedAt.Before(r.CreatedAt) {
+			at = later(o.CreatedAt, at)
+		}
+	}
+	return at
+}
+
+// The codes of warnings about recipients and content.
+const (
+	WarnNewMember   = "new-member"
+	WarnNoAgreement = "no-agreement"
+	WarnEmpty       = "nobody"
+	WarnNotPublic   = "not-public"
+)
+
+func unusual(ws []PreviewWave, last time.Time) []exchange.Warning {
+	var out []exchange.Warning
+	told := map[string]bool{}
+	add := func(code string, w PreviewWave, key, format string, args ...any) {
+		if !told[code+key] {
+			told[code+key] = true
+			out = append(out, exchange.Warning{Code: code, Text: fmt.Sprintf(format, args...), Audience: w.Audience, At: w.At})
+		}
+	}
+	for _, w := range ws {
+		if w.State == exchange.WaveOpen {
+			continue
+		}
+		if w.Audience == exchange.PublicAudience {
+			for _, a := range w.Artifacts {
+				if a.Handling.TLP != exchange.TLPClear {
+					add(WarnNotPublic, w, string(a.ID), "“%s” is %s and stays off the public page; only TLP:CLEAR is public", a.Title, a.Handling.TLP)
+				}
+			}
+			continue
+		}
+		if len(w.Recipients) == 0 && !w.Audience.Compelled {
+			add(WarnEmpty, w, w.Audience.String(), "nobody is in cohort %s", w.Audience.Cohort)
+		}
+		for _, r := range w.Recipients {
+			if !last.IsZero() && r.Since.After(last) {
+				add(WarnNewMember, w, string(r.Org), "%s is new in cohort %s since the last release", r.Name, w.Audience.Cohort)
+			}
+			if r.Accepted == 0 {
+				add(WarnNoAgreement, w, string(r.Org), "%s has not accepted the current agreement and will receive nothing until it does", r.Name)
+			}
+		}
+	}
+	return out
+}
+
+// Holders lists who already holds what of a release.
+func (s *Service) Holders(ctx context.Context, a exchange.Actor, id exchange.ReleaseID) ([]Holder, error) {
+	var out []Holder
+	err := s.c.Store.View(ctx, func(tx Tx) error {
+		if _, _, err := seen(tx, a, id); err != nil {
+			return err
+		}
+		var err error
+		out, err = holders(tx, id)
+		return err
+	})
+	return out, err
+}
+
+func holders(tx Tx, id exchange.ReleaseID) ([]Holder, error) {
+	held, err := tx.HoldersOf(id)
+	if err != nil {
+		return nil, err
+	}
+	arts, err := tx.ArtifactsOf(id)
+	if err != nil {
+		return nil, err
+	}
+	by := map[int64]exchange.Artifact{}
+	for _, a := range arts {
+		by[a.Number] = a
+	}
+	var out []Holder
+	index := map[exchange.OrgID]int{}
+	for _, h := range held {
+		i, ok := index[h.Org]
+		if !ok {
+			i = len(out)
+			index[h.Org] = i
+			out = append(out, Holder{Org: h.Org, Name: h.Name, Audience: h.Audience, Since: h.At})
+		}
+		o := &out[i]
+		o.Artifacts = append(o.Artifacts, by[h.Artifact])
+		o.Given = o.Given || h.Given
+		if h.At.Before(o.Since) {
+			o.Since = h.At
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,84 @@
+package submission
+
+import (
+	"context"
+	"time"
+
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
+)
+
+// Store runs functions in a read snapshot or in one write transaction.
+type Store interface {
+	View(ctx context.Context, fn func(Tx) error) error
+	Update(ctx context.Context, fn func(Tx) error) error
+}
+
+// Tx is what this room needs kept, in one transaction.
+type Tx interface {
+	Now() time.Time
+	Record(e exchange.Event) (seq int64, err error)
+	BumpGeneration() error
+	Charter(program exchange.ProgramID) (exchange.Charter, error)
+	Release(id exchange.ReleaseID) (exchange.Release, error)
+	// ReviseRelease records that the release's content changed: its revision
+	// grows, approvals lapse, and waiting, armed and releasing fall back to draft.
+	ReviseRelease(id exchange.ReleaseID, by exchange.PersonID) (exchange.Release, error)
+	Artifacts
+	Staging
+}
+
+// Artifacts is where artifacts are kept once they are ready.
+type Artifacts interface {
+	Artifact(id exchange.ArtifactID) (exchange.Artifact, error) // ready ones only; exchange.NotFound
+	// SameArtifact is the ready artifact with these bytes, class and name that
+	// was not taken out; exchange.NotFound.
+	SameArtifact(release exchange.ReleaseID, class exchange.ContentClass, sha256, filename string) (exchange.Artifact, error)
+	RemoveArtifact(number int64) error // sets removed_at
+	Opened(number int64) (bool, error) // whether any audience was given it
+	BlobsInUse() (map[string]bool, error)
+}
+
+// Staging is where an artifact and its objects are stored piece by piece
+// before they exist for anyone.
+type Staging interface {
+	StageArtifact(a exchange.Artifact) (number int64, err error)
+	NextClassID(n int) (first int64, err error)
+	PutClasses(cs []exchange.HandlingClass) error
+	// PutObjects stores objects of the artifact, by position, after those stored
+	// before. It pairs them with objects of ready artifacts of the program that
+	// bear the same id and version, at most one each, by position.
+	PutObjects(program exchange.ProgramID, artifact int64, objs []Object) ([]Clash, error)
+	// Definitions finds marking definitions among the program's ready objects.
+	Definitions(program exchange.ProgramID, ids []string) ([]Clash, error)
+	ReadyArtifact(a exchange.Artifact) error // final fields; from now on it exists
+	// Staged lists artifacts that are not ready and were begun before.
+	Staged(before time.Time) ([]int64, error)
+	// DropStaged removes at most limit rows of an artifact that is not ready,
+	// the artifact itself last, and reports whether nothing is left.
+	DropStaged(number int64, limit int) (gone bool, err error)
+}
+
+// MaxObjects is how many STIX objects one artifact holds at most: the position
+// takes 24 bits of an object's number.
+const MaxObjects = 1<<24 - 1
+
+// Object is one STIX object of an artifact: where its bytes lie in the
+// artifact's blob, and what feeds need to know of it.
+type Object struct {
+	Position int64 // in the artifact, from 0 without gaps: repeated objects are left out
+	Class    int64
+	ID       string
+	Type     string
+	Version  int64 // Unix microseconds of modified, else created, else 0
+	Offset   int64
+	Length   int64
+}
+
+// Clash is an object of an earlier artifact.
+type Clash struct {
+	Position int64 // of the new object with the same id and version
+	ID       string
+	SHA256   string // the blob of the earlier object
+	Offset   int64
+	Length   int64
+}

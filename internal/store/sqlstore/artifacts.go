@@ -1,0 +1,211 @@
+package sqlstore
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/submission"
+)
+
+var _ submission.Tx = (*Tx)(nil)
+
+// handling is how an artifact's handling is kept.
+type handling struct {
+	TLP           int64               `json:"tlp"`
+	PAP           int64               `json:"pap"`
+	Organisations []exchange.OrgID    `json:"organisations,omitempty"`
+	Persons       []exchange.PersonID `json:"persons,omitempty"`
+	NotOrgs       []exchange.OrgID    `json:"not_orgs,omitempty"`
+	NotIn         []string            `json:"not_in,omitempty"`
+	Expires       int64               `json:"expires,omitempty"` // Unix microseconds
+	Statement     string              `json:"statement,omitempty"`
+}
+
+func handlingText(h exchange.Handling) (string, error) {
+	b, err := json.Marshal(handling{
+		TLP: int64(h.TLP), PAP: int64(h.PAP), Organisations: h.Organisations, Persons: h.Persons,
+		NotOrgs: h.NotOrgs, NotIn: h.NotIn, Expires: micros(h.Expires), Statement: h.Statement,
+	})
+	if err != nil {
+		return "", fmt.Errorf("writing a handling: %w", err)
+	}
+	return string(b), nil
+}
+
+func handlingOf(text string) (exchange.Handling, error) {
+	var h handling
+	if err := json.Unmarshal([]byte(text), &h); err != nil {
+		return exchange.Handling{}, fmt.Errorf("reading a handling: %w", err)
+	}
+	return exchange.Handling{
+		TLP: exchange.TLP(h.TLP), PAP: exchange.PAP(h.PAP), Organisations: h.Organisations, Persons: h.Persons,
+		NotOrgs: h.NotOrgs, NotIn: h.NotIn, Expires: instant(h.Expires), Statement: h.Statement,
+	}, nil
+}
+
+const artifactColumns = `number, id, release, program, class, kind, title, filename, media_type, handling,
+	sha256, size, objects, originator, submitted_by, submitted_at, supersedes, removed_at`
+
+func scanArtifact(s Scanner) (a exchange.Artifact, err error) {
+	var id, release, prog, class, kind, hand, originator, by, supersedes string
+	var at, removed int64
+	err = s.Scan(&a.Number, &id, &release, &prog, &class, &kind, &a.Title, &a.Filename, &a.MediaType, &hand,
+		&a.SHA256, &a.Size, &a.Objects, &originator, &by, &at, &supersedes, &removed)
+	if err != nil {
+		return exchange.Artifact{}, err
+	}
+	a.ID, a.Release, a.Program = exchange.ArtifactID(id), exchange.ReleaseID(release), exchange.ProgramID(prog)
+	a.Class, a.Kind = exchange.ContentClass(class), exchange.ArtifactKind(kind)
+	a.Originator, a.SubmittedBy = exchange.OrgID(originator), exchange.PersonID(by)
+	a.SubmittedAt, a.RemovedAt = instant(at), instant(removed)
+	a.Supersedes = exchange.ArtifactID(supersedes)
+	a.Handling, err = handlingOf(hand)
+	return a, err
+}
+
+// Artifact answers one artifact that is ready, also when it was taken out.
+func (tx *Tx) Artifact(id exchange.ArtifactID) (exchange.Artifact, error) {
+	a, err := scanArtifact(tx.QueryRow(`
+		SELECT `+artifactColumns+` FROM artifact WHERE id = ?1 AND ready = 1`, string(id)))
+	return found(a, err, "reading an artifact")
+}
+
+// ArtifactByNumber is Artifact by the internal number.
+func (tx *Tx) ArtifactByNumber(n int64) (exchange.Artifact, error) {
+	a, err := scanArtifact(tx.QueryRow(`
+		SELECT `+artifactColumns+` FROM artifact WHERE number = ?1 AND ready = 1`, n))
+	return found(a, err, "reading an artifact")
+}
+
+// ArtifactsOf lists the ready artifacts of a release in the order in which
+// they were handed in, those that were taken out included.
+func (tx *Tx) ArtifactsOf(release exchange.ReleaseID) ([]exchange.Artifact, error) {
+	all, err := Collect(tx, scanArtifact, `
+		SELECT `+artifactColumns+` FROM artifact WHERE release = ?1 AND ready = 1 ORDER BY number`, string(release))
+	if err != nil {
+		return nil, fmt.Errorf("listing artifacts: %w", err)
+	}
+	return all, nil
+}
+
+// SameArtifact finds the same bytes under the same class and name in a release.
+func (tx *Tx) SameArtifact(release exchange.ReleaseID, class exchange.ContentClass, sha256, filename string) (exchange.Artifact, error) {
+	a, err := scanArtifact(tx.QueryRow(`
+		SELECT `+artifactColumns+` FROM artifact
+		WHERE release = ?1 AND class = ?2 AND sha256 = ?3 AND filename = ?4 AND ready = 1 AND removed_at = 0`,
+		string(release), string(class), sha256, filename))
+	return found(a, err, "looking for the same artifact")
+}
+
+// StageArtifact stores an artifact that is not ready under the next number.
+func (tx *Tx) StageArtifact(a exchange.Artifact) (int64, error) {
+	number, err := tx.count("artifact", 1)
+	if err != nil {
+		return 0, fmt.Errorf("numbering an artifact: %w", err)
+	}
+	hand, err := handlingText(a.Handling)
+	if err != nil {
+		return 0, err
+	}
+	_, err = tx.Exec(`
+		INSERT INTO artifact (number, id, release, program, class, kind, title, filename, media_type, handling,
+			sha256, size, objects, originator, submitted_by, submitted_at, supersedes, removed_at, ready)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, 0, 0)`,
+		number, string(a.ID), string(a.Release), string(a.Program), string(a.Class), string(a.Kind),
+		a.Title, a.Filename, a.MediaType, hand, a.SHA256, a.Size, a.Objects, string(a.Originator),
+		string(a.SubmittedBy), micros(a.SubmittedAt), string(a.Supersedes))
+	if err != nil {
+		return 0, fmt.Errorf("storing an artifact: %w", err)
+	}
+	return number, nil
+}
+
+// ReadyArtifact makes a staged artifact exist. Kind, title, media type, number
+// of objects and time are stored again: they are known only now.
+func (tx *Tx) ReadyArtifact(a exchange.Artifact) error {
+	n, err := tx.Exec(`
+		UPDATE artifact SET kind = ?2, title = ?3, media_type = ?4, objects = ?5, submitted_at = ?6, ready = 1
+		WHERE number = ?1 AND ready = 0`,
+		a.Number, string(a.Kind), a.Title, a.MediaType, a.Objects, micros(a.SubmittedAt))
+	if err != nil {
+		return fmt.Errorf("making an artifact ready: %w", err)
+	}
+	if n != 1 {
+		return fmt.Errorf("making artifact %d ready: it is not staged", a.Number)
+	}
+	return nil
+}
+
+// RemoveArtifact marks an artifact as taken out of its release.
+func (tx *Tx) RemoveArtifact(number int64) error {
+	_, err := tx.Exec(`UPDATE artifact SET removed_at = ?2 WHERE number = ?1 AND ready = 1 AND removed_at = 0`,
+		number, micros(tx.now))
+	if err != nil {
+		return fmt.Errorf("taking an artifact out: %w", err)
+	}
+	return nil
+}
+
+// Opened reports whether any audience was given the artifact.
+func (tx *Tx) Opened(number int64) (bool, error) {
+	var n int64
+	err := tx.QueryRow(`SELECT COUNT(*) FROM opening WHERE artifact = ?1`, number).Scan(&n)
+	if err != nil {
+		return false, fmt.Errorf("looking for openings: %w", err)
+	}
+	return n > 0, nil
+}
+
+// BlobsInUse names the blob of every artifact, staged and removed ones included.
+func (tx *Tx) BlobsInUse() (map[string]bool, error) {
+	rows, err := tx.Query(`SELECT DISTINCT sha256 FROM artifact`)
+	if err != nil {
+		return nil, fmt.Errorf("listing blobs in use: %w", err)
+	}
+	defer rows.Close()
+	used := make(map[string]bool)
+	for rows.Next() {
+		var sha string
+		if err := rows.Scan(&sha); err != nil {
+			return nil, fmt.Errorf("listing blobs in use: %w", err)
+		}
+		used[sha] = true
+	}
+	return used, rows.Err()
+}
+
+// Staged lists the numbers of artifacts that are not ready and were begun
+// before the instant.
+func (tx *Tx) Staged(before time.Time) ([]int64, error) {
+	all, err := Collect(tx, func(s Scanner) (n int64, err error) { return n, s.Scan(&n) }, `
+		SELECT number FROM artifact WHERE ready = 0 AND submitted_at < ?1 ORDER BY number`, micros(before))
+	if err != nil {
+		return nil, fmt.Errorf("listing staged artifacts: %w", err)
+	}
+	return all, nil
+}
+
+// DropStaged removes objects of an artifact that is not ready, at most limit at
+// a time so that other writers wait only briefly, and at last the artifact.
+func (tx *Tx) DropStaged(number int64, limit int) (bool, error) {
+	var ready int64
+	err := tx.QueryRow(`SELECT COALESCE(MAX(ready), -1) FROM artifact WHERE number = ?1`, number).Scan(&ready)
+	if err != nil {
+		return false, fmt.Errorf("looking at a staged artifact: %w", err)
+	}
+	if ready != 0 {
+		return true, nil // it is gone, or it is ready and stays
+	}
+	if gone, err := tx.dropObjects(number, limit); err != nil || !gone {
+		return false, err
+	}
+	if _, err := tx.Exec(`DELETE FROM handling_class WHERE artifact = ?1`, number); err != nil {
+		return false, fmt.Errorf("dropping handling classes: %w", err)
+	}
+	if _, err := tx.Exec(`DELETE FROM artifact WHERE number = ?1 AND ready = 0`, number); err != nil {
+		return false, fmt.Errorf("dropping a staged artifact: %w", err)
+	}
+	return true, nil
+}

@@ -1,0 +1,151 @@
+package sqlstore
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
+	"github.com/forewarn-exchange/forewarn/internal/store/packed"
+)
+
+var _ delivery.Tx = (*Tx)(nil)
+
+// HandlingClass answers an interned handling.
+func (tx *Tx) HandlingClass(id int64) (exchange.HandlingClass, error) {
+	h := exchange.HandlingClass{ID: id}
+	var tlp, held int64
+	err := tx.QueryRow(`
+		SELECT artifact, tlp, held, markings FROM handling_class WHERE id = ?1`, id).Scan(&h.Artifact, &tlp, &held, &h.Markings)
+	h.TLP, h.Held = exchange.TLP(tlp), held != 0
+	return found(h, err, "reading a handling class")
+}
+
+// ClassesOf lists the handling classes of an artifact's objects.
+func (tx *Tx) ClassesOf(artifact int64) ([]exchange.HandlingClass, error) {
+	hs, err := Collect(tx, func(s Scanner) (h exchange.HandlingClass, err error) {
+		var tlp, held int64
+		err = s.Scan(&h.ID, &h.Artifact, &tlp, &held, &h.Markings)
+		h.TLP, h.Held = exchange.TLP(tlp), held != 0
+		return h, err
+	}, `SELECT id, artifact, tlp, held, markings FROM handling_class WHERE artifact = ?1 ORDER BY id`, artifact)
+	if err != nil {
+		return nil, fmt.Errorf("listing handling classes: %w", err)
+	}
+	return hs, nil
+}
+
+// OpenedTo answers when an artifact was given to an audience; zero: not yet.
+func (tx *Tx) OpenedTo(artifact int64, a exchange.Audience) (time.Time, error) {
+	at, err := Collect(tx, scanInt, `
+		SELECT opened_at FROM opening WHERE artifact = ?1 AND audience = ?2`, artifact, a.String())
+	if err != nil || len(at) == 0 {
+		return time.Time{}, err
+	}
+	return instant(at[0]), nil
+}
+
+// PlannedFor answers when the class is planned to open to the audience; zero:
+// it is not on the clock.
+func (tx *Tx) PlannedFor(id exchange.ReleaseID, a exchange.Audience, c exchange.ContentClass) (time.Time, error) {
+	ws, err := Collect(tx, scanWave, waveSelect+`
+		JOIN release r ON r.id = w.release
+		WHERE w.release = ?1 AND w.audience = ?2 AND w.state = 'scheduled' AND r.state IN ('armed', 'releasing', 'public')
+		ORDER BY w.at`, string(id), a.String())
+	if err != nil {
+		return time.Time{}, fmt.Errorf("reading the plan: %w", err)
+	}
+	for _, w := range ws {
+		for _, has := range w.Classes {
+			if has == c {
+				return w.At, nil
+			}
+		}
+	}
+	return time.Time{}, nil
+}
+
+// ObjectsByHash lists the program's objects whose id has the hash.
+func (tx *Tx) ObjectsByHash(program exchange.ProgramID, idHash int64) ([]delivery.Object, error) {
+	seqs, err := tx.seqsOf(idHash)
+	if err != nil {
+		return nil, fmt.Errorf("reading objects by id: %w", err)
+	}
+	r := tx.blocks()
+	var out []delivery.Object
+	for _, seq := range seqs {
+		a, err := r.artifact(seq >> positionBits)
+		if err != nil {
+			return nil, err
+		}
+		if a.program != program || !a.ready {
+			continue
+		}
+		e, err := r.entry(seq)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, objectOf(seq>>positionBits, e))
+	}
+	return out, nil
+}
+
+func objectOf(artifact int64, e packed.Entry) delivery.Object {
+	return delivery.Object{
+		Seq: artifact<<positionBits | e.Position, Class: e.Class, ID: e.ID, Type: e.Type, Version: e.Version, Offset: e.Offset, Length: e.Length,
+	}
+}
+
+// ObjectsIn lists an artifact's objects in the order in which they were
+// submitted, those after the number given.
+func (tx *Tx) ObjectsIn(artifact, after int64, limit int) ([]delivery.Object, error) {
+	from := int64(0)
+	if after>>positionBits == artifact {
+		from = after&positionMask + 1
+	}
+	var out []delivery.Object
+	err := tx.blocks().walk(artifact, from, positionMask, func(b *packed.Block, i int) bool {
+		e := b.Entry(i)
+		e.ID = b.ID(i)
+		out = append(out, objectOf(artifact, e))
+		return len(out) < limit
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing objects: %w", err)
+	}
+	return out, nil
+}
+
+// Notices lists what the organisation was told before an instant, newest first.
+func (tx *Tx) Notices(org exchange.OrgID, before time.Time, limit int) ([]exchange.Notice, error) {
+	ns, err := Collect(tx, scanNotice, `
+		SELECT id, org, program, release, kind, at, event, text, read_at FROM notice
+		WHERE org = ?1 AND at < ?2 ORDER BY at DESC, id DESC LIMIT ?3`, string(org), micros(before), int64(limit))
+	if err != nil {
+		return nil, fmt.Errorf("listing notices: %w", err)
+	}
+	return ns, nil
+}
+
+func scanNotice(s Scanner) (n exchange.Notice, err error) {
+	var id, org, program, release, kind string
+	var at, read int64
+	err = s.Scan(&id, &org, &program, &release, &kind, &at, &n.Event, &n.Text, &read)
+	n.ID, n.Org, n.Program, n.Release = exchange.NoticeID(id), exchange.OrgID(org), exchange.ProgramID(program), exchange.ReleaseID(release)
+	n.Kind, n.At, n.ReadAt = exchange.EventKind(kind), instant(at), instant(read)
+	return n, err
+}
+
+// MarkRead notes when the organisation read a notice; the first time stays.
+func (tx *Tx) MarkRead(org exchange.OrgID, id exchange.NoticeID) error {
+	n, err := tx.Exec(`
+		UPDATE notice SET read_at = CASE WHEN read_at = 0 THEN ?3 ELSE read_at END
+		WHERE org = ?1 AND id = ?2`, string(org), string(id), micros(tx.Now()))
+	if err != nil {
+		return fmt.Errorf("marking a notice: %w", err)
+	}
+	if n == 0 {
+		return exchange.Missing()
+	}
+	return nil
+}

@@ -1,0 +1,298 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/record"
+)
+
+var _ record.Tx = (*Tx)(nil)
+
+// memory is what a DB keeps between transactions of what the store holds, so
+// that hot paths need no statement.
+type memory struct {
+	generation generation
+	charters   charterCache
+}
+
+// Record writes the event under the next number. Numbers are given in commit
+// order and without gaps: the counter row is locked until the transaction
+// ends, and a transaction that fails gives its number back.
+//
+// An event without a time gets the transaction's. Its organisation column is
+// the one concerned, else the actor's.
+func (tx *Tx) Record(e exchange.Event) (int64, error) {
+	if e.At.IsZero() {
+		e.At = tx.now
+	}
+	org := e.Org
+	if org == "" {
+		org = e.Actor.Org
+	}
+	seq, err := tx.count("event", 1)
+	if err != nil {
+		return 0, fmt.Errorf("numbering an event: %w", err)
+	}
+	_, err = tx.Exec(`
+		INSERT INTO event (seq, at, kind, program, release, org, person, token, body)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)`,
+		seq, micros(e.At), string(e.Kind), string(e.Program), string(e.Release), string(org),
+		string(e.Actor.Person), string(e.Actor.Token), e.Canonical())
+	if err != nil {
+		return 0, fmt.Errorf("recording %s: %w", e.Kind, err)
+	}
+	return seq, nil
+}
+
+// count adds by to a counter and answers its new value.
+func (tx *Tx) count(name string, by int64) (n int64, err error) {
+	if !tx.writable {
+		return 0, ErrReadOnly
+	}
+	err = tx.QueryRow(`UPDATE counter SET n = n + ?2 WHERE name = ?1 RETURNING n`, name, by).Scan(&n)
+	return n, err
+}
+
+// BumpGeneration says that this transaction changes who may do or see what:
+// once it is durable, credentials and verdicts that were taken before it no
+// longer hold, in this process at once and in others within half a second.
+func (tx *Tx) BumpGeneration() error {
+	n, err := tx.count("generation", 1)
+	if err != nil {
+		return fmt.Errorf("ending a generation of verdicts: %w", err)
+	}
+	tx.AfterCommit(func() { tx.memory.generation.raise(n) })
+	return nil
+}
+
+// generationAge is for how long the generation is believed without a look at
+// the store, where another process may have changed it.
+const generationAge = 500 * time.Millisecond
+
+// generation is the newest value of the counter that this process knows.
+type generation struct {
+	value atomic.Int64
+	until atomic.Int64 // believed until then, in nanoseconds of the process
+	look  sync.Mutex   // one goroutine at a time looks
+}
+
+// processStart makes the age of the generation independent of changes of the
+// wall clock.
+var processStart = time.Now()
+
+func (g *generation) raise(n int64) {
+	for {
+		old := g.value.Load()
+		if n <= old || g.value.CompareAndSwap(old, n) {
+			return
+		}
+	}
+}
+
+func (g *generation) believed() bool { return int64(time.Since(processStart)) < g.until.Load() }
+
+// Generation is a number that grows whenever what was decided before may no
+// longer hold: a cache may answer while the number at which it was filled is
+// still current. Changes made through this DB show at once, those of other
+// processes after at most half a second; most calls cost no statement.
+//
+// To fill a cache, ask for the generation first and read the facts after it.
+func (db *DB) Generation(ctx context.Context) (int64, error) {
+	g := &db.memory.generation
+	if g.believed() {
+		return g.value.Load(), nil
+	}
+	g.look.Lock()
+	defer g.look.Unlock()
+	if g.believed() {
+		return g.value.Load(), nil
+	}
+	asked := time.Since(processStart)
+	var n int64
+	if err := db.QueryRow(ctx, `SELECT n FROM counter WHERE name = 'generation'`).Scan(&n); err != nil {
+		return 0, fmt.Errorf("reading the generation: %w", err)
+	}
+	g.raise(n)
+	g.until.Store(int64(asked + generationAge))
+	return g.value.Load(), nil
+}
+
+// micros is an instant as it is kept; the zero time is 0.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// instant is what micros kept.
+func instant(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
+}
+
+// filter collects the conditions of a statement and their values. Conditions
+// that are not asked for are left out of the text, so that an index serves
+// those that are.
+type filter struct {
+	text strings.Builder
+	args []any
+}
+
+// and adds a condition; each ? in it stands for the next value.
+func (f *filter) and(condition string, values ...any) {
+	if len(f.args) == 0 && f.text.Len() == 0 {
+		f.text.WriteString(" WHERE ")
+	} else {
+		f.text.WriteString(" AND ")
+	}
+	for _, v := range values {
+		f.args = append(f.args, v)
+		condition = strings.Replace(condition, "?", "\x00"+strconv.Itoa(len(f.args)), 1)
+	}
+	f.text.WriteString(strings.ReplaceAll(condition, "\x00", "?"))
+}
+
+// limit ends the statement with at most n rows, when n is more than 0.
+func (f *filter) limit(n int) {
+	if n > 0 {
+		f.args = append(f.args, int64(n))
+		f.text.WriteString(" LIMIT ?" + strconv.Itoa(len(f.args)))
+	}
+}
+
+// Events answers events in commit order.
+func (tx *Tx) Events(f record.EventFilter) ([]record.Entry, error) {
+	var where filter
+	where.and("seq > ?", f.After)
+	if f.Program != "" {
+		where.and("program = ?", string(f.Program))
+	}
+	if f.Release != "" {
+		where.and("release = ?", string(f.Release))
+	}
+	if f.Kind != "" {
+		where.and("kind = ?", string(f.Kind))
+	}
+	if f.Org != "" {
+		where.and("org = ?", string(f.Org))
+	}
+	where.text.WriteString(" ORDER BY seq")
+	where.limit(f.Limit)
+	all, err := Collect(tx, scanEntry, `
+		SELECT seq, at, kind, program, release, org, person, token, body FROM event`+where.text.String(), where.args...)
+	if err != nil {
+		return nil, fmt.Errorf("reading events: %w", err)
+	}
+	return all, nil
+}
+
+func scanEntry(s Scanner) (e record.Entry, err error) {
+	var at int64
+	var kind, id, release, org, person, token string
+	err = s.Scan(&e.Seq, &at, &kind, &id, &release, &org, &person, &token, &e.Body)
+	e.At, e.Kind, e.Program, e.Release = instant(at), exchange.EventKind(kind), exchange.ProgramID(id), exchange.ReleaseID(release)
+	e.Org, e.Person, e.Token = exchange.OrgID(org), exchange.PersonID(person), exchange.TokenID(token)
+	return e, err
+}
+
+// Exposures answers who had which artifact when, by time, artifact number,
+// organisation, client and kind.
+func (tx *Tx) Exposures(f record.ExposureFilter) ([]exchange.Exposure, error) {
+	var where filter
+	if f.Release != "" {
+		where.and("e.release = ?", string(f.Release))
+	}
+	if f.Artifact != "" {
+		where.and("e.artifact = (SELECT number FROM artifact WHERE id = ?)", string(f.Artifact))
+	}
+	if f.Org != "" {
+		where.and("e.org = ?", string(f.Org))
+	}
+	if f.Kind != "" {
+		where.and("e.kind = ?", string(f.Kind))
+	}
+	if !f.Until.IsZero() {
+		where.and("e.at <= ?", micros(f.Until))
+	}
+	if a := f.After; !a.At.IsZero() {
+		where.and("(e.at, e.artifact, e.org, e.client, e.kind) > (?, ?, ?, ?, ?)",
+			micros(a.At), a.Number, string(a.Org), a.Client, string(a.Kind))
+	}
+	where.text.WriteString(" ORDER BY e.at, e.artifact, e.org, e.client, e.kind")
+	where.limit(f.Limit)
+	all, err := Collect(tx, scanExposure, `
+		SELECT a.id, e.artifact, e.release, e.org, e.client, e.kind, e.channel, e.at, e.event
+		FROM exposure e JOIN artifact a ON a.number = e.artifact`+where.text.String(), where.args...)
+	if err != nil {
+		return nil, fmt.Errorf("reading exposures: %w", err)
+	}
+	return all, nil
+}
+
+func scanExposure(s Scanner) (e exchange.Exposure, err error) {
+	var artifact, release, org, kind, channel string
+	var at int64
+	err = s.Scan(&artifact, &e.Number, &release, &org, &e.Client, &kind, &channel, &at, &e.Event)
+	e.Artifact, e.Release, e.Org = exchange.ArtifactID(artifact), exchange.ReleaseID(release), exchange.OrgID(org)
+	e.Kind, e.Channel, e.At = exchange.ExposureKind(kind), exchange.Channel(channel), instant(at)
+	return e, err
+}
+
+// exposeRows is how many exposures one statement stores.
+const exposeRows = 32
+
+var exposeMany = exposeText(exposeRows)
+
+func exposeText(rows int) string {
+	const columns = 8
+	var b strings.Builder
+	b.WriteString(`INSERT INTO exposure (artifact, org, client, kind, release, channel, at, event) VALUES `)
+	for i := range rows {
+		b.WriteString(map[bool]string{true: ", (", false: "("}[i > 0])
+		for c := range columns {
+			if c > 0 {
+				b.WriteString(", ")
+			}
+			b.WriteString("?" + strconv.Itoa(i*columns+c+1))
+		}
+		b.WriteString(")")
+	}
+	b.WriteString(" ON CONFLICT (artifact, org, client, kind) DO NOTHING")
+	return b.String()
+}
+
+// Expose notes how near artifacts came to readers. Of one artifact, client and
+// kind the first line stays. Number, not Artifact, says which artifact it is.
+func (tx *Tx) Expose(es []exchange.Exposure) error {
+	for len(es) > 0 {
+		n, text := exposeRows, exposeMany
+		if len(es) < exposeRows {
+			n, text = 1, exposeOne
+		}
+		args := make([]any, 0, n*8)
+		for _, e := range es[:n] {
+			args = append(args, e.Number, string(e.Org), e.Client, string(e.Kind), string(e.Release),
+				string(e.Channel), micros(e.At), e.Event)
+		}
+		if _, err := tx.Exec(text, args...); err != nil {
+			return fmt.Errorf("noting exposure: %w", err)
+		}
+		es = es[n:]
+	}
+	return nil
+}
+
+const exposeOne = `
+	INSERT INTO exposure (artifact, org, client, kind, release, channel, at, event)
+	VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+	ON CONFLICT (artifact, org, client, kind) DO NOTHING`

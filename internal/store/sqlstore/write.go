@@ -1,0 +1,403 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/forewarn-exchange/forewarn/internal/store/engine"
+)
+
+const (
+	maxBatch    = 256                  // functions in one transaction
+	maxWork     = 5 * time.Millisecond // after which a transaction takes no more
+	maxAttempts = 8                    // of one function that meets conflicts
+)
+
+// The states of a job.
+const (
+	waiting int32 = iota
+	taken         // the writer has it: its outcome counts
+	dropped       // its caller has gone before it was taken
+)
+
+type job struct {
+	ctx   context.Context
+	run   func(*Tx) error
+	state atomic.Int32
+	done  chan error
+	after []func()
+}
+
+// Update runs fn in a write transaction and returns once it is durable, or
+// with the reason why nothing of it remains. Functions of several callers may
+// share one transaction; the failure of one does not touch the others.
+//
+// fn may run more than once (after a conflict, or when the shared transaction
+// was lost), so it must not keep state from an earlier run. It must not call
+// Update: ErrNested. When ctx ends before fn starts, fn does not run; after
+// that the outcome is waited for. A panic in fn becomes an error.
+func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if onWriter() {
+		return ErrNested
+	}
+	j := &job{ctx: ctx, run: fn, done: make(chan error, 1)}
+	if err := db.enqueue(j); err != nil {
+		return err
+	}
+	select {
+	case err := <-j.done:
+		return err
+	case <-ctx.Done():
+		if j.state.CompareAndSwap(waiting, dropped) {
+			return ctx.Err()
+		}
+		return <-j.done
+	}
+}
+
+func (db *DB) enqueue(j *job) error {
+	db.closing.RLock()
+	defer db.closing.RUnlock()
+	if db.closed {
+		return ErrClosed
+	}
+	select {
+	case db.queue <- j:
+		return nil
+	default: // full
+	}
+	select {
+	case db.queue <- j:
+		return nil
+	case <-j.ctx.Done():
+		return j.ctx.Err()
+	}
+}
+
+// onWriter reports whether the caller stands on the writer's goroutine, where
+// waiting for the writer would never end. Only the foot of the stack is looked
+// at: the goroutine's first function, its wrapper and the runtime's own.
+func onWriter() bool {
+	var pcs [128]uintptr
+	n := runtime.Callers(2, pcs[:])
+	for _, pc := range pcs[max(0, n-3):n] {
+		if f := runtime.FuncForPC(pc - 1); f != nil && strings.HasSuffix(f.Name(), ".(*DB).write") {
+			return true
+		}
+	}
+	return false
+}
+
+// writer is the state of the writing goroutine.
+type writer struct {
+	session *engine.Session
+	open    bool   // a transaction is open
+	ran     []*job // have run in it and wait for its commit
+	current *job   // is running
+	rest    []*job // are to run again, each alone
+}
+
+// write is the writer's goroutine.
+func (db *DB) write() {
+	clean := false
+	defer func() {
+		if clean {
+			db.endWriter()
+			return
+		}
+		db.afterExit()
+		go db.write()
+	}()
+	db.runRest()
+	for j := range db.queue {
+		start := time.Now()
+		for n := 1; ; n++ {
+			db.join(j)
+			if n == maxBatch || time.Since(start) > maxWork {
+				break
+			}
+			if j = db.next(); j == nil {
+				break
+			}
+		}
+		db.commitAll()
+	}
+	clean = true
+}
+
+// afterExit answers the function that has ended the writer's goroutine
+// (runtime.Goexit, as t.Fatal does) and has the others of its transaction run
+// again.
+func (db *DB) afterExit() {
+	w := &db.writer
+	if w.current != nil {
+		w.current.done <- errors.New("a function of a transaction ended its goroutine")
+		w.current = nil
+	}
+	if w.open {
+		w.rest = append(w.ran, w.rest...)
+	} else { // a hook did it: the transaction is durable
+		for _, j := range w.ran {
+			j.done <- nil
+		}
+	}
+	db.rollback()
+}
+
+func (db *DB) endWriter() {
+	if db.writer.session != nil {
+		db.writer.session.Discard()
+	}
+	close(db.written)
+}
+
+// next is a job that waits already, or nil.
+func (db *DB) next() *job {
+	select {
+	case j := <-db.queue:
+		return j
+	default:
+		return nil
+	}
+}
+
+// join runs one function inside the transaction, opening it where needed. The
+// first function needs no savepoint: when it fails there is nothing else to
+// keep.
+func (db *DB) join(j *job) {
+	if !j.state.CompareAndSwap(waiting, taken) {
+		return
+	}
+	if err := j.ctx.Err(); err != nil {
+		j.done <- err
+		return
+	}
+	w := &db.writer
+	if len(w.ran) == 0 {
+		db.joinFirst(j)
+		return
+	}
+	if err := db.control("SAVEPOINT f"); err != nil {
+		db.startOver(j)
+		return
+	}
+	err := db.call(j)
+	if err == nil {
+		err = db.control("RELEASE f")
+		if err == nil {
+			w.ran = append(w.ran, j)
+			return
+		}
+		db.startOver(j)
+		return
+	}
+	if engine.IsRetryable(err) {
+		db.startOver(j)
+		return
+	}
+	lost := db.control("ROLLBACK TO f")
+	if lost == nil {
+		lost = db.control("RELEASE f")
+	}
+	if lost != nil {
+		// The engine gave the whole transaction up, as SQLite does when the
+		// disk is full: the others are run again without this one.
+		db.startOver(nil)
+	}
+	j.done <- err
+}
+
+func (db *DB) joinFirst(j *job) {
+	err := db.open()
+	if err == nil {
+		err = db.call(j)
+	}
+	switch {
+	case err == nil:
+		db.writer.ran = append(db.writer.ran, j)
+	case engine.IsRetryable(err):
+		db.startOver(j)
+	default:
+		db.rollback()
+		j.done <- err
+	}
+}
+
+// startOver gives the open transaction up and runs its functions, and the one
+// given, each in a transaction of its own.
+func (db *DB) startOver(last *job) {
+	w := &db.writer
+	w.rest = w.ran
+	if last != nil {
+		w.rest = append(w.rest, last)
+	}
+	db.rollback()
+	db.runRest()
+}
+
+func (db *DB) runRest() {
+	w := &db.writer
+	for len(w.rest) > 0 {
+		j := w.rest[0]
+		w.rest = w.rest[1:]
+		db.retries.Add(1)
+		j.done <- db.alone(j)
+	}
+}
+
+// alone runs one function in its own transaction, again while it meets
+// conflicts.
+func (db *DB) alone(j *job) error {
+	for attempt := 1; ; attempt++ {
+		err := db.attempt(j)
+		if err == nil {
+			return nil
+		}
+		db.rollback()
+		if !engine.IsRetryable(err) || attempt == maxAttempts || j.ctx.Err() != nil {
+			return err
+		}
+		db.retries.Add(1)
+		time.Sleep(rand.N(time.Millisecond << attempt))
+	}
+}
+
+func (db *DB) attempt(j *job) error {
+	if err := db.open(); err != nil {
+		return err
+	}
+	if err := db.call(j); err != nil {
+		return err
+	}
+	db.writer.ran = append(db.writer.ran, j)
+	return db.commit()
+}
+
+// commitAll ends the batch and answers its callers.
+func (db *DB) commitAll() {
+	ran := db.writer.ran
+	if len(ran) == 0 {
+		db.rollback()
+		return
+	}
+	err := db.commit()
+	if err != nil && engine.IsRetryable(err) {
+		db.startOver(nil)
+		return
+	}
+	if err != nil {
+		db.rollback()
+	}
+	for _, j := range ran {
+		j.done <- err
+	}
+}
+
+// commit makes the open transaction durable and calls the hooks of its
+// functions.
+func (db *DB) commit() error {
+	if err := db.control("COMMIT"); err != nil {
+		return fmt.Errorf("committing: %w", err)
+	}
+	w := &db.writer
+	w.open = false
+	w.session.Trim()
+	db.commits.Add(1)
+	db.functions.Add(int64(len(w.ran)))
+	for _, j := range w.ran {
+		for _, f := range j.after {
+			db.hook(f)
+		}
+	}
+	w.ran = nil
+	return nil
+}
+
+func (db *DB) hook(f func()) {
+	defer func() {
+		if r := recover(); r != nil {
+			db.log.Error("hook after commit panicked", "stack", string(debug.Stack()))
+		}
+	}()
+	f()
+}
+
+// open begins a transaction where none is open, on a new connection where the
+// old one has died.
+func (db *DB) open() error {
+	w := &db.writer
+	if w.open {
+		return nil
+	}
+	for {
+		fresh := w.session == nil
+		if fresh {
+			s, err := engine.Open(context.Background(), db.handles.Write, db.config)
+			if err != nil {
+				return err
+			}
+			w.session = s
+		}
+		w.open = true
+		err := db.control(db.dialect.Begin(true))
+		if err == nil {
+			return nil
+		}
+		db.rollback()
+		if fresh || w.session != nil {
+			return fmt.Errorf("beginning to write: %w", err)
+		}
+	}
+}
+
+// rollback ends the open transaction, if any. A connection that cannot even do
+// that is given up.
+func (db *DB) rollback() {
+	w := &db.writer
+	w.ran = nil
+	if !w.open {
+		return
+	}
+	w.open = false
+	if err := db.control("ROLLBACK"); err != nil {
+		w.session.Discard()
+		w.session = nil
+	}
+}
+
+func (db *DB) control(text string) error {
+	_, err := db.writer.session.Exec(context.Background(), text)
+	return err
+}
+
+// call runs the function of a job once.
+func (db *DB) call(j *job) (err error) {
+	db.writer.current = j
+	returned := false
+	tx := db.begin(context.WithoutCancel(j.ctx), db.writer.session, true)
+	defer func() {
+		if r := recover(); r != nil {
+			db.log.Error("function of a transaction panicked", "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic in a transaction: %v", r)
+			returned = true
+		}
+		err = tx.finish(err)
+		j.after = tx.after
+		if returned { // otherwise the goroutine is ending, and write must know in which job
+			db.writer.current = nil
+		}
+	}()
+	err = j.run(tx)
+	returned = true
+	return err
+}
