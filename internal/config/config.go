@@ -1,0 +1,102 @@
+// Package config is the configuration of a server: one struct, whose comments
+// are its manual. The zero value works.
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// Config is forewarn.toml, in the data folder unless --config names another.
+// Unknown keys are errors.
+type Config struct {
+	// Name is what the exchange is called on its pages and in TAXII discovery.
+	Name string `toml:"name" comment:"What the exchange is called on its pages and in TAXII discovery."`
+	// URL is the address under which clients reach the server, without a
+	// trailing slash. Empty: http:// and the address it listens on.
+	URL string `toml:"url" comment:"The address under which clients reach the server, without a trailing slash. Empty: http:// and the address it listens on."`
+	// Listen is the address to listen on.
+	Listen string `toml:"listen" comment:"The address to listen on."`
+	// Database is where the record is kept: empty for SQLite in the data
+	// folder, or postgres://user@host/database. A password belongs into
+	// ~/.pgpass or DatabaseFile.
+	Database string `toml:"database" comment:"Empty: SQLite in the data folder. Or postgres://user@host/database (the password belongs into database_file)."`
+	// DatabaseFile holds the database address when it contains a secret.
+	DatabaseFile string `toml:"database_file" comment:"A file that holds the database address, when that contains a secret."`
+	// Log is debug, info, warn or error.
+	Log string `toml:"log" comment:"debug, info, warn or error."`
+	// RequestsPerSecond limits each credential.
+	RequestsPerSecond float64 `toml:"requests_per_second" comment:"The limit of requests per second for each credential, with a burst of twice as many."`
+	// TLSCertificate and TLSKey are files in PEM form. Empty: plain HTTP, for a
+	// proxy that ends TLS, or for this machine alone.
+	TLSCertificate string `toml:"tls_certificate" comment:"Certificate and key in PEM form. Empty: plain HTTP, for a proxy that ends TLS or for this machine alone."`
+	TLSKey         string `toml:"tls_key"`
+}
+
+// Default is the configuration that a new data folder gets.
+func Default() Config {
+	return Config{Name: "Forewarn", Listen: "127.0.0.1:8080", Log: "info", RequestsPerSecond: 2000}
+}
+
+// FileName is the configuration's name in the data folder.
+const FileName = "forewarn.toml"
+
+// Load reads the file; a missing one is the default. What the file leaves out
+// is the default as well.
+func Load(path string) (Config, error) {
+	c := Default()
+	b, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return c, nil
+	}
+	if err != nil {
+		return c, fmt.Errorf("reading the configuration: %w", err)
+	}
+	d := toml.NewDecoder(bytes.NewReader(b)).DisallowUnknownFields()
+	if err := d.Decode(&c); err != nil {
+		var unknown *toml.StrictMissingError
+		if errors.As(err, &unknown) {
+			return c, fmt.Errorf("%s: unknown key:\n%s", path, unknown.String())
+		}
+		return c, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
+}
+
+// Write stores the configuration with its manual as comments. It does not
+// overwrite.
+func Write(path string, c Config) error {
+	b, err := toml.Marshal(c)
+	if err != nil {
+		return fmt.Errorf("writing the configuration: %w", err)
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("writing the configuration: %w", err)
+	}
+	if _, err := f.Write(b); err != nil {
+		f.Close()
+		return fmt.Errorf("writing the configuration: %w", err)
+	}
+	return f.Close()
+}
+
+// DatabaseURL is the address of the record for a data folder.
+func (c Config) DatabaseURL(data string) (string, error) {
+	if c.DatabaseFile != "" {
+		b, err := os.ReadFile(c.DatabaseFile)
+		if err != nil {
+			return "", fmt.Errorf("reading the database address: %w", err)
+		}
+		return string(bytes.TrimSpace(b)), nil
+	}
+	if c.Database != "" {
+		return c.Database, nil
+	}
+	return "sqlite:" + filepath.Join(data, "forewarn.db"), nil
+}

@@ -1,0 +1,102 @@
+// Package core is the exchange assembled: one struct with one field for each
+// room. Rooms do not know each other; what one needs of another is passed in
+// here.
+package core
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/feedback"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/membership"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/program"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/record"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/release"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/submission"
+)
+
+// Stores is what the rooms need kept, one for each.
+type Stores struct {
+	Programs    program.Store
+	Members     membership.Store
+	Submissions submission.Store
+	Releases    release.Store
+	Delivery    delivery.Store
+	Feedback    feedback.Store
+	Record      record.Store
+}
+
+// Blob is stored bytes.
+type Blob interface {
+	io.ReaderAt
+	io.Closer
+	Size() int64
+}
+
+// Blobs keeps bytes under their SHA-256 (hexadecimal).
+type Blobs interface {
+	// Write stores at most limit bytes of r; more is exchange.Exhausted. What it
+	// returns is durable.
+	Write(ctx context.Context, r io.Reader, limit int64) (sha256 string, size int64, err error)
+	Open(sha256 string) (Blob, error)
+	// Sweep removes blobs last written before the instant for which keep is false.
+	Sweep(ctx context.Context, keep func(sha256 string) bool, before time.Time) error
+}
+
+// Config is what an exchange is built from.
+type Config struct {
+	Stores     Stores
+	Blobs      Blobs
+	Generation func(ctx context.Context) (int64, error)
+	Now        func() time.Time
+	Log        *slog.Logger
+	Name       string // of the exchange, for people
+	URL        string // external base address, without a trailing slash
+}
+
+// Exchange is the exchange.
+type Exchange struct {
+	Programs    *program.Service
+	Members     *membership.Service
+	Submissions *submission.Service
+	Releases    *release.Service
+	Delivery    *delivery.Service
+	Feedback    *feedback.Service
+	Record      *record.Service
+	Now         func() time.Time
+	Name        string
+	URL         string
+}
+
+// New assembles an exchange.
+func New(c Config) *Exchange {
+	x := &Exchange{Now: c.Now, Name: c.Name, URL: c.URL}
+	x.Programs = program.New(program.Config{Store: c.Stores.Programs, Place: place})
+	x.Members = membership.New(membership.Config{Store: c.Stores.Members})
+	x.Submissions = submission.New(submission.Config{Store: c.Stores.Submissions, Blobs: submitted{c.Blobs}})
+	x.Releases = release.New(release.Config{Store: c.Stores.Releases, Now: c.Now, Log: c.Log})
+	x.Delivery = delivery.New(delivery.Config{
+		Store: c.Stores.Delivery, Blobs: delivered{c.Blobs}, Now: c.Now, Due: x.Releases.OpenDue, Generation: c.Generation,
+	})
+	x.Feedback = feedback.New(feedback.Config{Store: c.Stores.Feedback, MaySee: x.Delivery.MaySee})
+	x.Record = record.New(record.Config{Store: c.Stores.Record})
+	return x
+}
+
+// place lets the membership room recompute audiences in the program room's
+// transaction. Both are the same transaction of the store.
+func place(tx program.Tx, c exchange.Charter) ([]exchange.Move, error) {
+	return membership.Place(tx.(membership.Tx), c)
+}
+
+type submitted struct{ Blobs }
+
+func (b submitted) Open(sha string) (submission.Blob, error) { return b.Blobs.Open(sha) }
+
+type delivered struct{ Blobs }
+
+func (b delivered) Open(sha string) (delivery.Blob, error) { return b.Blobs.Open(sha) }

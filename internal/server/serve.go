@@ -1,0 +1,134 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/store/sqlstore"
+	"github.com/forewarn-exchange/forewarn/internal/transport/api"
+	"github.com/forewarn-exchange/forewarn/internal/transport/httpkit"
+	"github.com/forewarn-exchange/forewarn/internal/transport/taxii"
+	"github.com/forewarn-exchange/forewarn/internal/transport/web"
+)
+
+// drain is how long open requests may take to end after SIGTERM. The whole end
+// takes less than five seconds.
+const drain = 3 * time.Second
+
+// Handler serves every interface: TAXII, the API, and the pages.
+func (s *Server) Handler() http.Handler {
+	limits := httpkit.NewLimits(httpkit.Rates{
+		Requests: s.o.Config.RequestsPerSecond, Burst: int(2 * s.o.Config.RequestsPerSecond),
+	}, time.Now)
+	machines := taxii.New(taxii.Config{
+		Source: s.Exchange.Delivery, Authn: s.Authn, Log: s.o.Log, Limits: limits, Name: s.Exchange.Name, URL: s.Exchange.URL,
+	})
+	own := api.New(api.Config{
+		Exchange: s.Exchange, Authn: s.Authn, Idempotency: answers{s.DB}, Limits: limits, Log: s.o.Log,
+	})
+	pages := web.New(web.Config{Exchange: s.Exchange, Authn: s.Authn, Limits: limits, Log: s.o.Log})
+	mux := http.NewServeMux()
+	mux.Handle("/taxii2/", machines)
+	mux.Handle("/taxii2", machines)
+	mux.Handle("/api/", own)
+	mux.Handle("/problems/", own)
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", s.ready)
+	mux.Handle("/", pages)
+	return httpkit.Wrap(mux, httpkit.Options{Log: s.o.Log, Secure: strings.HasPrefix(s.Exchange.URL, "https://")})
+}
+
+// ready answers whether the store can be written to.
+func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	if err := s.DB.Update(ctx, func(*sqlstore.Tx) error { return nil }); err != nil {
+		http.Error(w, "the store cannot be written to", http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ok")
+}
+
+// Serve answers on ln, and opens waves on the clock, until ctx ends. Then open
+// requests get a moment to end.
+func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	run, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var background sync.WaitGroup
+	for _, job := range []func(context.Context){s.Exchange.Releases.Run, s.sweep, s.flush, s.daily} {
+		background.Go(func() { job(run) })
+	}
+	srv := httpkit.Server(s.Handler(), s.o.Log)
+	failed := make(chan error, 1)
+	go func() {
+		if s.o.Config.TLSCertificate != "" {
+			failed <- srv.ServeTLS(ln, s.o.Config.TLSCertificate, s.o.Config.TLSKey)
+			return
+		}
+		failed <- srv.Serve(ln)
+	}()
+	var err error
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+		defer cancel()
+		if err = srv.Shutdown(end); err != nil {
+			err = srv.Close()
+		}
+	}
+	stop()
+	background.Wait()
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// sweep takes up what a crash in the middle of a submission left.
+func (s *Server) sweep(ctx context.Context) {
+	if _, err := s.Exchange.Submissions.Sweep(ctx); err != nil && ctx.Err() == nil {
+		s.o.Log.Error("sweeping up", "err", err)
+	}
+}
+
+// flush writes down when tokens were last used, away from the requests.
+func (s *Server) flush(ctx context.Context) {
+	s.every(ctx, time.Minute, "noting the use of tokens", s.Authn.Flush)
+}
+
+// daily does what depends on the date alone: cohort rules that ask for how
+// long an organisation has been a member, and old answers to idempotent calls.
+func (s *Server) daily(ctx context.Context) {
+	s.every(ctx, time.Hour, "the daily round", func(ctx context.Context) error {
+		if _, err := s.Exchange.Members.PlaceAll(ctx); err != nil {
+			return err
+		}
+		return s.DB.Update(ctx, func(tx *sqlstore.Tx) error {
+			_, err := tx.PurgeIdempotent()
+			return err
+		})
+	})
+}
+
+func (s *Server) every(ctx context.Context, d time.Duration, doing string, fn func(context.Context) error) {
+	tick := time.NewTicker(d)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := fn(ctx); err != nil && ctx.Err() == nil {
+				s.o.Log.Error(doing, "err", err, "kind", string(exchange.KindOf(err)))
+			}
+		}
+	}
+}

@@ -1,0 +1,141 @@
+// Package server wires the exchange together and runs it: the only package
+// that sees everything.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/forewarn-exchange/forewarn/internal/authn"
+	"github.com/forewarn-exchange/forewarn/internal/config"
+	"github.com/forewarn-exchange/forewarn/internal/core"
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/feedback"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/membership"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/program"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/record"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/release"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/submission"
+	"github.com/forewarn-exchange/forewarn/internal/store"
+	"github.com/forewarn-exchange/forewarn/internal/store/blob"
+	"github.com/forewarn-exchange/forewarn/internal/store/sqlstore"
+)
+
+// Options is what a server is opened with.
+type Options struct {
+	Data   string // folder; it must exist
+	Config config.Config
+	Now    func() time.Time // nil: the clock of the machine
+	Log    *slog.Logger     // nil: nothing is logged
+}
+
+// Server is an open exchange.
+type Server struct {
+	Exchange *core.Exchange
+	Authn    *authn.Service
+	DB       *sqlstore.DB
+	Blobs    *blob.Dir
+
+	o    Options
+	lock *os.File
+}
+
+// Open opens the exchange kept in a data folder, and takes up what a crash left.
+func Open(ctx context.Context, o Options) (*Server, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	lock, err := lockFolder(o.Data)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{o: o, lock: lock}
+	if err := s.open(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Server) open(ctx context.Context) error {
+	url, err := s.o.Config.DatabaseURL(s.o.Data)
+	if err != nil {
+		return err
+	}
+	if s.DB, err = store.Open(ctx, url, store.Options{Now: s.o.Now, Logger: s.o.Log}); err != nil {
+		return fmt.Errorf("opening the store: %w", err)
+	}
+	if s.Blobs, err = blob.OpenDir(filepath.Join(s.o.Data, "blobs")); err != nil {
+		return err
+	}
+	s.Exchange = core.New(core.Config{
+		Stores: core.Stores{
+			Programs: sqlstore.For[program.Tx](s.DB), Members: sqlstore.For[membership.Tx](s.DB),
+			Submissions: sqlstore.For[submission.Tx](s.DB), Releases: sqlstore.For[release.Tx](s.DB),
+			Delivery: sqlstore.For[delivery.Tx](s.DB), Feedback: sqlstore.For[feedback.Tx](s.DB), Record: sqlstore.For[record.Tx](s.DB),
+		},
+		Blobs: blobs{s.Blobs}, Generation: s.DB.Generation, Now: s.o.Now, Log: s.o.Log,
+		Name: s.o.Config.Name, URL: s.o.Config.URL,
+	})
+	s.Authn = authn.New(authn.Config{Store: sqlstore.For[authn.Tx](s.DB), Generation: s.DB.Generation, Now: s.o.Now})
+	return nil
+}
+
+// SetURL tells the exchange under which address clients reach it.
+func (s *Server) SetURL(url string) { s.Exchange.URL = url }
+
+// Close ends the server: what was acknowledged is durable, the rest is gone.
+func (s *Server) Close() error {
+	var errs []error
+	if s.Authn != nil {
+		errs = append(errs, s.Authn.Flush(context.Background()))
+	}
+	if s.DB != nil {
+		errs = append(errs, s.DB.Close())
+	}
+	if s.Blobs != nil {
+		errs = append(errs, s.Blobs.Close())
+	}
+	return errors.Join(append(errs, s.lock.Close())...)
+}
+
+// blobs is the blob folder as core wants it.
+type blobs struct{ dir *blob.Dir }
+
+// Write stores r whole, or nothing.
+func (b blobs) Write(ctx context.Context, r io.Reader, limit int64) (string, int64, error) {
+	w, err := b.dir.Create(ctx)
+	if err != nil {
+		return "", 0, err
+	}
+	n, err := io.Copy(w, io.LimitReader(r, limit+1))
+	if err == nil && n > limit {
+		err = exchange.Fail(exchange.Exhausted, "the submission is larger than %d bytes; nothing was stored", limit)
+	}
+	if err != nil {
+		w.Abort()
+		return "", 0, err
+	}
+	ref, err := w.Commit()
+	return ref.SHA256, ref.Size, err
+}
+
+// Open opens a blob by its hash.
+func (b blobs) Open(sha string) (core.Blob, error) {
+	return b.dir.Open(blob.Ref{SHA256: sha, Size: -1})
+}
+
+// Sweep removes what no submission keeps.
+func (b blobs) Sweep(ctx context.Context, keep func(string) bool, before time.Time) error {
+	_, err := b.dir.Sweep(ctx, keep, before)
+	return err
+}

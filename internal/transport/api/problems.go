@@ -1,0 +1,203 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/transport/httpkit"
+)
+
+// problem is an answer that is not a success (RFC 9457). It never holds a value
+// that the caller sent.
+type problem struct {
+	Type     string  `json:"type" doc:"address of the explanation of this type of problem" example:"/problems/not-found"`
+	Title    string  `json:"title"`
+	Status   int     `json:"status"`
+	Detail   string  `json:"detail,omitempty" doc:"what happened, what was not done, the next step"`
+	Instance string  `json:"instance,omitempty" doc:"the request id, also in X-Request-Id"`
+	Errors   []fault `json:"errors,omitempty" doc:"every fault of the input that was found, up to a cap"`
+	Total    int     `json:"total,omitempty" doc:"how many faults there were, when errors lists fewer"`
+
+	huma.StatusError `json:"-"` // says the status to huma
+	headers          http.Header
+}
+
+// fault is one fault in an input.
+type fault struct {
+	Path    string `json:"path" example:"$.objects[3].id"`
+	Code    string `json:"code,omitempty" doc:"short stable name of the rule"`
+	Section string `json:"section,omitempty" doc:"paragraph of the standard"`
+	Message string `json:"message"`
+}
+
+func wireFault(p exchange.Problem) fault { return fault(p) }
+
+// Error makes a problem an error that a handler can return.
+func (p *problem) Error() string { return p.Title + ": " + p.Detail }
+
+// ContentType is how huma asks for the media type.
+func (p *problem) ContentType(string) string { return "application/problem+json" }
+
+func problemOf(f httpkit.Failure) *problem {
+	p := &problem{
+		Type: "/problems/" + f.Slug, Title: f.Title, Status: f.Status, Detail: f.Detail,
+		Instance: f.RequestID, headers: http.Header{}, StatusError: &huma.ErrorModel{Status: f.Status},
+	}
+	for _, e := range f.Errors {
+		p.Errors = append(p.Errors, wireFault(e))
+	}
+	if f.Total > len(f.Errors) {
+		p.Total = f.Total
+	}
+	httpkit.FailureHeaders(p.headers, f)
+	return p
+}
+
+// refusal turns an error of a room into a problem, and writes to the log what
+// the caller may not read.
+func (s *server) refusal(ctx context.Context, err error) error {
+	var p *problem
+	var done huma.StatusError
+	switch {
+	case errors.As(err, &p):
+		p.Instance = httpkit.RequestID(ctx)
+		return huma.ErrorWithHeaders(p, p.headers)
+	case errors.As(err, &done):
+		return err
+	}
+	f := httpkit.FailureOf(err)
+	f.RequestID = httpkit.RequestID(ctx)
+	if f.Status >= http.StatusInternalServerError {
+		s.log.ErrorContext(ctx, "a request failed", slog.String("req", f.RequestID), slog.Int("status", f.Status), slog.String("err", err.Error()))
+	}
+	p = problemOf(f)
+	return huma.ErrorWithHeaders(p, p.headers)
+}
+
+// newProblem is how huma reports what it finds itself: the place and the rule,
+// not the value.
+func newProblem(status int, msg string, errs ...error) huma.StatusError {
+	if status == 0 { // huma asks for an example, to describe it
+		return &problem{}
+	}
+	f := httpkit.FailureOf(httpkit.Fail(status, "%s", detail(status, msg)))
+	for _, err := range errs {
+		var d huma.ErrorDetailer
+		if !errors.As(err, &d) || status >= http.StatusInternalServerError {
+			continue
+		}
+		e := d.ErrorDetail()
+		f.Errors = append(f.Errors, exchange.Problem{Path: place(e.Location), Message: ruleText(e.Message)})
+	}
+	return problemOf(f)
+}
+
+// place writes huma's location as a JSON path or as the name of a parameter.
+func place(location string) string {
+	if rest, ok := strings.CutPrefix(location, "body"); ok {
+		return "$" + rest
+	}
+	return location
+}
+
+// ruleText keeps what huma says of the rule. A decoder's error can quote a piece of
+// the input, so of those nothing but the fact is said.
+func ruleText(msg string) string {
+	switch {
+	case strings.HasPrefix(msg, "expected"), strings.HasPrefix(msg, "required"), strings.HasPrefix(msg, "unknown"), strings.HasPrefix(msg, "unexpected property"):
+		return msg
+	case strings.HasPrefix(msg, "invalid character"), strings.HasPrefix(msg, "unexpected end"), strings.Contains(msg, "looking for"), strings.Contains(msg, "unmarshal"):
+		return "not valid JSON"
+	}
+	return "the value cannot be read"
+}
+
+func detail(status int, msg string) string {
+	switch status {
+	case http.StatusUnprocessableEntity, http.StatusBadRequest:
+		return "the request does not fit this operation; nothing was done"
+	case http.StatusRequestEntityTooLarge:
+		return fmt.Sprintf("the request is larger than %d bytes; nothing was done", maxBody)
+	case http.StatusUnsupportedMediaType:
+		return "this operation does not take that Content-Type; nothing was done"
+	case http.StatusNotAcceptable:
+		return "this operation gives application/json"
+	case http.StatusInternalServerError:
+		return "the server could not answer; give the request id to the operator"
+	}
+	return strings.ToLower(http.StatusText(status))
+}
+
+// changed is the answer to an If-Match that does not hold: it carries the ETag
+// that does.
+func changed(current string) error {
+	p := problemOf(httpkit.FailureOf(exchange.Fail(exchange.Precondition, "it changed since you read it; nothing was done. Read it again and use its present ETag.")))
+	if current != "" {
+		p.headers.Set("ETag", current)
+	}
+	return p
+}
+
+// publicText is what of an error a caller may read.
+func publicText(err error) string {
+	var e *exchange.Error
+	if errors.As(err, &e) {
+		return e.Public
+	}
+	return "the value cannot be read"
+}
+
+// explain is the page of one type of problem, as plain text.
+func explain(w http.ResponseWriter, r *http.Request) {
+	slug := r.PathValue("slug")
+	for _, p := range httpkit.Problems() {
+		if p.Slug == slug {
+			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+			w.Header().Set("Cache-Control", "public, max-age=3600")
+			_, _ = fmt.Fprintf(w, "%s\n\nstatus %d · type /problems/%s\n\n%s\n", p.Title, p.Status, p.Slug, p.Text)
+			return
+		}
+	}
+	fail(w, r, exchange.Missing())
+}
+
+// fail answers an error outside of huma.
+func fail(w http.ResponseWriter, r *http.Request, err error) {
+	f := httpkit.FailureOf(err)
+	f.RequestID = httpkit.RequestID(r.Context())
+	httpkit.WriteProblem(w, r, f)
+}
+
+type actorKey struct{}
+
+func actorOf(ctx context.Context) exchange.Actor {
+	a, _ := ctx.Value(actorKey{}).(exchange.Actor)
+	return a
+}
+
+// signedIn lets nobody pass without credentials, before anything is looked up:
+// an address that does not exist answers 401 as well. Cookies count for
+// nothing here, so no page elsewhere can act in a reader's name.
+func signedIn(c Config, next http.Handler) http.Handler {
+	return httpkit.Adapter{Log: c.Log, Body: -1}.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		if err := c.Limits.SignIn(r); err != nil {
+			return err
+		}
+		a, err := httpkit.Authenticate(c.Authn, r, exchange.ChannelAPI)
+		if err != nil {
+			if exchange.KindOf(err) == exchange.Unsigned {
+				c.Limits.SignInFailed(r)
+			}
+			return err
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), actorKey{}, a)))
+		return nil
+	})
+}

@@ -1,0 +1,48 @@
+package httpkit
+
+import "net/http"
+
+// The values are shared between answers. Header.Add copies a full slice, so
+// nobody can change them.
+var (
+	noSniff      = []string{"nosniff"}
+	noReferrer   = []string{"no-referrer"}
+	sameOrigin   = []string{"same-origin"}
+	noStore      = []string{"no-store"}
+	noFrame      = []string{"DENY"}
+	nothingLoads = []string{"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"}
+	hsts         = []string{"max-age=31536000"}
+	permissions  = []string{"accelerometer=(), autoplay=(), camera=(), display-capture=(), encrypted-media=(), fullscreen=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), midi=(), payment=(), publickey-credentials-get=(self), screen-wake-lock=(), usb=(), xr-spatial-tracking=()"}
+)
+
+// baseHeaders sets what every answer carries. An interface that serves more
+// than data (pages, images, immutable files) replaces what it must.
+func baseHeaders(h http.Header, https bool) {
+	h["X-Content-Type-Options"] = noSniff
+	h["Referrer-Policy"] = noReferrer // addresses name cases
+	h["Cross-Origin-Resource-Policy"] = sameOrigin
+	h["Cross-Origin-Opener-Policy"] = sameOrigin
+	h["X-Frame-Options"] = noFrame
+	h["Cache-Control"] = noStore
+	h["Content-Security-Policy"] = nothingLoads
+	if https {
+		h["Strict-Transport-Security"] = hsts
+	}
+}
+
+// PageHeaders sets what an HTML page needs beyond that: a policy under which
+// styles, fonts and images come from this server and scripts run only with the
+// nonce, which is to be fresh for every answer. Without a nonce no script runs.
+func PageHeaders(h http.Header, nonce string) {
+	script := "'none'"
+	if nonce != "" {
+		script = "'nonce-" + nonce + "'"
+	}
+	h["Content-Security-Policy"] = []string{
+		"default-src 'none'; script-src " + script + "; style-src 'self'; font-src 'self'; img-src 'self'; " +
+			"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; " +
+			"require-trusted-types-for 'script'; trusted-types htmx",
+	}
+	h["Permissions-Policy"] = permissions
+	h["Content-Type"] = []string{"text/html; charset=utf-8"}
+}

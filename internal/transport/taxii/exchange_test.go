@@ -1,0 +1,227 @@
+package taxii_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/forewarn-exchange/forewarn/internal/authn"
+	"github.com/forewarn-exchange/forewarn/internal/core"
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/feedback"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/membership"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/program"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/record"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/release"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/submission"
+	"github.com/forewarn-exchange/forewarn/internal/store"
+	"github.com/forewarn-exchange/forewarn/internal/store/blob"
+	"github.com/forewarn-exchange/forewarn/internal/store/sqlstore"
+	"github.com/forewarn-exchange/forewarn/internal/testkit"
+	"github.com/forewarn-exchange/forewarn/internal/transport/httpkit"
+	"github.com/forewarn-exchange/forewarn/internal/transport/taxii"
+)
+
+// world is a whole exchange behind the TAXII interface, on the embedded store:
+// one program, one release of which the standard cohort was given seven
+// objects, and one whose day has not come.
+type world struct {
+	t      *testing.T
+	x      *core.Exchange
+	authn  *authn.Service
+	web    http.Handler
+	clock  *testkit.Clock
+	vars   map[string]string // $name in conversations
+	tokens map[string]string // by account
+}
+
+var (
+	standard  = exchange.Audience{Cohort: "standard"}
+	atRelease = exchange.Audience{Cohort: "at-release"}
+)
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t, clock: testkit.NewClock(), tokens: map[string]string{}}
+	db := w.assemble(t.TempDir())
+	operator := testkit.Person(testkit.Owner, "operator", exchange.RoleOperator)
+	approver := testkit.Person(testkit.Owner, "approver", exchange.RoleApprover)
+	nouns := []any{testkit.Organisation(testkit.Owner), operator, approver}
+	accounts := map[string]exchange.Person{}
+	for _, name := range []string{"reader", "second", "later", "unsigned", "outsider", "wordless"} {
+		org := exchange.OrgID("org-" + name)
+		accounts[name] = testkit.Person(org, name, exchange.RoleAnalyst)
+		nouns = append(nouns, testkit.Organisation(org), accounts[name])
+	}
+	rows := sqlstore.For[testkit.Tx](db)
+	testkit.Put(t, rows, nouns...)
+	_, err := w.x.Programs.Apply(t.Context(), exchange.System(), testkit.CharterTOML(), false)
+	w.must(err)
+	testkit.Put(t, rows,
+		testkit.Member(testkit.Program, "org-reader", standard, 1), testkit.Member(testkit.Program, "org-second", standard, 1),
+		testkit.Member(testkit.Program, "org-later", atRelease, 1), testkit.Member(testkit.Program, "org-unsigned", standard, 0),
+		testkit.Member(testkit.Program, "org-wordless", standard, 1))
+	for name, person := range accounts {
+		verb := exchange.VerbRead
+		if name == "wordless" {
+			verb = exchange.VerbFeedback
+		}
+		w.tokens[name] = w.token(person, verb)
+	}
+	w.give("bundle.json", time.Date(2027, time.June, 10, 15, 0, 0, 0, time.UTC), operator, approver)
+	w.give("embargoed.json", time.Date(2027, time.July, 15, 15, 0, 0, 0, time.UTC), operator, approver)
+	w.clock.Set(time.Date(2027, time.June, 9, 15, 0, 0, 0, time.UTC)) // T0 − 1 business day
+	w.listen()
+	return w
+}
+
+// assemble builds the exchange on the embedded store in folder.
+func (w *world) assemble(folder string) *sqlstore.DB {
+	w.t.Helper()
+	db, err := store.Open(w.t.Context(), filepath.Join(folder, "exchange.db"), store.Options{Now: w.clock.Now})
+	w.must(err)
+	dir, err := blob.OpenDir(filepath.Join(folder, "blobs"))
+	w.must(err)
+	w.t.Cleanup(func() {
+		if err := errors.Join(db.Close(), dir.Close()); err != nil {
+			w.t.Error(err)
+		}
+	})
+	w.x = core.New(core.Config{
+		Stores: core.Stores{
+			Programs: sqlstore.For[program.Tx](db), Members: sqlstore.For[membership.Tx](db),
+			Submissions: sqlstore.For[submission.Tx](db), Releases: sqlstore.For[release.Tx](db),
+			Delivery: sqlstore.For[delivery.Tx](db), Feedback: sqlstore.For[feedback.Tx](db), Record: sqlstore.For[record.Tx](db),
+		},
+		Blobs: blobs{dir}, Generation: db.Generation, Now: w.clock.Now, Log: slog.New(slog.DiscardHandler),
+	})
+	w.authn = authn.New(authn.Config{Store: sqlstore.For[authn.Tx](db), Generation: db.Generation, Now: w.clock.Now})
+	return db
+}
+
+// blobs is the blob folder as core wants it.
+type blobs struct{ *blob.Dir }
+
+func (b blobs) Write(ctx context.Context, r io.Reader, _ int64) (string, int64, error) {
+	w, err := b.Create(ctx)
+	if err != nil {
+		return "", 0, err
+	}
+	if _, err := io.Copy(w, r); err != nil {
+		w.Abort()
+		return "", 0, err
+	}
+	ref, err := w.Commit()
+	return ref.SHA256, ref.Size, err
+}
+
+func (b blobs) Open(sha string) (core.Blob, error) {
+	return b.Dir.Open(blob.Ref{SHA256: sha, Size: -1})
+}
+
+func (b blobs) Sweep(ctx context.Context, keep func(string) bool, before time.Time) error {
+	_, err := b.Dir.Sweep(ctx, keep, before)
+	return err
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) listen() {
+	h := taxii.New(taxii.Config{
+		Source: w.x.Delivery, Authn: w.authn, Name: "Example exchange", URL: "https://share.example.org",
+	})
+	w.web = httpkit.Wrap(h, httpkit.Options{Quiet: true})
+	cs, err := w.x.Delivery.Collections(w.t.Context(), w.actor("reader"))
+	w.must(err)
+	if len(cs) != 1 {
+		w.t.Fatalf("%d collections", len(cs))
+	}
+	w.vars = map[string]string{
+		"id":  cs[0].ID,
+		"c":   "/taxii2/api/collections/" + cs[0].ID,
+		"x":   "/taxii2/api/collections/00000000-0000-4000-8000-000000000000", // no such collection
+		"ind": "indicator--1c7f5d7b-6eac-4d6f-9a1f-3a7a6e1e0b02",
+		"hid": "tool--5abd9bbf-acea-4bad-9e5d-7ebeac5c4f06", // exists, and its day has not come
+		"nil": "tool--00000000-0000-4000-8000-000000000000",
+	}
+}
+
+func (w *world) token(p exchange.Person, verb exchange.Verb) string {
+	w.t.Helper()
+	secret, _, err := w.x.Members.IssueToken(w.t.Context(), exchange.System(), membership.TokenRequest{
+		Person: p.ID, Name: "test", Verbs: []exchange.Verb{verb}, TTL: 200 * 24 * time.Hour,
+	})
+	w.must(err)
+	return secret
+}
+
+func (w *world) actor(account string) exchange.Actor {
+	w.t.Helper()
+	a, err := w.authn.Bearer(w.t.Context(), w.tokens[account], exchange.ChannelTAXII)
+	w.must(err)
+	return a
+}
+
+// give takes a bundle from testdata to the standard cohort at T0 − 1bd.
+func (w *world) give(bundle string, t0 time.Time, operator, approver exchange.Person) {
+	w.t.Helper()
+	x, ctx, a := w.x, w.t.Context(), testkit.Actor(operator)
+	r, err := x.Releases.Create(ctx, a, release.Draft{Program: testkit.Program, Title: "Example", T0: t0, Rules: []exchange.PlanRule(testkit.Charter().Rules)})
+	w.must(err)
+	f, err := os.Open(filepath.Join("testdata", bundle))
+	w.must(err)
+	defer f.Close()
+	_, err = x.Submissions.Submit(ctx, a, submission.Input{
+		Release: r.ID, Class: "detection-guidance", Filename: bundle,
+		Handling: exchange.Handling{TLP: exchange.TLPAmber, PAP: exchange.PAPAmber},
+	}, f)
+	w.must(err)
+	v, err := x.Releases.Read(ctx, a, r.ID)
+	w.must(err)
+	r, err = x.Releases.Send(ctx, a, r.ID, v.Release.Version)
+	w.must(err)
+	_, err = x.Releases.Approve(ctx, testkit.Actor(approver), r.ID, r.Revision)
+	w.must(err)
+}
+
+// ask performs one request; header lines are "Name: value".
+func (w *world) ask(method, target, account string, headers ...string) *http.Response {
+	w.t.Helper()
+	r := httptest.NewRequest(method, target, nil)
+	r.Header.Set("Accept", "application/taxii+json;version=2.1")
+	name, basic := strings.CutSuffix(account, " by Basic")
+	switch {
+	case account == "nobody":
+	case account == "a stranger":
+		r.Header.Set("Authorization", "Bearer fw_aaaaaaaaaaaa_"+strings.Repeat("a", 52))
+	case basic:
+		r.SetBasicAuth(name+"@org-"+name, w.tokens[name])
+	default:
+		r.Header.Set("Authorization", "Bearer "+w.tokens[name])
+	}
+	for _, line := range headers {
+		name, value, _ := strings.Cut(line, ": ")
+		if value == "-" {
+			r.Header.Del(name)
+			continue
+		}
+		r.Header.Set(name, value)
+	}
+	rec := httptest.NewRecorder()
+	w.web.ServeHTTP(rec, r)
+	return rec.Result()
+}

@@ -1,0 +1,68 @@
+package taxii
+
+import (
+	"strings"
+	"time"
+)
+
+// appendTimestamp writes Unix microseconds as a TAXII timestamp, always with
+// six digits of fraction (§2).
+func appendTimestamp(b []byte, micro int64) []byte {
+	return time.UnixMicro(micro).UTC().AppendFormat(b, "2006-01-02T15:04:05.000000Z")
+}
+
+func timestamp(micro int64) string { return string(appendTimestamp(nil, micro)) }
+
+// appendVersion writes Unix microseconds as a STIX timestamp: three digits of
+// fraction, which is what created and modified are written in (STIX 2.1 §3.2),
+// or six where three would lose something.
+func appendVersion(b []byte, micro int64) []byte {
+	if micro%1000 == 0 {
+		return time.UnixMicro(micro).UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z")
+	}
+	return appendTimestamp(b, micro)
+}
+
+const shape = "dddd-dd-ddTdd:dd:dd"
+
+// parseTimestamp reads YYYY-MM-DDTHH:MM:SS[.s…]Z with up to nine digits of
+// fraction. §2 wants six of them; clients send none, three and six. Digits
+// beyond the microsecond are cut, which changes no comparison with times in
+// whole microseconds that are later than the one given.
+func parseTimestamp(s string) (micro int64, ok bool) {
+	if len(s) < len(shape)+1 || s[len(s)-1] != 'Z' {
+		return 0, false
+	}
+	for i := range len(shape) {
+		if shape[i] == 'd' != digit(s[i]) || shape[i] != 'd' && shape[i] != s[i] {
+			return 0, false
+		}
+	}
+	t, err := time.Parse("2006-01-02T15:04:05", s[:len(shape)])
+	if err != nil {
+		return 0, false
+	}
+	fraction := s[len(shape) : len(s)-1]
+	if fraction == "" {
+		return t.UnixMicro(), true
+	}
+	digits, dotted := strings.CutPrefix(fraction, ".")
+	if !dotted || digits == "" || len(digits) > 9 {
+		return 0, false
+	}
+	part := int64(0)
+	for i := range 6 {
+		part *= 10
+		if i < len(digits) {
+			part += int64(digits[i] - '0')
+		}
+	}
+	for i := range len(digits) {
+		if !digit(digits[i]) {
+			return 0, false
+		}
+	}
+	return t.UnixMicro() + part, true
+}
+
+func digit(c byte) bool { return '0' <= c && c <= '9' }

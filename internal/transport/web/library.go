@@ -1,0 +1,451 @@
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
+	"github.com/forewarn-exchange/forewarn/internal/transport/httpkit"
+	"github.com/forewarn-exchange/forewarn/internal/transport/web/page"
+)
+
+const libraryPage = 100
+
+// libraries leads to the library of the one program, or to the programs.
+func (s *site) libraries(v *visit) error {
+	all, err := v.stored()
+	if err != nil {
+		return err
+	}
+	if len(all) == 1 {
+		return v.see("/programs/" + string(all[0].ID) + "/objects")
+	}
+	return v.see("/programs")
+}
+
+// stixTypes are the types that the filter offers.
+var stixTypes = []string{
+	"attack-pattern", "campaign", "course-of-action", "domain-name", "file", "grouping", "identity", "indicator", "infrastructure", "intrusion-set",
+	"ipv4-addr", "malware", "note", "observed-data", "opinion", "relationship", "report", "sighting", "software", "threat-actor", "tool", "url", "vulnerability",
+}
+
+// library lists the objects that the reader may see. Names are content, so the
+// page is a delivery and is recorded as one.
+func (s *site) library(v *visit) error {
+	c, _, err := s.Programs.Charter(v.ctx(), v.a, exchange.ProgramID(v.path("program")))
+	if err != nil {
+		return err
+	}
+	q := v.r.URL.Query()
+	base := "/programs/" + string(c.ID) + "/objects"
+	p := &page.Library{Frame: v.frame("Library"), Program: c.Title, Action: base, Query: strings.TrimSpace(q.Get("q"))}
+	v.within(&p.Frame, c, "Library")
+	p.Empty = page.Empty{Text: "Objects will be here from the moment at which they open to your cohort.", Action: "Releases", Href: "/programs/" + string(c.ID) + "/releases"}
+	typ := q.Get("type")
+	p.Types = []page.Option{{Value: "", Label: "every type", Selected: typ == ""}}
+	for _, t := range stixTypes {
+		p.Types = append(p.Types, page.Option{Value: t, Label: t, Selected: t == typ})
+	}
+	if p.TLP, err = v.strictest(c); err != nil {
+		return err
+	}
+	switch {
+	case p.Query != "":
+		err = v.search(p, c)
+	case v.runs(c):
+		err = v.shelf(p, c)
+	default:
+		err = v.shelves(p, c, typ)
+	}
+	if err != nil {
+		return err
+	}
+	return v.show(p)
+}
+
+// strictest is the strictest label among what the visitor may read of a program.
+func (v *visit) strictest(c exchange.Charter) (exchange.TLP, error) {
+	rs, err := v.site.Delivery.Releases(v.ctx(), v.a, c.ID)
+	top := exchange.TLPUnset
+	for _, r := range rs {
+		top = max(top, r.TLP)
+	}
+	return top, noCollection(err)
+}
+
+func (v *visit) search(p *page.Library, c exchange.Charter) error {
+	hits, err := v.site.Delivery.Search(v.ctx(), v.a, c.ID, p.Query, libraryPage)
+	if err != nil && exchange.KindOf(err) != exchange.NotFound {
+		return err
+	}
+	for _, h := range hits {
+		href := "/" + h.Kind + "s/" + h.ID
+		if h.Kind == "object" {
+			href = objectHref(c.ID, h.ID)
+		}
+		p.Hits = append(p.Hits, page.HitLine{Kind: h.Kind, Title: h.Title, ID: h.ID, Href: href})
+	}
+	p.Count = counted(len(hits), "hit")
+	p.Empty = page.Empty{Text: "Nothing that you may see has this in its title, and no object has it as its id.", Action: "Everything", Href: p.Action}
+	return nil
+}
+
+// shelves is a page of a reader's collection.
+func (v *visit) shelves(p *page.Library, c exchange.Charter, typ string) error {
+	after, _ := strconv.ParseInt(v.r.URL.Query().Get("after"), 10, 64)
+	q := delivery.Query{After: after, Limit: libraryPage}
+	if typ != "" {
+		q.Types = []string{typ}
+	}
+	n, err := v.site.Delivery.Count(v.ctx(), v.a, c.ID)
+	if exchange.KindOf(err) == exchange.NotFound {
+		return nil // no agreement, no cohort: nothing is here
+	}
+	if err != nil {
+		return err
+	}
+	p.Count = counted(int(n), "object")
+	if n >= delivery.Capped {
+		p.Count = "more than 10,000 objects"
+	}
+	pg, err := v.site.Delivery.Page(v.ctx(), v.a, c.ID, q)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	b.WriteByte('[')
+	if err := pg.WriteObjects(&b); err != nil {
+		return err
+	}
+	b.WriteByte(']')
+	var named []named
+	if err := json.Unmarshal(b.Bytes(), &named); err != nil {
+		return fmt.Errorf("reading a page of objects: %w", err)
+	}
+	for i, o := range named {
+		line := page.ObjectLine{ID: o.ID, Href: objectHref(c.ID, o.ID), Type: o.Type, Title: o.title()}
+		if i < len(pg.Entries) {
+			line.Added = v.clock.At(time.UnixMicro(pg.Entries[i].Added))
+		}
+		p.Lines = append(p.Lines, line)
+	}
+	if pg.More {
+		p.Next = p.Action + "?" + url.Values{"after": {fmt.Sprint(pg.Entries[len(pg.Entries)-1].Added)}, "type": {typ}}.Encode()
+	}
+	if after > 0 {
+		p.First = p.Action + "?" + url.Values{"type": {typ}}.Encode()
+	}
+	return nil
+}
+
+// named is what a list shows of an object.
+type named struct {
+	ID, Type, Name, Value, Abstract, Pattern string
+	RelationshipType                         string `json:"relationship_type"`
+}
+
+func (n named) title() string {
+	for _, t := range []string{n.Name, n.Value, n.Abstract, n.RelationshipType, n.Pattern} {
+		if t != "" {
+			if r := []rune(t); len(r) > 160 {
+				return string(r[:160]) + "…"
+			}
+			return t
+		}
+	}
+	return ""
+}
+
+// shelf is for those who run the program, who have no collection of their own: the
+// artifacts, or the objects of one.
+func (v *visit) shelf(p *page.Library, c exchange.Charter) error {
+	p.Types = nil
+	id := exchange.ArtifactID(v.r.URL.Query().Get("artifact"))
+	if id == "" {
+		rs, err := v.site.Delivery.Releases(v.ctx(), v.a, c.ID)
+		for _, r := range rs {
+			for _, i := range r.Items {
+				p.Hits = append(p.Hits, page.HitLine{
+					Kind: string(i.Artifact.Class), Title: i.Artifact.Title, ID: string(i.Artifact.ID), Href: artifactOrObjects(p.Action, i.Artifact),
+				})
+			}
+		}
+		p.Count = counted(len(p.Hits), "artifact")
+		p.Empty.Text = "Artifacts of your releases will be here."
+		return noCollection(err)
+	}
+	after, err := strconv.ParseInt(v.r.URL.Query().Get("after"), 10, 64)
+	if err != nil {
+		after = -1
+	}
+	objs, err := v.site.Delivery.Objects(v.ctx(), v.a, id, after, libraryPage)
+	if err != nil {
+		return err
+	}
+	for _, o := range objs {
+		p.Lines = append(p.Lines, page.ObjectLine{ID: o.ID, Href: objectHref(c.ID, o.ID), Type: o.Type})
+	}
+	if len(objs) == libraryPage {
+		p.Next = p.Action + "?" + url.Values{"artifact": {string(id)}, "after": {fmt.Sprint(objs[len(objs)-1].Seq)}}.Encode()
+	}
+	return nil
+}
+
+func artifactOrObjects(base string, a exchange.Artifact) string {
+	if a.Objects > 0 {
+		return base + "?artifact=" + string(a.ID)
+	}
+	return "/artifacts/" + string(a.ID)
+}
+
+// noCollection turns the answer for an auditor, who reads no content, into an
+// empty library.
+func noCollection(err error) error {
+	if exchange.KindOf(err) == exchange.NotFound {
+		return nil
+	}
+	return err
+}
+
+const shownBytes = 256 << 10
+
+func (s *site) object(v *visit) error {
+	c, _, err := s.Programs.Charter(v.ctx(), v.a, exchange.ProgramID(v.path("program")))
+	if err != nil {
+		return err
+	}
+	o, err := s.Delivery.Object(v.ctx(), v.a, c.ID, v.path("object"))
+	if err != nil {
+		return err
+	}
+	var n named
+	_ = json.Unmarshal(o.Raw, &n) // what was stored is valid; a name is a convenience
+	title := n.title()
+	if title == "" {
+		title = o.Object.Type
+	}
+	a := o.Artifact
+	p := &page.Object{
+		Frame: v.frame(title), ID: o.Object.ID, Type: o.Object.Type, Heading: title, Embargoed: o.PublicAt.IsZero(), T0: v.clock.At(o.T0),
+		May: o.Decision.Obligations, MayNot: mayNot(o.TLP, c.Agreement, o.PublicAt.IsZero()), JSON: pretty(o.Raw), Size: int64(len(o.Raw)),
+		RawHref: objectHref(c.ID, o.Object.ID) + "/bytes", Release: page.Link{Label: o.Title, Href: "/releases/" + string(o.Release)},
+		Artifact: page.Link{Label: a.Title, Href: "/artifacts/" + string(a.ID)}, Class: string(a.Class), PAP: a.Handling.PAP.String(),
+		Originator: v.org(a.Originator), Owner: v.org(c.Owner), Statement: a.Handling.Statement, Expires: v.clock.At(a.Handling.Expires),
+		Submitted: v.clock.At(a.SubmittedAt), Receipt: receipt,
+	}
+	p.TLP = o.TLP
+	v.within(&p.Frame, c, "Library")
+	if o.Added != 0 {
+		p.Added = v.clock.At(time.UnixMicro(o.Added))
+	}
+	if o.Object.Version != 0 {
+		p.Modified = time.UnixMicro(o.Object.Version).UTC().Format("2006-01-02 15:04:05.000 UTC")
+	}
+	for _, st := range o.Decision.Steps {
+		p.Explanation = append(p.Explanation, page.StepLine{Rule: st.Rule, Text: st.Text, Pass: st.Pass})
+	}
+	if err := v.relations(p, o, c); err != nil {
+		return err
+	}
+	if !v.runs(c) && v.a.May(exchange.VerbFeedback) {
+		p.Feedback = v.feedbackForms(o.Release, c, o.PublicAt)
+		p.Feedback.Object, p.Feedback.Back, p.Feedback.Only = o.Object.ID, objectHref(c.ID, o.Object.ID), true
+	}
+	return v.show(p)
+}
+
+func pretty(raw []byte) string {
+	var b bytes.Buffer
+	if json.Indent(&b, raw, "", "  ") != nil {
+		return string(raw[:min(len(raw), shownBytes)])
+	}
+	if b.Len() > shownBytes {
+		return string(bytes.ToValidUTF8(b.Bytes()[:shownBytes], nil)) + "\n… (download it to read the rest)"
+	}
+	return b.String()
+}
+
+// relations lists the references inside the object to objects that the reader may
+// see, and only those: a reference to a hidden object would tell that it exists.
+func (v *visit) relations(p *page.Object, o delivery.ObjectView, c exchange.Charter) error {
+	var m map[string]json.RawMessage
+	if json.Unmarshal(o.Raw, &m) != nil {
+		return nil
+	}
+	property := map[string]string{}
+	var ids []string
+	for name, raw := range m {
+		var one string
+		var many []string
+		switch {
+		case strings.HasSuffix(name, "_ref") && json.Unmarshal(raw, &one) == nil:
+			many = []string{one}
+		case strings.HasSuffix(name, "_refs"):
+			_ = json.Unmarshal(raw, &many)
+		}
+		for _, id := range many {
+			if _, known := property[id]; !known && !strings.HasPrefix(id, "marking-definition--") && len(ids) < libraryPage {
+				property[id] = name
+				ids = append(ids, id)
+			}
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	es, _, err := v.site.Delivery.Manifest(v.ctx(), v.a, c.ID, delivery.Query{IDs: ids, Limit: libraryPage})
+	if err != nil && exchange.KindOf(err) != exchange.NotFound {
+		return err
+	}
+	for _, e := range es {
+		p.Relations = append(p.Relations, page.Relation{Property: property[e.ID], Type: e.Type, Other: page.Link{Label: e.ID, Href: objectHref(c.ID, e.ID)}})
+	}
+	slices.SortFunc(p.Relations, func(a, b page.Relation) int { return compare(a.Property+a.Other.Label, b.Property+b.Other.Label) })
+	return nil
+}
+
+func (s *site) objectBytes(v *visit) error {
+	o, err := s.Delivery.Object(v.ctx(), v.a, exchange.ProgramID(v.path("program")), v.path("object"))
+	if err != nil {
+		return err
+	}
+	v.attachment(o.Object.ID+".json", "application/json", int64(len(o.Raw)))
+	_, _ = v.w.Write(o.Raw)
+	return nil
+}
+
+// attachment sets the headers of bytes that somebody handed in: saved and never
+// shown, whatever they are.
+func (v *visit) attachment(name, kind string, size int64) {
+	h := v.w.Header()
+	if kind == "" {
+		kind = "application/octet-stream"
+	}
+	h.Set("Content-Type", kind)
+	h.Set("Content-Length", strconv.FormatInt(size, 10))
+	disposition := mime.FormatMediaType("attachment", map[string]string{"filename": name})
+	if disposition == "" {
+		disposition = "attachment"
+	}
+	h.Set("Content-Disposition", disposition)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
+}
+
+func (s *site) artifact(v *visit) error {
+	i, err := s.Delivery.Artifact(v.ctx(), v.a, exchange.ArtifactID(v.path("artifact")))
+	if err != nil {
+		return err
+	}
+	a := i.Artifact
+	c, _, err := s.Programs.Charter(v.ctx(), v.a, a.Program)
+	if err != nil {
+		return err
+	}
+	release := page.Link{Label: string(a.Release), Href: "/releases/" + string(a.Release)}
+	p := &page.Artifact{
+		Frame: v.frame(a.Title), Heading: a.Title, Item: v.item(i), Filename: a.Filename, MediaType: a.MediaType, Release: release,
+		May: i.Obligations, Submitted: v.clock.At(a.SubmittedAt), Receipt: receipt,
+	}
+	p.TLP = i.TLP
+	v.within(&p.Frame, c, "Library")
+	rs, err := s.Delivery.Releases(v.ctx(), v.a, a.Program)
+	if err != nil {
+		return err
+	}
+	for _, r := range rs {
+		if r.ID == a.Release {
+			p.Release.Label, p.T0, p.Embargoed = r.Title, v.clock.At(r.T0), r.PublicAt.IsZero()
+		}
+	}
+	p.MayNot = mayNot(i.TLP, c.Agreement, p.Embargoed)
+	return v.show(p)
+}
+
+func (s *site) content(v *visit) error {
+	c, err := s.Delivery.Content(v.ctx(), v.a, exchange.ArtifactID(v.path("artifact")))
+	if err != nil {
+		return err
+	}
+	return v.give(c)
+}
+
+// give writes an artifact's bytes.
+func (v *visit) give(c *delivery.Content) error {
+	defer c.Close()
+	httpkit.Stream(v.w)
+	name := c.Artifact.Filename
+	if name == "" || !utf8.ValidString(name) {
+		name = string(c.Artifact.ID)
+	}
+	v.attachment(name, c.Artifact.MediaType, c.Size())
+	v.w.WriteHeader(http.StatusOK)
+	if v.r.Method == http.MethodHead {
+		return nil
+	}
+	if _, err := io.Copy(v.w, io.NewSectionReader(c, 0, c.Size())); err != nil {
+		panic(http.ErrAbortHandler) // the reader must not take a part for the whole
+	}
+	return nil
+}
+
+// cached lets what is public be kept for a minute, for those who are not signed in.
+func (v *visit) cached() {
+	if v.a.Anonymous() {
+		v.w.Header().Set("Cache-Control", "public, max-age=60")
+		v.w.Header().Set("Vary", "Cookie")
+	}
+}
+
+func (s *site) public(v *visit) error {
+	rs, err := s.Delivery.PublicReleases(v.ctx())
+	if err != nil {
+		return err
+	}
+	p := &page.Public{Frame: v.frame("Public releases")}
+	for _, r := range rs {
+		p.Lines = append(p.Lines, page.ReleaseLine{
+			Title: r.Title, Href: "/public/releases/" + string(r.ID), Program: string(r.Program), T0: v.clock.At(r.PublicAt), Items: len(r.Items),
+		})
+	}
+	v.cached()
+	return v.show(p)
+}
+
+func (s *site) publicRelease(v *visit) error {
+	r, err := s.Delivery.PublicRelease(v.ctx(), exchange.ReleaseID(v.path("release")))
+	if err != nil {
+		return err
+	}
+	p := &page.PublicRelease{
+		Frame: v.frame(r.Title), Heading: r.Title, Program: string(r.Program), T0: v.clock.At(r.T0), Since: v.clock.At(r.PublicAt), Prose: page.Markdown(r.Message),
+	}
+	p.TLP = r.TLP
+	for _, i := range r.Items {
+		line := v.item(i)
+		line.Content = "/public/artifacts/" + string(i.Artifact.ID)
+		p.Items = append(p.Items, line)
+	}
+	v.cached()
+	return v.show(p)
+}
+
+func (s *site) publicContent(v *visit) error {
+	c, err := s.Delivery.PublicContent(v.ctx(), exchange.ArtifactID(v.path("artifact")))
+	if err != nil {
+		return err
+	}
+	v.cached()
+	return v.give(c)
+}

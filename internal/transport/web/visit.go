@@ -1,0 +1,284 @@
+package web
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/program"
+	"github.com/forewarn-exchange/forewarn/internal/transport/httpkit"
+	"github.com/forewarn-exchange/forewarn/internal/transport/web/page"
+)
+
+// visit is one request with the person behind it.
+type visit struct {
+	site   *site
+	w      http.ResponseWriter
+	r      *http.Request
+	a      exchange.Actor // anonymous: nobody signed in
+	now    time.Time
+	clock  page.Clock
+	status int          // of the page; 0: 200
+	faults *page.Faults // of the form that was sent
+
+	orgs map[exchange.OrgID]string // names looked up so far
+}
+
+type visitKey struct{}
+
+func visitOf(ctx context.Context) *visit {
+	v, _ := ctx.Value(visitKey{}).(*visit)
+	return v
+}
+
+// visit establishes who asks. An invalid session is no session.
+func (s *site) visit(r *http.Request) (*visit, error) {
+	v := &visit{site: s, r: r, now: s.Now(), orgs: map[exchange.OrgID]string{}}
+	a, err := httpkit.Authenticate(s.authn, r, exchange.ChannelWeb)
+	if err != nil && exchange.KindOf(err) != exchange.Unsigned {
+		return nil, fmt.Errorf("reading the session: %w", err)
+	}
+	if err == nil {
+		v.a = a
+	}
+	v.clock = page.Clock{Now: v.now, Zone: zoneOf(v.a.Zone)}
+	return v, nil
+}
+
+func zoneOf(name string) *time.Location {
+	if loc, err := time.LoadLocation(name); err == nil && name != "Local" {
+		return loc
+	}
+	return time.UTC
+}
+
+func (v *visit) ctx() context.Context { return v.r.Context() }
+
+// path is a part of the address.
+func (v *visit) path(name string) string { return v.r.PathValue(name) }
+
+// form is a field of the form that was sent, without the space around it.
+func (v *visit) form(name string) string { return strings.TrimSpace(v.r.PostFormValue(name)) }
+
+// list is a field that holds a list separated by commas.
+func (v *visit) list(name string) []string { return split(v.form(name)) }
+
+func split(s string) []string {
+	var out []string
+	for part := range strings.SplitSeq(s, ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			out = append(out, part)
+		}
+	}
+	return out
+}
+
+// number is a whole number of the form; 0 when it is not one.
+func (v *visit) number(name string) int64 {
+	n, _ := strconv.ParseInt(v.form(name), 10, 64)
+	return n
+}
+
+// stamp reads an instant that somebody typed, in UTC; empty is the zero time.
+func stamp(text string) (time.Time, error) {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return time.Time{}, nil
+	}
+	text = strings.TrimSpace(strings.TrimSuffix(strings.TrimSuffix(text, "UTC"), "Z"))
+	for _, form := range []string{page.Stamp, "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02T15:04:05"} {
+		if t, err := time.Parse(form, text); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, exchange.Fail(exchange.Invalid, "write the time as YYYY-MM-DD HH:MM, in UTC")
+}
+
+// stamps reads instants from fields; every field that holds none is a problem.
+func (v *visit) stamps(fields map[string]*time.Time) []exchange.Problem {
+	var ps []exchange.Problem
+	for name, to := range fields {
+		t, err := stamp(v.form(name))
+		if err != nil {
+			ps = append(ps, exchange.Problem{Path: name, Message: "write the time as YYYY-MM-DD HH:MM, in UTC"})
+		}
+		*to = t
+	}
+	return ps
+}
+
+// frame is what stands around a page of this visitor.
+func (v *visit) frame(title string) page.Frame {
+	f := page.Frame{
+		Title: title, Exchange: v.site.Name, Nonce: nonce(), Now: v.clock.At(v.now),
+		Faults: v.faults, TLP: exchange.TLPUnset,
+	}
+	if f.Exchange == "" {
+		f.Exchange = "Forewarn"
+	}
+	if v.r != nil && v.faults == nil {
+		f.Done = done[v.r.URL.Query().Get("done")]
+	}
+	if v.a.Anonymous() {
+		return f
+	}
+	f.Person, f.Zone = v.a.Name, v.clock.Zone.String()
+	f.Org, f.OrgHref = v.org(v.a.Org), "/organisations/"+string(v.a.Org)
+	first := page.Link{Label: "Home", Href: "/", Key: "o"}
+	if v.staff() {
+		first.Label = "Outcomes"
+	}
+	f.Nav = []page.Link{first, {Label: "Programs", Href: "/programs", Key: "p"}, {Label: "Releases", Href: "/releases", Key: "r"}, {Label: "Library", Href: "/library", Key: "l"}}
+	if v.staff() || v.a.Is(exchange.RoleAdmin) {
+		f.Nav = append(f.Nav, page.Link{Label: "Members", Href: "/organisations", Key: "m"})
+	}
+	f.Nav = append(f.Nav, page.Link{Label: "Notices", Href: "/notices", Key: "n"})
+	for i := range f.Nav {
+		f.Nav[i].Current = f.Nav[i].Href == v.r.URL.Path
+	}
+	return f
+}
+
+// staff reports whether the visitor has a role in running programs. Which ones
+// is for the rooms to say.
+func (v *visit) staff() bool {
+	return v.a.Is(exchange.RoleOperator) || v.a.Is(exchange.RoleApprover) || v.a.Is(exchange.RoleAuditor)
+}
+
+// runs reports whether the visitor oversees a program.
+func (v *visit) runs(c exchange.Charter) bool { return v.a.Oversees(c.Owner) }
+
+// within adds the navigation of a program.
+func (v *visit) within(f *page.Frame, c exchange.Charter, current string) {
+	base := "/programs/" + string(c.ID)
+	f.Program = c.Title
+	f.Sub = []page.Link{
+		{Label: "Program", Href: base},
+		{Label: "Releases", Href: base + "/releases"},
+		{Label: "Library", Href: base + "/objects"},
+		{Label: "Outcome", Href: base + "/outcome"},
+	}
+	for i := range f.Sub {
+		f.Sub[i].Current = f.Sub[i].Label == current
+	}
+}
+
+// org is an organisation's name, its id where the visitor may not know it.
+func (v *visit) org(id exchange.OrgID) string {
+	if name, ok := v.orgs[id]; ok || id == "" {
+		return name
+	}
+	name := string(id)
+	if o, err := v.site.Members.Organisation(v.ctx(), v.a, id); err == nil {
+		name = o.Name
+	}
+	v.orgs[id] = name
+	return name
+}
+
+// personName is a person's name, the id where the visitor may not know it.
+func (v *visit) personName(id exchange.PersonID) string {
+	if id == v.a.Person {
+		return v.a.Name
+	}
+	if p, err := v.site.Members.Person(v.ctx(), v.a, id); err == nil {
+		return p.Name
+	}
+	return string(id)
+}
+
+// stored lists the programs that the visitor may know.
+func (v *visit) stored() ([]program.Stored, error) { return v.site.Programs.List(v.ctx(), v.a) }
+
+func nonce() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:])
+	return base64.RawStdEncoding.EncodeToString(b[:])
+}
+
+// show writes a page.
+func (v *visit) show(p page.Page) error {
+	httpkit.PageHeaders(v.w.Header(), p.Around().Nonce)
+	status := v.status
+	if status == 0 {
+		status = http.StatusOK
+	}
+	return v.site.pages.Render(&begin{w: v.w, status: status}, p)
+}
+
+// begin writes the status with the first byte, so that a page whose template
+// fails is still answered as a fault.
+type begin struct {
+	w      http.ResponseWriter
+	status int
+}
+
+func (b *begin) Write(p []byte) (int, error) {
+	if b.status != 0 {
+		b.w.WriteHeader(b.status)
+		b.status = 0
+	}
+	return b.w.Write(p)
+}
+
+// see sends the browser to another page after an act, so that reloading does not
+// repeat it.
+func (v *visit) see(path string) error {
+	http.Redirect(v.w, v.r, path, http.StatusSeeOther)
+	return nil
+}
+
+// again shows the page of a form that was refused, with what is wrong on top.
+// Errors that are not about the form are returned.
+func (v *visit) again(err error, show func() error) error {
+	f := httpkit.FailureOf(err)
+	switch exchange.KindOf(err) {
+	case exchange.Invalid, exchange.Conflict, exchange.Embargoed, exchange.Precondition, exchange.Denied, exchange.Exhausted:
+	default:
+		return err
+	}
+	v.status, v.faults = f.Status, faultsOf(f.Detail, f.Errors, f.Total)
+	return show()
+}
+
+// fields are the form fields for the paths in problems.
+var fields = map[string]string{
+	"t0": "t0", "title": "title", "reason": "", "message": "message", "count": "count", "first": "seen-first", "last": "seen-last",
+	"first_seen": "seen-first", "last_seen": "seen-last", "product": "product", "type": "ptype", "format": "format",
+	"ready": "ready", "ready_at": "ready", "live": "live", "live_at": "live", "share": "share", "evidence": "evidence", "regions": "regions",
+	"login": "login", "id": "org-id", "name": "org-name", "kind": "org-kind",
+}
+
+func faultsOf(text string, ps []exchange.Problem, total int) *page.Faults {
+	f := &page.Faults{Text: sentence(text), More: max(0, total-len(ps))}
+	for _, p := range ps {
+		f.Problems = append(f.Problems, page.Problem{Field: fields[p.Path], Path: p.Path, Section: p.Section, Message: sentence(p.Message)})
+	}
+	return f
+}
+
+// sentence begins with a capital letter.
+func sentence(s string) string {
+	if s == "" || s[0] < 'a' || s[0] > 'z' {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// done are the words for what the act before a page did.
+var done = map[string]string{
+	"signed-in": "You are signed in.", "saved": "Saved and checked.", "created": "The draft was created.", "sent": "Sent to the approvers.",
+	"approved": "Your approval was recorded.", "armed": "Your approval was recorded. The release is on the clock.",
+	"added": "The artifact was added.", "same": "The same artifact was here before; nothing was stored.", "removed": "The artifact was removed.",
+	"moved": "T0 was moved and everyone concerned was told.", "held": "The wave is held until somebody resumes it.", "resumed": "The wave is back on the clock.",
+	"killed": "The wave will never open.", "pushed": "The wave was opened.", "withdrawn": "The release was withdrawn.", "contained": "The release is contained: nothing further opens.",
+	"closed": "The release is closed. Its outcome is final.", "rearmed": "The new case was made.", "feedback": "Thank you. Your feedback was recorded.",
+	"accepted": "The agreement was accepted.", "joined": "The member was added.", "org": "The organisation was added.", "person": "The person was added.",
+	"suspended": "Suspended. Every channel is cut.", "org-resumed": "Resumed.", "revoked": "The token was revoked.", "read": "Marked as read.",
+}
