@@ -1,0 +1,231 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/forewarn-exchange/forewarn/internal/config"
+	"github.com/forewarn-exchange/forewarn/internal/demo"
+	"github.com/forewarn-exchange/forewarn/internal/server"
+)
+
+// trial is one run of `forewarn demo`.
+type trial struct {
+	listen, data, ready string
+	anyPort             bool // the address was not asked for by name
+	bundles             []string
+	out, err            io.Writer
+}
+
+func demoCommand() *cobra.Command {
+	var t trial
+	cmd := &cobra.Command{
+		Use: "demo", Short: "Run an exchange with a demonstration program", Args: cobra.ArbitraryArgs,
+		Long: `Runs an exchange with an invented program: forty members in four cohorts, and
+three monthly releases, one closed with outcomes, one on the clock, one draft.
+Prints the address, sign-in links, tokens and commands to try, and serves until
+SIGTERM or SIGINT. Without --data it lives in a temporary folder that is removed
+at the end; a folder given with --data is kept, and used again the next time.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 && len(t.bundles) == 0 {
+				return usage("%s takes no arguments; bundles are given with --bundle", cmd.CommandPath())
+			}
+			t.bundles = append(t.bundles, args...)
+			t.anyPort = !cmd.Flags().Changed("listen")
+			t.out, t.err = cmd.OutOrStdout(), cmd.ErrOrStderr()
+			err := t.run(cmd.Context())
+			if cmd.Context().Err() != nil && errors.Is(err, context.Canceled) {
+				return nil // it was asked to end, also when it had only begun
+			}
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&t.listen, "listen", config.Default().Listen, "address to listen on; when it is taken and was not asked for, another port")
+	cmd.Flags().StringVar(&t.data, "data", "", "folder that keeps the demonstration (default: a temporary one)")
+	cmd.Flags().StringArrayVar(&t.bundles, "bundle", nil, "STIX bundle to put into the draft release; may be repeated")
+	cmd.Flags().StringVar(&t.ready, "ready", "", "file to write once it serves: JSON with addresses, accounts and collections")
+	return cmd
+}
+
+func (t *trial) run(ctx context.Context) (err error) {
+	for _, name := range t.bundles { // before anything is made
+		if _, err := os.Stat(name); err != nil {
+			return fmt.Errorf("opening a bundle: %w", err)
+		}
+	}
+	if t.data == "" {
+		if t.data, err = os.MkdirTemp("", "forewarn-demo-"); err != nil {
+			return fmt.Errorf("making a temporary folder: %w", err)
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(t.data)) }()
+	}
+	ln, err := t.bind()
+	if err != nil {
+		return err
+	}
+	s, r, err := t.open(ctx, ln)
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	if err = t.handIn(ctx, s, r); err != nil {
+		return errors.Join(err, ln.Close(), s.Close())
+	}
+	why, err := demo.Example(ctx, s)
+	if err != nil {
+		return errors.Join(err, ln.Close(), s.Close())
+	}
+	return serveUntil(ctx, s, ln, func() error {
+		if err := t.announce(r, why); err != nil {
+			return err
+		}
+		go debug.FreeOSMemory() // what the seed needed is not needed any more
+		return nil
+	})
+}
+
+func (t *trial) bind() (net.Listener, error) {
+	ln, err := net.Listen("tcp", t.listen)
+	if errors.Is(err, syscall.EADDRINUSE) && t.anyPort {
+		fmt.Fprintf(t.err, "%s is in use; taking another port\n", t.listen)
+		ln, err = net.Listen("tcp", "127.0.0.1:0")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listening: %w", err)
+	}
+	return ln, nil
+}
+
+// open opens the folder's demonstration, or writes one into an empty folder.
+func (t *trial) open(ctx context.Context, ln net.Listener) (*server.Server, demo.Ready, error) {
+	there, err := holdsExchange(t.data)
+	if err != nil {
+		return nil, demo.Ready{}, err
+	}
+	if there {
+		return t.reopen(ctx, ln)
+	}
+	made, err := makeFolder(t.data)
+	if err != nil {
+		return nil, demo.Ready{}, err
+	}
+	c := config.Default()
+	c.Name = "Forewarn demonstration"
+	if err := config.Write(filepath.Join(t.data, config.FileName), c); err != nil {
+		return nil, demo.Ready{}, err
+	}
+	// Writing the history makes much garbage at once; collecting it less often
+	// saves a quarter of the time.
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
+	clock := demo.NewClock(time.Now)
+	s, err := server.Open(ctx, server.Options{Data: t.data, Config: c, Now: clock.Now})
+	if err != nil {
+		return nil, demo.Ready{}, errors.Join(err, discard(t.data, made))
+	}
+	s.SetURL(address(c, ln.Addr().String()))
+	r, err := demo.Seed(ctx, s, clock)
+	if err == nil {
+		err = demo.Save(t.data, r)
+	}
+	if err != nil {
+		return nil, demo.Ready{}, errors.Join(err, s.Close(), discard(t.data, made))
+	}
+	return s, r, nil
+}
+
+func (t *trial) reopen(ctx context.Context, ln net.Listener) (*server.Server, demo.Ready, error) {
+	if !demo.In(t.data) {
+		return nil, demo.Ready{}, fmt.Errorf("%s holds an exchange that is no demonstration; nothing was changed", t.data)
+	}
+	c, err := config.Load(filepath.Join(t.data, config.FileName))
+	if err != nil {
+		return nil, demo.Ready{}, err
+	}
+	s, err := server.Open(ctx, server.Options{Data: t.data, Config: c})
+	if err != nil {
+		return nil, demo.Ready{}, err
+	}
+	s.SetURL(address(c, ln.Addr().String()))
+	r, err := demo.Load(ctx, s, t.data)
+	if err != nil {
+		return nil, demo.Ready{}, errors.Join(err, s.Close())
+	}
+	return s, r, nil
+}
+
+// handIn puts the bundles into the draft release.
+func (t *trial) handIn(ctx context.Context, s *server.Server, r demo.Ready) error {
+	for _, name := range t.bundles {
+		f, err := os.Open(name)
+		if err != nil {
+			return fmt.Errorf("opening a bundle: %w", err)
+		}
+		err = demo.HandIn(ctx, s, r, filepath.Base(name), f)
+		if err = errors.Join(err, f.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// announce says where the exchange is and how to use it.
+func (t *trial) announce(r demo.Ready, why string) error {
+	if t.ready != "" {
+		b, err := json.MarshalIndent(r, "", "  ")
+		if err == nil {
+			err = demo.WriteFile(t.ready, append(b, '\n'))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	w := &lines{w: t.out}
+	w.say("Forewarn demonstration at %s", r.URL)
+	w.say("\nSign in with one click:\n")
+	shown := []string{"operator", "approver", "approver-2", "early", "at-release"}
+	for _, name := range shown {
+		a, _ := r.Account(name)
+		w.say("  %-11s %s", name, a.SignIn)
+	}
+	w.say("\nTokens:\n")
+	for _, name := range shown {
+		a, _ := r.Account(name)
+		w.say("  %-11s %s", name, a.Token)
+	}
+	operator, _ := r.Account("operator")
+	early, _ := r.Account("early")
+	later, _ := r.Account("at-release")
+	env := func(a demo.Account) string {
+		return "FOREWARN_URL=" + r.URL + " FOREWARN_TOKEN=" + a.Token + " " + shell(os.Args[0])
+	}
+	w.say("\nTry what a member's machine does, what came of the program, and why somebody does not see something yet:\n")
+	w.say("  %s pull --program %s --out early-copy", env(early), r.Program)
+	w.say("  %s outcome show --program %s", env(operator), r.Program)
+	if why != "" {
+		w.say("  %s why %s --for %s", env(operator), why, later.Organisation)
+	}
+	w.say("\nOrganisations, people and content are invented. Ctrl-C ends it.")
+	return w.err
+}
+
+// lines writes lines until one fails.
+type lines struct {
+	w   io.Writer
+	err error
+}
+
+func (l *lines) say(format string, args ...any) {
+	if l.err == nil {
+		_, l.err = fmt.Fprintf(l.w, format+"\n", args...)
+	}
+}

@@ -1,0 +1,135 @@
+package cli_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/forewarn-exchange/forewarn/internal/demo"
+)
+
+// TestDemoProcess runs the demonstration as a process of its own: what its
+// ready file says works over HTTP, it is small when it is idle, and SIGTERM ends
+// it with success and without a trace.
+func TestDemoProcess(t *testing.T) {
+	dir, temp := t.TempDir(), t.TempDir()
+	file := filepath.Join(dir, "ready.json")
+	cmd := exec.Command("forewarn", "demo", "--listen", "127.0.0.1:0", "--ready", file)
+	cmd.Env = append(os.Environ(), "TMPDIR="+temp, "HOME="+dir)
+	cmd.Stderr = os.Stderr
+	start := time.Now()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	t.Cleanup(func() { _ = cmd.Process.Kill() }) // when the test ends early
+	r := awaitReady(t, file, ended)
+	t.Logf("ready after %v", time.Since(start).Round(time.Millisecond))
+	checkReady(t, r)
+	time.Sleep(500 * time.Millisecond) // memory goes back a moment later
+	if kib, ok := resident(t, cmd.Process.Pid); ok {
+		t.Logf("resident when idle: %d KiB", kib)
+		if kib > 100_000 {
+			t.Errorf("%d KiB are resident when it is idle; at most 100,000", kib)
+		}
+	}
+	start = time.Now()
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Errorf("SIGTERM ends it with %v", err)
+		}
+		t.Logf("ended after %v", time.Since(start).Round(time.Millisecond))
+	case <-time.After(time.Minute):
+		t.Fatal("SIGTERM does not end it")
+	}
+	left, err := os.ReadDir(temp)
+	if err != nil || len(left) > 0 {
+		t.Errorf("its temporary folder holds %v (%v)", left, err)
+	}
+}
+
+func awaitReady(t *testing.T, file string, ended chan error) (r demo.Ready) {
+	t.Helper()
+	for {
+		select {
+		case err := <-ended:
+			t.Fatalf("it ended before it was ready: %v", err)
+		case <-time.After(5 * time.Millisecond):
+		}
+		b, err := os.ReadFile(file)
+		if err != nil {
+			continue
+		}
+		if err := json.Unmarshal(b, &r); err != nil {
+			t.Fatalf("the ready file is not whole when it appears: %v", err)
+		}
+		return r
+	}
+}
+
+// checkReady asks TAXII and the API with every account, and without one.
+func checkReady(t *testing.T, r demo.Ready) {
+	t.Helper()
+	ask := func(want int, url string, sign func(*http.Request)) []byte {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Accept", "application/taxii+json;version=2.1, application/json;q=0.5")
+		sign(req)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		b, err := io.ReadAll(resp.Body)
+		if err != nil || resp.StatusCode != want {
+			t.Errorf("GET %s answers %s (%v); want %d", url, resp.Status, err, want)
+		}
+		return b
+	}
+	ask(http.StatusUnauthorized, r.TAXII, func(*http.Request) {})
+	readable := map[string]bool{}
+	for _, name := range r.Collections[0].Readable {
+		readable[name] = true
+	}
+	for _, a := range r.Accounts {
+		ask(http.StatusOK, r.TAXII, func(req *http.Request) { req.SetBasicAuth(a.User, a.Password) })
+		want := http.StatusNotFound
+		if readable[a.Name] {
+			want = http.StatusOK
+		}
+		ask(want, r.TAXII+"collections/"+r.Collections[0].ID+"/objects/", func(req *http.Request) {
+			req.Header.Set("Authorization", "Bearer "+a.Token)
+		})
+	}
+}
+
+// resident is the resident size of a process in KiB, where Linux tells it.
+func resident(t *testing.T, pid int) (kib int, ok bool) {
+	t.Helper()
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	if err != nil {
+		return 0, false
+	}
+	m := regexp.MustCompile(`VmRSS:\s+(\d+) kB`).FindSubmatch(b)
+	if m == nil {
+		return 0, false
+	}
+	kib, err = strconv.Atoi(string(m[1]))
+	return kib, err == nil
+}

@@ -1,0 +1,207 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/forewarn-exchange/forewarn/internal/cli/client"
+)
+
+func (a *app) objectCommands() *cobra.Command {
+	var program string
+	var raw bool
+	show := &cobra.Command{
+		Use: "show OBJECT", Short: "Show one STIX object", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			p, err := a.program(cmd.Context(), program)
+			if err != nil {
+				return err
+			}
+			res, err := a.get(cmd.Context(), "/programs/"+seg(p)+"/objects/"+seg(args[0]), nil)
+			if err != nil {
+				return err
+			}
+			var o struct {
+				Object json.RawMessage `json:"object"`
+			}
+			if err := json.Unmarshal(res.Body, &o); err != nil {
+				return fmt.Errorf("reading the answer: %w", err)
+			}
+			if raw {
+				_, err := a.out.Write(append(o.Object, '\n'))
+				return err
+			}
+			fields := []string{"id", "type", "version", "date_added", "tlp", "release", "title", "artifact", "t0", "public_at", "obligations"}
+			if err := a.show(res.Body, view{fields: fields}); err != nil || a.json || a.quiet {
+				return err
+			}
+			var pretty bytes.Buffer
+			if err := json.Indent(&pretty, o.Object, "", "  "); err != nil {
+				return fmt.Errorf("reading the object: %w", err)
+			}
+			_, err = fmt.Fprintf(a.out, "\n%s\n", cleanText(pretty.String()))
+			return err
+		},
+	}
+	programFlag(show, &program)
+	show.Flags().BoolVar(&raw, "raw", false, "print the object alone, byte for byte as submitted")
+	return noun("object", "STIX objects in your view of a program", show)
+}
+
+func (a *app) searchCommand() *cobra.Command {
+	var program string
+	cmd := &cobra.Command{
+		Use: "search TEXT", Short: "Find objects, artifacts and releases", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			p, err := a.program(cmd.Context(), program)
+			if err != nil {
+				return err
+			}
+			return a.list(cmd.Context(), "/programs/"+seg(p)+"/search", given("q", args[0]), columns("id", "kind", "title", "release"))
+		},
+	}
+	programFlag(cmd, &program)
+	return cmd
+}
+
+func (a *app) whyCommand() *cobra.Command {
+	var program, recipient, at string
+	cmd := &cobra.Command{
+		Use: "why OBJECT --for MEMBER", Short: "Explain why a member is or is not given an item", Args: cobra.ExactArgs(1),
+		Long: "Explain why a member is or is not given an item, now or at another moment: each step\nof the decision, in its order. OBJECT is a STIX identifier or an artifact's.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			p, err := a.program(cmd.Context(), program)
+			if err != nil {
+				return err
+			}
+			if err := moments(time.Now(), &at); err != nil {
+				return err
+			}
+			res, err := a.get(cmd.Context(), "/programs/"+seg(p)+"/why", given("object", args[0], "for", recipient, "at", at))
+			if err != nil {
+				return err
+			}
+			return a.show(res.Body, view{
+				id:     "verdict",
+				fields: []string{"verdict", "code", "item", "class", "organisation", "audience", "at", "tlp", "until", "obligations"},
+				parts:  []part{{"steps", "steps", columns("rule", "pass", "text")}},
+			})
+		},
+	}
+	programFlag(cmd, &program)
+	cmd.Flags().StringVar(&recipient, "for", "", "organisation, or login of a person")
+	cmd.Flags().StringVar(&at, "at", "", "another moment than now")
+	_ = cmd.MarkFlagRequired("for")
+	return cmd
+}
+
+func (a *app) eventsCommands() *cobra.Command {
+	var program, release, kind, org string
+	var after int64
+	var all bool
+	list := &cobra.Command{
+		Use: "list", Short: "List events in the order in which they were committed", Args: cobra.NoArgs,
+		Long: "List events in the order in which they were committed. Those who run a program see all\nof it, everybody else what their organisation did or what was done to it. With --json each line is one\nevent: its number, and its canonical bytes exactly as they were recorded.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var u usageError
+			p, err := a.program(cmd.Context(), program)
+			switch {
+			case all || errors.As(err, &u): // none, or more than one: what is seen of all
+			case err != nil:
+				return err
+			default:
+				program = p
+			}
+			q := given("program", program, "release", release, "kind", kind, "organisation", org)
+			q.Set("limit", "1000")
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			path := "/events"
+			for path != "" {
+				res, err := c.Do(cmd.Context(), client.Request{Method: http.MethodGet, Path: path, Query: q})
+				if err != nil {
+					return err
+				}
+				if err := a.printEvents(res.Body, after); err != nil {
+					return err
+				}
+				path, q = client.Next(res.Header), nil
+			}
+			return nil
+		},
+	}
+	f := list.Flags()
+	f.StringVar(&program, "program", "", "this program; the only one that you have when absent")
+	f.BoolVar(&all, "all", false, "of every program and outside of all, such as sign-ins")
+	f.StringVar(&release, "release", "", "this release alone")
+	f.StringVar(&kind, "kind", "", "this kind alone, such as wave.open")
+	f.StringVar(&org, "org", "", "this organisation alone")
+	f.Int64Var(&after, "after", 0, "only events after this number")
+	list.MarkFlagsMutuallyExclusive("program", "all")
+	return noun("events", "What happened", list)
+}
+
+// printEvents prints a page of events as it came, or as a table.
+func (a *app) printEvents(lines []byte, after int64) error {
+	var items []map[string]any
+	for line := range bytes.Lines(lines) {
+		m, err := decode(line)
+		if err != nil {
+			return err
+		}
+		seq, err := strconv.ParseInt(a.text(m["seq"], false), 10, 64)
+		if err != nil {
+			return fmt.Errorf("reading the answer: %w", err)
+		}
+		if seq <= after {
+			continue
+		}
+		if a.json {
+			if _, err := a.out.Write(line); err != nil {
+				return err
+			}
+			continue
+		}
+		items = append(items, m)
+	}
+	if a.json || len(items) == 0 {
+		return nil
+	}
+	return a.table(items, []column{
+		{"SEQ", "seq"},
+		{"AT", "event.at"},
+		{"KIND", "event.kind"},
+		{"PROGRAM", "event.program"},
+		{"RELEASE", "event.release"},
+		{"BY", "event.actor_org"},
+		{"PERSON", "event.actor_person"},
+		{"CHANNEL", "event.channel"},
+		{"ON", "event.org"},
+		{"SUBJECT", "event.subject"},
+	})
+}
+
+func (a *app) noticesCommands() *cobra.Command {
+	cmd := noun("notices", "What your organisation was told", &cobra.Command{
+		Use: "list", Short: "List notices, newest first", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.list(cmd.Context(), "/notices", nil, columns("id", "at", "kind", "release", "text", "read_at"))
+		},
+	}, &cobra.Command{
+		Use: "read NOTICE", Short: "Mark a notice as read", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			_, err := a.post(cmd.Context(), "/notices/"+seg(args[0])+"/read", nil)
+			return err
+		},
+	})
+	return cmd
+}

@@ -1,0 +1,347 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
+)
+
+var errFound = errors.New("found")
+
+// person resolves a login to an identifier: in the caller's organisation
+// first, then in every organisation that the caller may know.
+func (a *app) person(ctx context.Context, name string) (id, org string, err error) {
+	if exchange.HasIDPrefix(name, "per") {
+		return name, "", nil
+	}
+	res, err := a.get(ctx, "/me", nil)
+	if err != nil {
+		return "", "", err
+	}
+	var me struct {
+		Organisation string `json:"organisation"`
+	}
+	if err := json.Unmarshal(res.Body, &me); err != nil {
+		return "", "", fmt.Errorf("reading the answer: %w", err)
+	}
+	c, err := a.client()
+	if err != nil {
+		return "", "", err
+	}
+	in := func(o string) error {
+		return c.Pages(ctx, "/organisations/"+seg(o)+"/people", nil, func(item json.RawMessage) error {
+			var p struct {
+				ID    string `json:"id"`
+				Login string `json:"login"`
+			}
+			if err := json.Unmarshal(item, &p); err != nil {
+				return fmt.Errorf("reading the answer: %w", err)
+			}
+			if p.Login == name || p.ID == name {
+				id, org = p.ID, o
+				return errFound
+			}
+			return nil
+		})
+	}
+	if me.Organisation != "" {
+		if err := in(me.Organisation); errors.Is(err, errFound) {
+			return id, org, nil
+		}
+	}
+	err = c.Pages(ctx, "/organisations", nil, func(item json.RawMessage) error {
+		var o struct {
+			ID string `json:"id"`
+		}
+		if err := json.Unmarshal(item, &o); err != nil {
+			return fmt.Errorf("reading the answer: %w", err)
+		}
+		return in(o.ID)
+	})
+	switch {
+	case errors.Is(err, errFound):
+		return id, org, nil
+	case err != nil:
+		return "", "", err
+	}
+	return "", "", fmt.Errorf("nobody with the login %s was found", name)
+}
+
+func (a *app) personCommands() *cobra.Command {
+	return noun("person", "People who sign in", a.personAdd(), a.personLink(), a.personAct("suspend"), a.personAct("resume"),
+		&cobra.Command{
+			Use: "list [ORGANISATION]", Short: "List the people of an organisation, your own when none is named", Args: cobra.MaximumNArgs(1),
+			RunE: func(cmd *cobra.Command, args []string) error {
+				org, err := a.organisation(cmd.Context(), args)
+				if err != nil {
+					return err
+				}
+				return a.list(cmd.Context(), "/organisations/"+seg(org)+"/people", nil, columns("id", "login", "name", "roles", "state", "time_zone"))
+			},
+		})
+}
+
+// organisation is the named one, or the caller's.
+func (a *app) organisation(ctx context.Context, args []string) (string, error) {
+	if len(args) > 0 && args[0] != "" {
+		return args[0], nil
+	}
+	res, err := a.get(ctx, "/me", nil)
+	if err != nil {
+		return "", err
+	}
+	m, err := decode(res.Body)
+	if err != nil {
+		return "", err
+	}
+	org, _ := m["organisation"].(string)
+	if org == "" {
+		return "", usage("say which organisation")
+	}
+	return org, nil
+}
+
+func (a *app) personAdd() *cobra.Command {
+	var org, name, email, zone string
+	var roles []string
+	cmd := &cobra.Command{
+		Use: "add LOGIN --org ORGANISATION --role ROLE", Short: "Add a person", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			org, err := a.organisation(cmd.Context(), []string{org})
+			if err != nil {
+				return err
+			}
+			body := map[string]any{"login": args[0], "roles": roles, "name": cmp.Or(name, args[0])}
+			for k, v := range map[string]string{"email": email, "time_zone": zone} {
+				if v != "" {
+					body[k] = v
+				}
+			}
+			res, err := a.post(cmd.Context(), "/organisations/"+seg(org)+"/people", body)
+			if err != nil {
+				return err
+			}
+			return a.show(res.Body, view{fields: []string{"id", "login", "organisation", "name", "roles", "time_zone"}})
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&org, "org", "", "organisation; yours when absent")
+	f.StringSliceVar(&roles, "role", []string{"analyst"}, "admin, operator, approver, signatory, analyst or auditor (may be given again)")
+	f.StringVar(&name, "name", "", "name; the login when absent")
+	f.StringVar(&email, "email", "", "mail address")
+	f.StringVar(&zone, "zone", "", "IANA time zone")
+	return cmd
+}
+
+func (a *app) personLink() *cobra.Command {
+	var reusable bool
+	var life time.Duration
+	cmd := &cobra.Command{
+		Use: "link PERSON", Short: "Issue a sign-in link; it is shown once", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, _, err := a.person(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			body := map[string]any{"reusable": reusable, "valid_for_seconds": int64(life / time.Second)}
+			res, err := a.post(cmd.Context(), "/people/"+seg(id)+"/links", body)
+			if err != nil {
+				return err
+			}
+			return a.show(res.Body, view{id: "url", fields: []string{"url", "expires_at"}})
+		},
+	}
+	cmd.Flags().BoolVar(&reusable, "reusable", false, "good for more than one sign-in")
+	cmd.Flags().DurationVar(&life, "for", 15*time.Minute, "how long it is good")
+	return cmd
+}
+
+func (a *app) personAct(verb string) *cobra.Command {
+	short := "Cut off a person in every channel"
+	if verb == "resume" {
+		short = "End a person's suspension"
+	}
+	return &cobra.Command{
+		Use: verb + " PERSON", Short: short, Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, _, err := a.person(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			if _, err := a.post(cmd.Context(), "/people/"+seg(id)+"/"+verb, nil); err != nil {
+				return err
+			}
+			a.done("%s: %s", args[0], map[string]string{"suspend": "suspended", "resume": "active"}[verb])
+			return nil
+		},
+	}
+}
+
+func (a *app) tokenCommands() *cobra.Command {
+	return noun("token", "Machine credentials", a.tokenCreate(),
+		&cobra.Command{
+			Use: "list [ORGANISATION]", Short: "List tokens, of your organisation when none is named", Args: cobra.MaximumNArgs(1),
+			RunE: func(cmd *cobra.Command, args []string) error {
+				org, err := a.organisation(cmd.Context(), args)
+				if err != nil {
+					return err
+				}
+				return a.list(cmd.Context(), "/organisations/"+seg(org)+"/tokens", nil,
+					columns("id", "name", "person", "verbs", "program", "tlp_ceiling", "state", "expires_at", "last_used_at"))
+			},
+		},
+		&cobra.Command{
+			Use: "revoke TOKEN", Short: "Revoke a token at once", Args: cobra.ExactArgs(1),
+			RunE: func(cmd *cobra.Command, args []string) error {
+				_, err := a.call(cmd.Context(), http.MethodDelete, "/tokens/"+seg(args[0]), nil, nil)
+				if err == nil {
+					a.done("%s is revoked", args[0])
+				}
+				return err
+			},
+		})
+}
+
+func (a *app) tokenCreate() *cobra.Command {
+	var person, name, program, tlp, file string
+	var verbs []string
+	var days int
+	var machine bool
+	cmd := &cobra.Command{
+		Use: "create --person PERSON --name NAME", Short: "Issue a token; it is shown once", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			id, _, err := a.person(cmd.Context(), person)
+			if err != nil {
+				return err
+			}
+			body := map[string]any{"person": id, "name": name, "verbs": verbs, "valid_for_days": days, "machine": machine}
+			if program != "" {
+				body["program"] = program
+			}
+			if tlp != "" {
+				body["tlp_ceiling"] = tlp
+			}
+			res, err := a.post(cmd.Context(), "/tokens", body)
+			if err != nil {
+				return err
+			}
+			if file == "" {
+				return a.show(res.Body, view{id: "secret", fields: []string{"secret", "token.id", "token.name", "token.verbs", "token.expires_at"}})
+			}
+			return a.keepToken(file, res.Body)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&person, "person", "", "login or identifier of the person that the token acts for")
+	f.StringVar(&name, "name", "", "name, such as siem-prod")
+	f.StringSliceVar(&verbs, "verb", []string{"read"}, "read, feedback, submit or operate (may be given again)")
+	f.StringVar(&program, "program", "", "good for this program only")
+	f.StringVar(&tlp, "tlp", "", "nothing above this label is given to it")
+	f.IntVar(&days, "days", 90, "how long it is good")
+	f.BoolVar(&machine, "machine", false, "a service account: no named individual reads with it")
+	f.StringVarP(&file, "output", "o", "", "write the token to a file (mode 0600) and not to the terminal")
+	_, _ = cmd.MarkFlagRequired("person"), cmd.MarkFlagRequired("name")
+	return cmd
+}
+
+// keepToken writes the secret to a file that only its owner reads.
+func (a *app) keepToken(file string, body []byte) error {
+	var out struct {
+		Secret string `json:"secret"`
+		Token  struct {
+			ID string `json:"id"`
+		} `json:"token"`
+	}
+	if err := json.Unmarshal(body, &out); err != nil {
+		return fmt.Errorf("reading the answer: %w", err)
+	}
+	if err := os.WriteFile(file, []byte(out.Secret+"\n"), 0o600); err != nil {
+		return fmt.Errorf("writing the token (it is lost; revoke %s): %w", out.Token.ID, err)
+	}
+	_, err := fmt.Fprintln(a.out, out.Token.ID)
+	return err
+}
+
+var memberColumns = columns("organisation", "program", "state", "cohort", "compelled", "accepted_version", "joined_at", "since")
+
+func (a *app) memberCommands() *cobra.Command {
+	cmd := noun("member", "Which organisation belongs to which program",
+		a.memberAct("join", "Make an organisation a member"),
+		a.memberAct("show", "Show one membership"),
+		a.memberAct("suspend", "Cut off a member in every channel"),
+		a.memberAct("resume", "End a member's suspension"),
+		a.memberAct("leave", "End a membership"))
+	var program string
+	list := &cobra.Command{
+		Use: "list", Short: "List the members of a program", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			p, err := a.program(cmd.Context(), program)
+			if err != nil {
+				return err
+			}
+			return a.list(cmd.Context(), "/programs/"+seg(p)+"/members", nil, memberColumns)
+		},
+	}
+	programFlag(list, &program)
+	cmd.AddCommand(list)
+	return cmd
+}
+
+func (a *app) memberAct(verb, short string) *cobra.Command {
+	var program, reason string
+	cmd := &cobra.Command{
+		Use: verb + " ORGANISATION", Short: short, Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			p, err := a.program(cmd.Context(), program)
+			if err != nil {
+				return err
+			}
+			path := "/programs/" + seg(p) + "/members/" + seg(args[0])
+			method, body := http.MethodPost, any(nil)
+			switch verb {
+			case "join":
+				method = http.MethodPut
+			case "show":
+				method = http.MethodGet
+			case "resume":
+				path += "/resume"
+			default:
+				if err := a.confirm("This takes "+args[0]+" out of "+p, args[0]); err != nil {
+					return err
+				}
+				path, body = path+"/"+verb, map[string]any{"reason": reason}
+			}
+			res, err := a.call(cmd.Context(), method, path, nil, body)
+			if err != nil {
+				return err
+			}
+			return a.show(res.Body, view{id: "organisation", fields: []string{
+				"program", "organisation", "state", "cohort", "compelled", "joined_at", "since", "reason", "accepted_version", "accepted_at",
+			}})
+		},
+	}
+	programFlag(cmd, &program)
+	if verb == "suspend" || verb == "leave" {
+		reasonFlag(cmd, &reason)
+	}
+	return cmd
+}
+
+// cleanText is clean for text of several lines.
+func cleanText(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, l := range lines {
+		lines[i] = clean(l)
+	}
+	return strings.Join(lines, "\n")
+}
