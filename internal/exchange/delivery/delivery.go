@@ -155,6 +155,8 @@ type Service struct {
 	mu    sync.Mutex
 	views map[viewKey]*view
 	seen  map[seenKey]struct{}
+	// programs is what Collections knows, as of one generation.
+	programs *programs
 }
 
 // New returns the room.

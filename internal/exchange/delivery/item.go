@@ -17,24 +17,38 @@ func (s *Service) Releases(ctx context.Context, a exchange.Actor, program exchan
 	if err != nil {
 		return nil, err
 	}
-	var out []MemberRelease
+	now := s.c.Now()
+	v.mu.Lock()
+	known := v.listed
+	v.mu.Unlock()
+	if known.holds(now) {
+		return slices.Clone(known.releases), nil
+	}
+	l := &listing{from: now}
 	err = s.c.Store.View(ctx, func(tx Tx) error {
 		rs, err := tx.ReleasesOf(program)
 		if err != nil {
 			return err
 		}
 		for _, r := range slices.Backward(rs) {
-			m, _, err := v.release(tx, r, s.c.Now())
+			m, _, err := v.release(tx, r, now)
 			if err != nil {
 				return err
 			}
 			if len(m.Items) > 0 {
-				out = append(out, m)
+				l.releases = append(l.releases, m)
 			}
 		}
 		return nil
 	})
-	return out, err
+	if err != nil {
+		return nil, err
+	}
+	l.until = v.until()
+	v.mu.Lock()
+	v.listed = l
+	v.mu.Unlock()
+	return slices.Clone(l.releases), nil
 }
 
 // release is what the reader may see of r, with the classes behind it.

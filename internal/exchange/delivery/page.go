@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -29,24 +31,20 @@ func CollectionID(p exchange.ProgramID) string {
 
 // Collections lists what the actor can read, by program.
 func (s *Service) Collections(ctx context.Context, a exchange.Actor) ([]Collection, error) {
-	var out []Collection
-	var cs []exchange.Charter
-	err := s.c.Store.View(ctx, func(tx Tx) (err error) {
-		cs, err = tx.Charters()
-		return err
-	})
+	all, err := s.collections(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for _, c := range cs {
-		v, err := s.view(ctx, a, c.ID)
+	var out []Collection
+	for _, c := range all {
+		v, err := s.view(ctx, a, c.Program)
 		if exchange.KindOf(err) == exchange.NotFound || err == nil && !v.reads() {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, Collection{ID: CollectionID(c.ID), Program: c.ID, Title: c.Title, Description: c.Outcome, CanRead: true})
+		out = append(out, c)
 	}
 	return out, nil
 }
@@ -54,16 +52,54 @@ func (s *Service) Collections(ctx context.Context, a exchange.Actor) ([]Collecti
 // Collection returns one collection by its UUID or by the program's id, which
 // serves as its alias (TAXII 2.1 §5.2).
 func (s *Service) Collection(ctx context.Context, a exchange.Actor, id string) (Collection, error) {
-	cs, err := s.Collections(ctx, a)
+	all, err := s.collections(ctx)
 	if err != nil {
 		return Collection{}, err
 	}
-	for _, c := range cs {
+	for _, c := range all {
 		if c.ID == id || string(c.Program) == id {
-			return c, nil
+			_, err := s.reader(ctx, a, c.Program)
+			return c, err
 		}
 	}
 	return Collection{}, exchange.Missing()
+}
+
+// programs is every program's collection, as of one generation.
+type programs struct {
+	generation int64
+	all        []Collection
+}
+
+func (s *Service) collections(ctx context.Context) ([]Collection, error) {
+	generation, err := s.c.Generation(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	known := s.programs
+	s.mu.Unlock()
+	if known != nil && known.generation == generation {
+		return known.all, nil
+	}
+	var cs []exchange.Charter
+	err = s.c.Store.View(ctx, func(tx Tx) (err error) {
+		cs, err = tx.Charters()
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	known = &programs{generation: generation}
+	for _, c := range cs {
+		known.all = append(known.all, Collection{
+			ID: CollectionID(c.ID), Program: c.ID, Title: c.Title, Description: c.Outcome, CanRead: true,
+		})
+	}
+	s.mu.Lock()
+	s.programs = known
+	s.mu.Unlock()
+	return known.all, nil
 }
 
 // reader is view for those who have a collection.
@@ -98,6 +134,7 @@ func (s *Service) Page(ctx context.Context, a exchange.Actor, program exchange.P
 	if err != nil || len(p.Entries) == 0 {
 		return p, err
 	}
+	p.cut()
 	if err := s.fill(p, v); err != nil {
 		return nil, err
 	}
@@ -105,6 +142,21 @@ func (s *Service) Page(ctx context.Context, a exchange.Actor, program exchange.P
 		"objects": len(p.Entries), "first": time.UnixMicro(p.Entries[0].Added), "last": time.UnixMicro(p.Entries[len(p.Entries)-1].Added),
 	}
 	return p, s.given(ctx, a, exchange.EventPageServed, exchange.ExposureServed, arts, d)
+}
+
+// maxPage bounds the bytes of a page: a thousand very large objects come in
+// several. One object is always given.
+const maxPage = 32 << 20
+
+// cut shortens the page to maxPage.
+func (p *Page) cut() {
+	size := int64(0)
+	for i, e := range p.Entries {
+		if size += e.Length + 1; size > maxPage && i > 0 {
+			p.Entries, p.More = p.Entries[:i], true
+			return
+		}
+	}
 }
 
 // artifactsOf returns one class for each artifact that the entries come from.
@@ -131,7 +183,10 @@ func (s *Service) fill(p *Page, v *view) error {
 	for _, e := range p.Entries {
 		size += e.Length
 	}
-	p.body = make([]byte, 0, size+size/8)
+	if b, _ := bodies.Get().(*[]byte); b != nil {
+		p.body = (*b)[:0]
+	}
+	p.body = slices.Grow(p.body, int(size+size/8))
 	var blob Blob
 	var open int64
 	defer func() {
@@ -217,6 +272,19 @@ func (p *Page) Size() int64 { return int64(len(p.body)) }
 func (p *Page) WriteObjects(w io.Writer) error {
 	_, err := w.Write(p.body)
 	return err
+}
+
+// bodies are buffers of pages that were written.
+var bodies sync.Pool
+
+const keptBody = 4 << 20
+
+// Close gives the page's memory back. The page must not be used after it.
+func (p *Page) Close() {
+	if b := p.body; b != nil && cap(b) <= keptBody {
+		p.body = nil
+		bodies.Put(&b)
+	}
 }
 
 // open is the one way to an artifact's bytes.

@@ -11,9 +11,7 @@ import (
 
 // public is everyone's view of a program.
 func public(c exchange.Charter) *view {
-	return &view{program: c.ID, charter: c, classes: map[int64]*class{}, r: policy.Recipient{
-		Anonymous: true, MayRead: true, Channel: exchange.ChannelPublic,
-	}}
+	return newView(c, policy.Recipient{Anonymous: true, MayRead: true, Channel: exchange.ChannelPublic})
 }
 
 // PublicReleases lists what is public, newest first, for everyone.

@@ -24,7 +24,23 @@ type view struct {
 	runs       []Run // of all spans, in order
 
 	mu      sync.Mutex
-	classes map[int64]*class
+	classes map[int64]*class // handling classes, by number
+	wholes  map[int64]*class // artifacts as a whole, by number
+	listed  *listing
+}
+
+// listing is the releases of which the reader may see something, in [from, until).
+type listing struct {
+	releases    []MemberRelease
+	from, until time.Time // until zero: as long as the view
+}
+
+func (l *listing) holds(now time.Time) bool {
+	return l != nil && !now.Before(l.from) && (l.until.IsZero() || now.Before(l.until))
+}
+
+func newView(c exchange.Charter, r policy.Recipient) *view {
+	return &view{program: c.ID, charter: c, r: r, classes: map[int64]*class{}, wholes: map[int64]*class{}}
 }
 
 // class is a handling class as this reader sees it.
@@ -87,10 +103,10 @@ func resolve(tx Tx, a exchange.Actor, program exchange.ProgramID) (*view, error)
 	if err != nil {
 		return nil, err
 	}
-	v := &view{program: program, charter: c, classes: map[int64]*class{}, r: policy.Recipient{
+	v := newView(c, policy.Recipient{
 		Org: a.Org, Person: a.Person, Owner: a.Operates(c.Owner) || a.Approves(c.Owner),
 		Program: a.Program, Ceiling: a.Ceiling, MayRead: a.May(exchange.VerbRead), Channel: a.Channel,
-	}}
+	})
 	if a.Machine {
 		v.r.Person = ""
 	}
@@ -223,7 +239,7 @@ func (v *view) classOf(tx Tx, id int64, now time.Time) (*class, error) {
 			return nil, err
 		}
 	}
-	if k.decision.At.IsZero() || !k.decision.Until.IsZero() && !now.Before(k.decision.Until) || now.Before(k.decision.At) {
+	if !k.holds(now) {
 		fresh := *k
 		fresh.decision = policy.Decide(v.r, k.item, now)
 		k = &fresh
@@ -232,6 +248,12 @@ func (v *view) classOf(tx Tx, id int64, now time.Time) (*class, error) {
 		v.mu.Unlock()
 	}
 	return k, nil
+}
+
+// holds reports whether the decision was taken and still holds at now.
+func (k *class) holds(now time.Time) bool {
+	d := k.decision
+	return !d.At.IsZero() && !now.Before(d.At) && (d.Until.IsZero() || now.Before(d.Until))
 }
 
 // facts gathers what is known of an artifact, for this reader's audience.
@@ -262,12 +284,37 @@ func (v *view) facts(tx Tx, art exchange.Artifact, h exchange.HandlingClass) (*c
 
 // artifact decides on an artifact as a whole.
 func (v *view) artifact(tx Tx, art exchange.Artifact, now time.Time) (*class, error) {
-	k, err := v.wholeFacts(tx, art)
-	if err != nil {
-		return nil, err
+	v.mu.Lock()
+	k := v.wholes[art.Number]
+	v.mu.Unlock()
+	if k == nil {
+		var err error
+		if k, err = v.wholeFacts(tx, art); err != nil {
+			return nil, err
+		}
 	}
-	k.decide(v.r, now, policy.Decide)
+	if !k.holds(now) {
+		fresh := *k
+		fresh.decide(v.r, now, policy.Decide)
+		k = &fresh
+		v.mu.Lock()
+		v.wholes[art.Number] = k
+		v.mu.Unlock()
+	}
 	return k, nil
+}
+
+// until is the next instant at which the clock changes what may be had of the
+// artifacts that were decided on; zero: it does not.
+func (v *view) until() (at time.Time) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, k := range v.wholes {
+		if u := k.decision.Until; !u.IsZero() && (at.IsZero() || u.Before(at)) {
+			at = u
+		}
+	}
+	return at
 }
 
 // wholeFacts gathers the facts about an artifact and about its objects' markings.
@@ -347,6 +394,7 @@ func (v *view) collect(tx Tx, q Query, now time.Time) (out []Entry, more bool, e
 		return v.byID(tx, q, now)
 	}
 	want := q.Limit + 1
+	out = make([]Entry, 0, min(want, 128))
 	ids := map[int64][]Entry{}
 	for cursor, n := q.After, want; len(out) < want; n = 1000 {
 		es, last, err := v.batch(tx, cursor, q, n)

@@ -63,7 +63,7 @@ func asPlanned(i policy.Item, r exchange.Release, at time.Time) policy.Item {
 // asRecipient is the view of an organisation's machines, or of one person in
 // the browser.
 func asRecipient(tx Tx, c exchange.Charter, recipient string) (*view, error) {
-	v := &view{program: c.ID, charter: c, classes: map[int64]*class{}, r: policy.Recipient{MayRead: true, Channel: exchange.ChannelTAXII}}
+	v := newView(c, policy.Recipient{MayRead: true, Channel: exchange.ChannelTAXII})
 	p, err := tx.PersonByLogin(recipient)
 	switch {
 	case err == nil:

@@ -153,7 +153,9 @@ var refusedObjects = []struct {
 	{`{"type":"x-a","type":"x-a"}`, "stix.syntax $"},
 	{sdo("identity", named) + "x", "stix.trailing $"},
 	{sdo("identity", named) + "{}", "stix.trailing $"},
-	{"", "stix.syntax $"}, {"{", "stix.syntax $"}, {"{\"type\":\"\xff\"}", "stix.syntax $"},
+	{"", "stix.syntax $"},
+	{"{", "stix.syntax $"},
+	{"{\"type\":\"\xff\"}", "stix.syntax $"},
 }
 
 func TestRefusedObjects(t *testing.T) {

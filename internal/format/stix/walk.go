@@ -143,7 +143,7 @@ func isNumber(v []byte) bool {
 }
 
 func isInteger(v []byte) bool {
-	return isNumber(v) && bytes.IndexAny(v, ".eE") < 0
+	return isNumber(v) && !bytes.ContainsAny(v, ".eE")
 }
 
 func isBool(v []byte) bool {

@@ -9,6 +9,9 @@
 // reads and then writes needs no further lock, and a counter row gives numbers
 // in commit order.
 //
+// A limit is written LIMIT ?N + 0: SQLite prepares a statement anew each time
+// that a bare parameter of LIMIT is bound, because its value shapes the plan.
+//
 // What the statements may use: ?N placeholders, ON CONFLICT, RETURNING, row
 // values, common table expressions, window functions, partial indexes; BIGINT
 // for numbers and for instants (Unix microseconds), TEXT, and bytes. One

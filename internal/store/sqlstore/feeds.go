@@ -263,7 +263,7 @@ func scanRun(s Scanner) (r delivery.Run, err error) {
 // included, in order.
 func (tx *Tx) ObjectsAt(artifact, from, to int64, types []string, limit int) ([]delivery.Entry, error) {
 	out := make([]delivery.Entry, 0, min(limit, packed.Most))
-	err := tx.blocks().walk(artifact, from, to, func(b *packed.Block, i int) bool {
+	err := tx.blocks().walk(artifact, from, to, limit, func(b *packed.Block, i int) bool {
 		e := b.Entry(i)
 		if len(types) == 0 || slices.Contains(types, e.Type) {
 			out = append(out, delivery.Entry{
@@ -320,42 +320,47 @@ func (tx *Tx) blocks() *blocks {
 const keptBlocks = 256
 
 // walk calls fn for each object of the artifact from one position to another,
-// in order, until fn answers false.
-func (r *blocks) walk(artifact, from, to int64, fn func(b *packed.Block, i int) bool) error {
+// in order, until fn answers false. About as many as expected are read at once.
+func (r *blocks) walk(artifact, from, to int64, expected int, fn func(b *packed.Block, i int) bool) error {
+	type row struct {
+		first int64
+		body  []byte
+	}
+	n := min(1+(expected+packed.Most-1)/packed.Most, 32)
 	for from <= to {
-		b, err := r.at(artifact, from)
-		if err != nil || b == nil {
+		rows, err := Collect(r.tx, func(s Scanner) (o row, err error) { return o, s.Scan(&o.first, &o.body) }, `
+			SELECT first, body FROM object_block
+			WHERE artifact = ?1 AND first <= ?3 AND first >= COALESCE((
+				SELECT MAX(first) FROM object_block WHERE artifact = ?1 AND first <= ?2), 0)
+			ORDER BY first LIMIT ?4 + 0`, artifact, from, to, int64(n))
+		if err != nil {
 			return err
 		}
-		for i := b.Find(from); i < b.Len(); i++ {
-			if b.Position(i) > to || !fn(b.Block, i) {
-				return nil
+		for _, o := range rows {
+			b, err := r.hold(artifact, o.first, o.body)
+			if err != nil {
+				return err
 			}
+			for i := b.Find(from); i < b.Len(); i++ {
+				if b.Position(i) > to || !fn(b.Block, i) {
+					return nil
+				}
+			}
+			from = max(from, b.Position(b.Len()-1)+1)
 		}
-		from = max(from, b.Position(b.Len()-1)) + 1
+		if len(rows) < n {
+			return nil
+		}
 	}
 	return nil
 }
 
-// at is the first block that holds something at or after the position; nil:
-// there is none.
+// at is the block that holds the position, if one does.
 func (r *blocks) at(artifact, position int64) (*held, error) {
 	var first int64
 	var body []byte
-	read := func(s Scanner) (struct{}, error) { return struct{}{}, s.Scan(&first, &body) }
-	some, err := Collect(r.tx, read, `
+	some, err := Collect(r.tx, func(s Scanner) (struct{}, error) { return struct{}{}, s.Scan(&first, &body) }, `
 		SELECT first, body FROM object_block WHERE artifact = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1`, artifact, position)
-	if err != nil {
-		return nil, err
-	}
-	if len(some) == 1 {
-		b, err := r.hold(artifact, first, body)
-		if err != nil || b.Position(b.Len()-1) >= position {
-			return b, err
-		}
-	}
-	some, err = Collect(r.tx, read, `
-		SELECT first, body FROM object_block WHERE artifact = ?1 AND first > ?2 ORDER BY first LIMIT 1`, artifact, position)
 	if err != nil || len(some) == 0 {
 		return nil, err
 	}

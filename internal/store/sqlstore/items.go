@@ -104,7 +104,7 @@ func (tx *Tx) ObjectsIn(artifact, after int64, limit int) ([]delivery.Object, er
 		from = after&positionMask + 1
 	}
 	var out []delivery.Object
-	err := tx.blocks().walk(artifact, from, positionMask, func(b *packed.Block, i int) bool {
+	err := tx.blocks().walk(artifact, from, positionMask, limit, func(b *packed.Block, i int) bool {
 		e := b.Entry(i)
 		e.ID = b.ID(i)
 		out = append(out, objectOf(artifact, e))
@@ -120,7 +120,7 @@ func (tx *Tx) ObjectsIn(artifact, after int64, limit int) ([]delivery.Object, er
 func (tx *Tx) Notices(org exchange.OrgID, before time.Time, limit int) ([]exchange.Notice, error) {
 	ns, err := Collect(tx, scanNotice, `
 		SELECT id, org, program, release, kind, at, event, text, read_at FROM notice
-		WHERE org = ?1 AND at < ?2 ORDER BY at DESC, id DESC LIMIT ?3`, string(org), micros(before), int64(limit))
+		WHERE org = ?1 AND at < ?2 ORDER BY at DESC, id DESC LIMIT ?3 + 0`, string(org), micros(before), int64(limit))
 	if err != nil {
 		return nil, fmt.Errorf("listing notices: %w", err)
 	}

@@ -34,7 +34,7 @@ func (tx *Tx) Organisation(id exchange.OrgID) (exchange.Organisation, error) {
 func (tx *Tx) ListOrganisations(after exchange.OrgID, limit int) ([]exchange.Organisation, error) {
 	all, err := Collect(tx, scanOrganisation, `
 		SELECT `+organisationColumns+` FROM organisation
-		WHERE id > ?1 ORDER BY id LIMIT ?2`, string(after), int64(limit))
+		WHERE id > ?1 ORDER BY id LIMIT ?2 + 0`, string(after), int64(limit))
 	if err != nil {
 		return nil, fmt.Errorf("listing organisations: %w", err)
 	}
@@ -140,7 +140,7 @@ func (tx *Tx) ListMembers(p exchange.ProgramID, after exchange.OrgID, limit int)
 		limit = 1 << 30
 	}
 	all, err := Collect(tx, scanMember, memberSelect+`
-		WHERE m.program = ?1 AND m.org > ?2 ORDER BY m.org LIMIT ?3`, string(p), string(after), int64(limit))
+		WHERE m.program = ?1 AND m.org > ?2 ORDER BY m.org LIMIT ?3 + 0`, string(p), string(after), int64(limit))
 	if err != nil {
 		return nil, fmt.Errorf("listing members: %w", err)
 	}

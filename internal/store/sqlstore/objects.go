@@ -247,7 +247,7 @@ func (tx *Tx) dropObjects(artifact int64, limit int) (bool, error) {
 		body  []byte
 	}
 	rows, err := Collect(tx, func(s Scanner) (r row, err error) { return r, s.Scan(&r.first, &r.body) }, `
-		SELECT first, body FROM object_block WHERE artifact = ?1 ORDER BY first LIMIT ?2`, artifact, int64(max(1, limit/packed.Most)))
+		SELECT first, body FROM object_block WHERE artifact = ?1 ORDER BY first LIMIT ?2 + 0`, artifact, int64(max(1, limit/packed.Most)))
 	if err != nil {
 		return false, fmt.Errorf("dropping staged objects: %w", err)
 	}

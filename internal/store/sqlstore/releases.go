@@ -241,7 +241,7 @@ func (tx *Tx) DueWaves(now time.Time, limit int) ([]exchange.WaveRecord, error) 
 	ws, err := Collect(tx, scanWave, waveSelect+` JOIN release r ON r.id = w.release
 		WHERE w.state = 'scheduled' AND w.at <= ?1 AND r.state IN ('armed', 'releasing', 'public')
 		ORDER BY w.at, w.release, CASE WHEN w.audience = 'public' THEN 1 ELSE 0 END, w.audience
-		LIMIT ?2`, micros(now), int64(limit))
+		LIMIT ?2 + 0`, micros(now), int64(limit))
 	if err != nil {
 		return nil, fmt.Errorf("listing due waves: %w", err)
 	}

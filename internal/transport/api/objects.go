@@ -80,6 +80,7 @@ func (s *server) listObjects(ctx context.Context, a exchange.Actor, in *inObject
 	}
 	head := objectsHead(p, q.After)
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		defer p.Close()
 		_, w := humago.Unwrap(hc)
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(head)

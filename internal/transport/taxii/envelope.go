@@ -50,6 +50,7 @@ const closing = "]}\n"
 // nor copied. The length is known beforehand, so a page that breaks off half-way
 // cannot be taken for a whole one.
 func writeEnvelope(w http.ResponseWriter, page *delivery.Page, next string) error {
+	defer page.Close()
 	head := opening("objects", next)
 	h := w.Header()
 	h["Content-Type"] = jsonType

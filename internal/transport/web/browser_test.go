@@ -168,8 +168,16 @@ func (b *tab) click(text string) {
 		eval[bool](b, `document.querySelector("[data-test-click]").removeAttribute("data-test-click"), true`)
 		return
 	}
-	if _, err := chromedp.RunResponse(b.ctx, chromedp.Click(chromedp.CSS("[data-test-click]"))); err != nil {
-		b.t.Fatalf("clicking %q: %v", text, err)
+	b.load("clicking "+text, chromedp.Click(chromedp.CSS("[data-test-click]")))
+}
+
+// load runs steps after which another page loads.
+func (b *tab) load(what string, steps ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, 20*time.Second)
+	defer cancel()
+	if _, err := chromedp.RunResponse(ctx, steps...); err != nil {
+		b.t.Fatalf("%s: no other page came: %v", what, err)
 	}
 }
 

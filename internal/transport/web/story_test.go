@@ -318,9 +318,7 @@ func TestWithoutScripts(t *testing.T) {
 func (b *tab) follow(text string) {
 	b.t.Helper()
 	sel := fmt.Sprintf(`//*[self::a or self::button][starts-with(normalize-space(.), %q)]`, text)
-	if _, err := chromedp.RunResponse(b.ctx, chromedp.Click(sel)); err != nil {
-		b.t.Fatalf("clicking %q: %v", text, err)
-	}
+	b.load("clicking "+text, chromedp.Click(sel))
 }
 
 func (b *tab) press(text string) { b.t.Helper(); b.follow(text) }
@@ -348,13 +346,9 @@ func TestKeys(t *testing.T) {
 	if !eval[bool](b, `document.activeElement.matches("[data-key=s] button")`) {
 		t.Fatal("s does not lead to the sighting's button")
 	}
-	if _, err := chromedp.RunResponse(b.ctx, chromedp.KeyEvent("\r")); err != nil {
-		t.Fatal(err)
-	}
+	b.load("Enter", chromedp.KeyEvent("\r"))
 	b.shows("Your feedback was recorded.", "Seen: 1 time")
-	if _, err := chromedp.RunResponse(b.ctx, chromedp.KeyEvent("g"), chromedp.KeyEvent("l")); err != nil {
-		t.Fatal(err)
-	}
+	b.load("g l", chromedp.KeyEvent("g"), chromedp.KeyEvent("l"))
 	b.do(chromedp.WaitVisible(chromedp.CSS("[data-search]")), chromedp.KeyEvent("/"))
 	if !eval[bool](b, `document.activeElement.matches("[data-search]")`) {
 		t.Error("/ does not lead to the search")
