@@ -241,6 +241,16 @@ func lookup(m map[string]any, path string) any {
 		if items, ok := v.([]any); ok && name == "#" { // how many there are
 			return json.Number(strconv.Itoa(len(items)))
 		}
+		if items, ok := v.([]any); ok { // the member of each
+			all := make([]any, 0, len(items))
+			for _, item := range items {
+				if m, ok := item.(map[string]any); ok {
+					all = append(all, m[name])
+				}
+			}
+			v = all
+			continue
+		}
 		inner, ok := v.(map[string]any)
 		if !ok {
 			return nil

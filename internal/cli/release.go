@@ -225,7 +225,7 @@ func (a *app) releasePreview() *cobra.Command {
 				id: "release.id", fields: []string{"release.id", "release.title", "release.state", "release.t0", "release.revision", "approvals_needed"},
 				parts: []part{
 					{"who gets what when", "waves", []column{
-						{"AUDIENCE", "audience"}, {"AT", "at"}, {"STATE", "state"}, {"CLASSES", "classes"}, {"RECIPIENTS", "recipients.#"},
+						{"AUDIENCE", "audience"}, {"AT", "at"}, {"STATE", "state"}, {"CLASSES", "classes"}, {"RECIPIENTS", "recipients.#"}, {"BY NAME", "recipients.name"},
 					}},
 					{"unusual", "warnings", columns("code", "audience", "at", "text")},
 					{"blocks", "blocks", columns("path", "message")},

@@ -97,12 +97,26 @@ func (s *Service) Preview(ctx context.Context, a exchange.Actor, id exchange.Rel
 		for _, w := range ws {
 			p.Waves = append(p.Waves, previewWave(w, c, arts, people, tx.Now()))
 		}
-		p.Warnings = exchange.Warnings(r.Plan, c, exchange.Schedule(r.Plan, c), tx.Now())
+		p.Warnings = ahead(exchange.Warnings(r.Plan, c, exchange.Schedule(r.Plan, c), tx.Now()), p.Waves, r)
 		p.Warnings = append(p.Warnings, unusual(p.Waves, lastBefore(all, r))...)
 		p.Holders, err = holders(tx, id)
 		return err
 	})
 	return p, err
+}
+
+// ahead leaves out the warnings about what has happened already.
+func ahead(all []exchange.Warning, ws []PreviewWave, r exchange.Release) []exchange.Warning {
+	return slices.DeleteFunc(all, func(w exchange.Warning) bool {
+		if w.Audience == (exchange.Audience{}) {
+			return !r.PublicAt.IsZero()
+		}
+		return !slices.ContainsFunc(ws, func(o PreviewWave) bool {
+			return o.Audience.Cohort == w.Audience.Cohort && o.State != exchange.WaveOpen && o.State != exchange.WaveKilled
+		}) || slices.ContainsFunc(ws, func(o PreviewWave) bool {
+			return o.Audience == w.Audience && o.State == exchange.WaveOpen && o.At.Equal(w.At)
+		})
+	})
 }
 
 func previewWave(w exchange.WaveRecord, c exchange.Charter, arts []exchange.Artifact, people []Recipient, now time.Time) PreviewWave {
