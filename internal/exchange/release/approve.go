@@ -155,6 +155,9 @@ func needed(r exchange.Release, c exchange.Charter, arts []exchange.Artifact) in
 // blocks lists what keeps a release from being sent or approved.
 func blocks(r exchange.Release, c exchange.Charter, arts []exchange.Artifact) []exchange.Problem {
 	ps := r.Plan.Check(c)
+	if c.ReadOnlyAt(r.Plan.T0) {
+		ps = append(ps, exchange.Problem{Path: "t0", Message: "lies after the program's sunset date " + c.Sunset.String() + ": nothing new is shared then"})
+	}
 	n := 0
 	for _, a := range arts {
 		if !a.RemovedAt.IsZero() {

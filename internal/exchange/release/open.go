@@ -106,6 +106,13 @@ func open(tx Tx, w exchange.WaveRecord) error {
 	if err != nil {
 		return err
 	}
+	c, err := tx.Charter(r.Program)
+	if err != nil {
+		return err
+	}
+	if c.ReadOnlyAt(tx.Now()) {
+		return lapse(tx, r, w, c)
+	}
 	arts, err := tx.ArtifactsOf(r.ID)
 	if err != nil {
 		return err
@@ -142,6 +149,20 @@ func open(tx Tx, w exchange.WaveRecord) error {
 		return err
 	}
 	return tx.BumpGeneration()
+}
+
+// lapse takes a wave off the clock whose moment came after the program's
+// sunset: what was given stays readable, nothing new is given.
+func lapse(tx Tx, r exchange.Release, w exchange.WaveRecord, c exchange.Charter) error {
+	off := w
+	off.State = exchange.WaveKilled
+	if err := tx.SetWave(w, off); err != nil {
+		return err
+	}
+	_, err := tx.Record(event(exchange.EventWaveKilled, exchange.System(), r, exchange.Detail{
+		"audience": w.Audience.String(), "planned": w.At, "reason": "the program's sunset date " + c.Sunset.String() + " has passed",
+	}))
+	return err
 }
 
 // advance moves the release to the state that follows the opening of w.
