@@ -80,11 +80,22 @@ func New(c Config) *Exchange {
 	x.Submissions = submission.New(submission.Config{Store: c.Stores.Submissions, Blobs: submitted{c.Blobs}})
 	x.Releases = release.New(release.Config{Store: c.Stores.Releases, Now: c.Now, Log: c.Log})
 	x.Delivery = delivery.New(delivery.Config{
-		Store: c.Stores.Delivery, Blobs: delivered{c.Blobs}, Now: c.Now, Due: x.Releases.OpenDue, Generation: c.Generation,
+		Store: c.Stores.Delivery, Blobs: delivered{c.Blobs}, Now: c.Now, Due: x.due(c.Log), Generation: c.Generation,
 	})
 	x.Feedback = feedback.New(feedback.Config{Store: c.Stores.Feedback, MaySee: x.Delivery.MaySee})
 	x.Record = record.New(record.Config{Store: c.Stores.Record})
 	return x
+}
+
+// due opens the waves whose moment has come before somebody reads. One that
+// cannot open stays closed; it does not keep anybody from reading the rest.
+func (x *Exchange) due(log *slog.Logger) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if err := x.Releases.OpenDue(ctx); err != nil && ctx.Err() == nil && log != nil {
+			log.Error("opening waves", "err", err)
+		}
+		return ctx.Err()
+	}
 }
 
 // place lets the membership room recompute audiences in the program room's

@@ -49,8 +49,9 @@ var AllInformationTypes = []string{
 	"situational-awareness", "best-practice", "strategic-analysis",
 }
 
-// Obligation is a duty from the agreement that the exchange itself enforces or
-// watches (MAPP-05).
+// Obligation is a duty from the agreement, as data (MAPP-05). The exchange
+// enforces publish-not-before; the others are stated to members and to those
+// who judge a breach.
 type Obligation string
 
 // The obligations.
@@ -78,6 +79,17 @@ type Agreement struct {
 	Effective   Date
 	Obligations []Obligation
 	Text        string // Markdown
+}
+
+// Required is the version that a member must have accepted at now: the current
+// one from its effective date on, until then the one before it. A program's
+// first agreement is required at once.
+func (c Charter) Required(now time.Time) int {
+	a := c.Agreement
+	if a.Version > 1 && !a.Effective.IsZero() && now.Before(c.Calendar.StartOfDay(a.Effective)) {
+		return a.Version - 1
+	}
+	return a.Version
 }
 
 // Has reports whether the agreement carries the obligation.

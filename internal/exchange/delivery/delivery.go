@@ -34,6 +34,9 @@ type Readers interface {
 	MembershipsOf(org exchange.OrgID) ([]exchange.Member, error)
 	Notices(org exchange.OrgID, before time.Time, limit int) ([]exchange.Notice, error)
 	MarkRead(org exchange.OrgID, id exchange.NoticeID) error
+	// ToldIncomplete is when the organisation was told that the fix behind the
+	// release is incomplete; zero: never.
+	ToldIncomplete(release exchange.ReleaseID, org exchange.OrgID) (time.Time, error)
 }
 
 // Feeds is what audiences were given, in order.
@@ -44,7 +47,9 @@ type Feeds interface {
 	// without Added.
 	ObjectsAt(artifact, from, to int64, types []string, limit int) ([]Entry, error)
 	ObjectIDs(seqs []int64) (map[int64]string, error)
-	ObjectsByHash(program exchange.ProgramID, idHash int64) ([]Object, error)
+	// ObjectsByHash lists objects whose id has the hash; among: only of these
+	// artifacts, so that others cost no more than an id that nothing has.
+	ObjectsByHash(program exchange.ProgramID, idHash int64, among map[int64]bool) ([]Object, error)
 }
 
 // Items is what is known of what is read.
@@ -210,6 +215,7 @@ type MemberRelease struct {
 	Items        []Item
 	Incomplete   exchange.ReleaseID // the earlier case whose fix was incomplete, when the reader holds it
 	Superseded   exchange.ReleaseID // the later case that follows it, when the reader holds that
+	NotCovering  time.Time          // since when the reader knows that the fix is incomplete: what was built on it may not cover; zero: not
 	FirstOffered time.Time
 }
 

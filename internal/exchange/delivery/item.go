@@ -145,6 +145,12 @@ func (s *Service) find(ctx context.Context, id exchange.ReleaseID) (r exchange.R
 // linked fills in the cases before and after this one that the reader holds
 // something of; others do not exist for the reader.
 func (v *view) linked(tx Tx, r exchange.Release, m *MemberRelease, now time.Time) error {
+	var err error
+	if v.r.Org != "" {
+		if m.NotCovering, err = tx.ToldIncomplete(r.ID, v.r.Org); err != nil {
+			return err
+		}
+	}
 	rs, err := tx.ReleasesOf(r.Program)
 	if err != nil {
 		return err
@@ -261,7 +267,7 @@ func (s *Service) Object(ctx context.Context, a exchange.Actor, program exchange
 			}
 		}
 		if o.Object.Seq == 0 && v.r.Owner {
-			objs, err := tx.ObjectsByHash(program, exchange.IDHash(id))
+			objs, err := tx.ObjectsByHash(program, exchange.IDHash(id), nil)
 			if err != nil {
 				return err
 			}

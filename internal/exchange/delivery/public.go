@@ -11,7 +11,7 @@ import (
 
 // public is everyone's view of a program.
 func public(c exchange.Charter) *view {
-	return newView(c, policy.Recipient{Anonymous: true, MayRead: true, Channel: exchange.ChannelPublic})
+	return newView(c, policy.Recipient{Anonymous: true, MayRead: true, Channel: exchange.ChannelPublic}, time.Time{})
 }
 
 // PublicReleases lists what is public, newest first, for everyone.

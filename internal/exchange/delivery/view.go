@@ -20,8 +20,11 @@ type view struct {
 	generation int64
 	program    exchange.ProgramID
 	charter    exchange.Charter
+	required   int       // agreement version
+	lapses     time.Time // when another version is required; zero: as long as the generation
 	r          policy.Recipient
-	runs       []Run // of all spans, in order
+	runs       []Run          // of all spans, in order
+	given      map[int64]bool // the artifacts of runs
 
 	mu      sync.Mutex
 	classes map[int64]*class // handling classes, by number
@@ -39,8 +42,12 @@ func (l *listing) holds(now time.Time) bool {
 	return l != nil && !now.Before(l.from) && (l.until.IsZero() || now.Before(l.until))
 }
 
-func newView(c exchange.Charter, r policy.Recipient) *view {
-	return &view{program: c.ID, charter: c, r: r, classes: map[int64]*class{}, wholes: map[int64]*class{}}
+func newView(c exchange.Charter, r policy.Recipient, now time.Time) *view {
+	v := &view{program: c.ID, charter: c, required: c.Required(now), r: r, classes: map[int64]*class{}, wholes: map[int64]*class{}}
+	if v.required != c.Agreement.Version {
+		v.lapses = c.Calendar.StartOfDay(c.Agreement.Effective)
+	}
+	return v
 }
 
 // class is a handling class as this reader sees it.
@@ -77,7 +84,7 @@ func (s *Service) view(ctx context.Context, a exchange.Actor, program exchange.P
 	s.mu.Lock()
 	v := s.views[key]
 	s.mu.Unlock()
-	if v != nil && v.generation == generation {
+	if v != nil && v.generation == generation && (v.lapses.IsZero() || s.c.Now().Before(v.lapses)) {
 		return v, nil
 	}
 	err = s.c.Store.View(ctx, func(tx Tx) (err error) {
@@ -106,7 +113,7 @@ func resolve(tx Tx, a exchange.Actor, program exchange.ProgramID) (*view, error)
 	v := newView(c, policy.Recipient{
 		Org: a.Org, Person: a.Person, Owner: a.Operates(c.Owner) || a.Approves(c.Owner),
 		Program: a.Program, Ceiling: a.Ceiling, MayRead: a.May(exchange.VerbRead), Channel: a.Channel,
-	})
+	}, tx.Now())
 	if a.Machine {
 		v.r.Person = ""
 	}
@@ -174,10 +181,10 @@ func (v *view) subscribe(tx Tx) error {
 		}
 	}
 	slices.SortFunc(v.runs, func(a, b Run) int { return cmp.Compare(a.Base, b.Base) })
-	seen := map[int64]bool{}
+	v.given = map[int64]bool{}
 	v.runs = slices.DeleteFunc(v.runs, func(r Run) bool {
-		again := seen[r.Artifact]
-		seen[r.Artifact] = true
+		again := v.given[r.Artifact]
+		v.given[r.Artifact] = true
 		return again
 	})
 	return nil
@@ -218,7 +225,7 @@ func (r Run) after(at int64) int64 {
 // reads reports whether the reader has a collection at all: an active member
 // in a cohort, under the current agreement.
 func (v *view) reads() bool {
-	return v.r.Member && !v.r.Suspended && v.r.MayRead && v.r.Audience.Cohort != "" && v.r.Accepted >= v.charter.Agreement.Version
+	return v.r.Member && !v.r.Suspended && v.r.MayRead && v.r.Audience.Cohort != "" && v.r.Accepted >= v.required
 }
 
 // classOf returns a handling class with the verdict that holds at now.
@@ -264,7 +271,7 @@ func (v *view) facts(tx Tx, art exchange.Artifact, h exchange.HandlingClass) (*c
 	}
 	k := &class{handling: h, artifact: art, release: r, item: policy.Item{
 		Program: art.Program, State: r.State, Class: art.Class, Handling: art.Handling,
-		Removed: !art.RemovedAt.IsZero(), Originator: art.Originator, Required: v.charter.Agreement.Version, ReleasedAt: r.PublicAt,
+		Removed: !art.RemovedAt.IsZero(), Originator: art.Originator, Required: v.required, ReleasedAt: r.PublicAt,
 	}}
 	k.item = marked(k.item, h)
 	if k.item.PublicAt, err = tx.OpenedTo(art.Number, exchange.PublicAudience); err != nil {
@@ -480,7 +487,7 @@ func (v *view) allows(tx Tx, e Entry, now time.Time) (bool, error) {
 // versions returns the versions of one object that the reader may see, oldest
 // first, each by the earliest entry that shows it.
 func (v *view) versions(tx Tx, id string, now time.Time) ([]Entry, error) {
-	objs, err := tx.ObjectsByHash(v.program, exchange.IDHash(id))
+	objs, err := tx.ObjectsByHash(v.program, exchange.IDHash(id), v.given)
 	if err != nil {
 		return nil, err
 	}

@@ -31,6 +31,7 @@ func (s *Service) Why(ctx context.Context, a exchange.Actor, program exchange.Pr
 		if err != nil {
 			return err
 		}
+		v.required = c.Required(w.At)
 		ks, err := v.candidates(tx, program, item)
 		if err != nil {
 			return err
@@ -63,7 +64,7 @@ func asPlanned(i policy.Item, r exchange.Release, at time.Time) policy.Item {
 // asRecipient is the view of an organisation's machines, or of one person in
 // the browser.
 func asRecipient(tx Tx, c exchange.Charter, recipient string) (*view, error) {
-	v := newView(c, policy.Recipient{MayRead: true, Channel: exchange.ChannelTAXII})
+	v := newView(c, policy.Recipient{MayRead: true, Channel: exchange.ChannelTAXII}, tx.Now())
 	p, err := tx.PersonByLogin(recipient)
 	switch {
 	case err == nil:
@@ -97,7 +98,7 @@ func (v *view) candidates(tx Tx, program exchange.ProgramID, item string) ([]*cl
 		k, err := v.wholeFacts(tx, art)
 		return []*class{k}, err
 	}
-	objs, err := tx.ObjectsByHash(program, exchange.IDHash(item))
+	objs, err := tx.ObjectsByHash(program, exchange.IDHash(item), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -160,6 +161,9 @@ func (s *Service) PreviewAs(ctx context.Context, a exchange.Actor, id exchange.R
 			at := plannedAt(r, c, v.r.Audience, art.Class)
 			if k.item.OpenedAt.IsZero() {
 				k.item.OpenedAt = at
+			}
+			if k.item.ReleasedAt.IsZero() {
+				k.item.ReleasedAt = r.Plan.T0
 			}
 			if k.decide(v.r, later(at, s.c.Now()), policy.Decide); k.decision.Allowed() {
 				m.Items = append(m.Items, k.shown(k.item.OpenedAt))

@@ -30,6 +30,9 @@ type Answers interface {
 	// release, when it was first offered, delivered, opened and acknowledged, by
 	// organisation.
 	Reach(release exchange.ReleaseID) ([]Reach, error)
+	// ToldIncomplete is when holders were told that the fix behind the release is
+	// incomplete: the organisation, or any when it is empty. Zero: never.
+	ToldIncomplete(release exchange.ReleaseID, org exchange.OrgID) (time.Time, error)
 	// NamesOf answers the names of the organisations that gave feedback on the release.
 	NamesOf(release exchange.ReleaseID) (map[exchange.OrgID]string, error)
 }

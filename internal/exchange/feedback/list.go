@@ -18,6 +18,10 @@ type Entry struct {
 	exchange.Feedback
 	OrgName  string
 	Replaced bool // a later one amends it
+	// NotCovering marks a protection against a case whose fix has turned out to
+	// be incomplete: another case follows it, and this protection may not cover
+	// that (MAPP-11). Members see it once they were told.
+	NotCovering bool
 }
 
 // Count is how many organisations gave feedback of a kind.
@@ -53,7 +57,18 @@ func (s *Service) List(ctx context.Context, actor exchange.Actor, release exchan
 		if err != nil {
 			return err
 		}
+		asked := actor.Org
+		if overseer {
+			asked = ""
+		}
+		incomplete, err := tx.ToldIncomplete(release, asked)
+		if err != nil {
+			return err
+		}
 		l = listing(all, names, actor.Org, overseer, charter.Visibility)
+		for i := range l.Entries {
+			l.Entries[i].NotCovering = !incomplete.IsZero() && l.Entries[i].Kind == exchange.FeedbackProtection
+		}
 		return nil
 	})
 	return l, err
@@ -65,7 +80,7 @@ func listing(all []exchange.Feedback, names map[exchange.OrgID]string, org excha
 	others := map[exchange.FeedbackKind]map[exchange.OrgID]bool{}
 	for _, f := range all {
 		if overseer || org != "" && f.Org == org {
-			l.Entries = append(l.Entries, Entry{f, names[f.Org], replaced[f.ID]})
+			l.Entries = append(l.Entries, Entry{Feedback: f, OrgName: names[f.Org], Replaced: replaced[f.ID]})
 			continue
 		}
 		if others[f.Kind] == nil {

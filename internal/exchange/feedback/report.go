@@ -125,7 +125,7 @@ func mayRead(tx Tx, actor exchange.Actor, c exchange.Charter) (overseer bool, er
 	if m.State != exchange.MemberActive {
 		return false, exchange.Missing()
 	}
-	if m.Accepted < c.Agreement.Version {
+	if m.Accepted < c.Required(tx.Now()) {
 		return false, exchange.Missing()
 	}
 	return false, nil

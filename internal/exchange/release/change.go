@@ -191,7 +191,21 @@ func (s *Service) Push(ctx context.Context, a exchange.Actor, id exchange.Releas
 	if err != nil {
 		return out, err
 	}
-	return out, s.OpenDue(ctx)
+	if err := s.OpenDue(ctx); err != nil {
+		return out, err
+	}
+	// What the opening made of it.
+	err = s.c.Store.View(ctx, func(tx Tx) (err error) {
+		if out.Release, err = tx.Release(id); err != nil {
+			return err
+		}
+		if out.Waves, err = tx.WavesOf(id); err != nil {
+			return err
+		}
+		out.Holders, err = holders(tx, id)
+		return err
+	})
+	return out, err
 }
 
 // Withdraw takes the release back: nobody receives it from now on, and whoever

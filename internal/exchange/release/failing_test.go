@@ -28,17 +28,24 @@ var errCrash = errors.New("the machine stopped here")
 type crashing struct {
 	release.Store
 	after int  // calls that succeed; -1: all
-	calls int  // of the last Update
+	run   int  // calls of the present Update
+	calls int  // the most of any Update since it was set
 	late  bool // break off after the call was made, not before
+	dead  bool // it has broken off: nothing runs any more
 }
 
 func (c *crashing) Update(ctx context.Context, fn func(release.Tx) error) error {
+	if c.dead {
+		return errCrash
+	}
 	return c.Store.Update(ctx, func(tx release.Tx) error {
-		c.calls = 0
+		c.run = 0
 		err := fn(crashTx{tx, c})
-		if err == nil && c.after == c.calls {
-			return errCrash // after the last call, before the commit
+		c.calls = max(c.calls, c.run)
+		if err == nil && c.after == c.run {
+			err = errCrash // after the last call, before the commit
 		}
+		c.dead = errors.Is(err, errCrash)
 		return err
 	})
 }
@@ -50,8 +57,8 @@ type crashTx struct {
 
 // do makes one call of the transaction.
 func do[T any](t crashTx, f func() (T, error)) (v T, err error) {
-	t.c.calls++
-	stop := t.c.after >= 0 && t.c.calls > t.c.after
+	t.c.run++
+	stop := t.c.after >= 0 && t.c.run > t.c.after
 	if stop && !t.c.late {
 		return v, errCrash
 	}
@@ -139,6 +146,7 @@ func TestBrokenOffAnywhereLeavesTheOldPlan(t *testing.T) {
 		for store.after = 0; ; store.after++ {
 			passed := 0
 			for _, store.late = range []bool{false, true} {
+				store.calls, store.dead = 0, false
 				err := do(s)
 				if !errors.Is(err, errCrash) {
 					t.Fatalf("broken off after %d calls (late %t): %v", store.after, store.late, err)
@@ -158,7 +166,7 @@ func TestBrokenOffAnywhereLeavesTheOldPlan(t *testing.T) {
 		if store.after < 3 {
 			t.Errorf("only %d calls: was it broken off at all?", store.after)
 		}
-		store.after = -1
+		store.after, store.dead = -1, false
 		if err := do(s); err != nil {
 			t.Fatalf("after %d times: %v", 2*store.after, err)
 		}
@@ -239,7 +247,10 @@ func TestBrokenOffAnywhereLeavesTheOldPlan(t *testing.T) {
 		r := in(w, exchange.ReleaseArmed)
 		ws := read(w, r.ID).Waves
 		w.Clock.Set(ws[0].At)
-		broken(t, func(s *release.Service) error { return s.OpenDue(ctx) })
+		broken(t, func(s *release.Service) error {
+			s.Wake() // else it waits before it tries again
+			return s.OpenDue(ctx)
+		})
 		open := 0
 		for _, wave := range read(w, r.ID).Waves {
 			if wave.State == exchange.WaveOpen {

@@ -25,6 +25,8 @@ func (s *Service) OpenDue(ctx context.Context) error {
 	if idle {
 		return nil
 	}
+	var failed error
+	skip := map[wave]bool{}
 	for {
 		s.mu.Lock()
 		changes := s.changes
@@ -33,17 +35,42 @@ func (s *Service) OpenDue(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if next.IsZero() || next.After(now) {
-			s.mu.Lock()
-			if changes == s.changes { // else the plan changed after it was read
-				s.next, s.checked = next, now
-			}
-			s.mu.Unlock()
-			return nil
+		w := wave{}
+		if !next.IsZero() && !next.After(now) {
+			w, err = s.openNext(ctx, skip)
 		}
-		if err := s.c.Store.Update(ctx, openNext); err != nil {
-			return fmt.Errorf("opening a wave: %w", err)
+		switch {
+		case err != nil && (w == wave{} || ctx.Err() != nil):
+			return fmt.Errorf("opening waves: %w", err)
+		case err != nil:
+			// One wave that cannot open does not keep the others from it.
+			skip[w], failed = true, fmt.Errorf("opening the wave to %s of %s: %w", w.audience, w.release, err)
+		case w == wave{}:
+			s.look(next, now, changes)
+			return failed
 		}
+	}
+}
+
+// wave names one wave on the clock.
+type wave struct {
+	release  exchange.ReleaseID
+	audience exchange.Audience
+	at       int64
+}
+
+const again = 5 * time.Second // after which a wave that failed is tried again
+
+// look remembers when the next wave is due, unless the plan changed after it
+// was read.
+func (s *Service) look(next, now time.Time, changes int) {
+	if !next.IsZero() && !next.After(now) { // what is still due has failed
+		next = now.Add(again)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if changes == s.changes {
+		s.next, s.checked = next, now
 	}
 }
 
@@ -89,13 +116,24 @@ func (s *Service) Run(ctx context.Context) {
 	}
 }
 
-// openNext opens the first wave that is due, if there is one.
-func openNext(tx Tx) error {
-	ws, err := tx.DueWaves(tx.Now(), 1)
-	if err != nil || len(ws) == 0 {
-		return err
-	}
-	return open(tx, ws[0])
+// openNext opens the first wave that is due and not to be skipped, and names
+// it; the zero wave: there is none.
+func (s *Service) openNext(ctx context.Context, skip map[wave]bool) (opened wave, err error) {
+	err = s.c.Store.Update(ctx, func(tx Tx) error {
+		opened = wave{}
+		ws, err := tx.DueWaves(tx.Now(), len(skip)+1)
+		if err != nil {
+			return err
+		}
+		for _, w := range ws {
+			if key := (wave{w.Release, w.Audience, w.At.UnixMicro()}); !skip[key] {
+				opened = key
+				return open(tx, w)
+			}
+		}
+		return nil
+	})
+	return opened, err
 }
 
 // open gives a wave's content to its audience: the release's state, what was
@@ -206,7 +244,7 @@ func offers(tx Tx, r exchange.Release, a exchange.Audience, give []exchange.Arti
 		for _, art := range give {
 			item := policy.Item{
 				Program: r.Program, State: r.State, Class: art.Class, Handling: art.Handling, Originator: art.Originator,
-				Required: c.Agreement.Version, OpenedAt: tx.Now(), ReleasedAt: r.PublicAt,
+				Required: c.Required(tx.Now()), OpenedAt: tx.Now(), ReleasedAt: r.PublicAt,
 			}
 			if mayHave(m.facts(c, art), item, marks[art.Number], tx.Now()) {
 				out = append(out, Offer{Org: m.Org, Artifact: art.Number})

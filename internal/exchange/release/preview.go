@@ -98,7 +98,7 @@ func (s *Service) Preview(ctx context.Context, a exchange.Actor, id exchange.Rel
 			p.Waves = append(p.Waves, previewWave(w, c, arts, people, tx.Now()))
 		}
 		p.Warnings = ahead(exchange.Warnings(r.Plan, c, exchange.Schedule(r.Plan, c), tx.Now()), p.Waves, r)
-		p.Warnings = append(p.Warnings, unusual(p.Waves, lastBefore(all, r))...)
+		p.Warnings = append(p.Warnings, unusual(p.Waves, lastBefore(all, r), c.Required(tx.Now()))...)
 		p.Holders, err = holders(tx, id)
 		return err
 	})
@@ -163,7 +163,7 @@ const (
 	WarnNotPublic   = "not-public"
 )
 
-func unusual(ws []PreviewWave, last time.Time) []exchange.Warning {
+func unusual(ws []PreviewWave, last time.Time, version int) []exchange.Warning {
 	var out []exchange.Warning
 	told := map[string]bool{}
 	add := func(code string, w PreviewWave, key, format string, args ...any) {
@@ -191,7 +191,7 @@ func unusual(ws []PreviewWave, last time.Time) []exchange.Warning {
 			if !last.IsZero() && r.Since.After(last) {
 				add(WarnNewMember, w, string(r.Org), "%s is new in cohort %s since the last release", r.Name, w.Audience.Cohort)
 			}
-			if r.Accepted == 0 {
+			if r.Accepted < version {
 				add(WarnNoAgreement, w, string(r.Org), "%s has not accepted the current agreement and will receive nothing until it does", r.Name)
 			}
 		}

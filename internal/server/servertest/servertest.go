@@ -212,6 +212,11 @@ func Label(l exchange.TLP) func(*submission.Input) {
 	return func(in *submission.Input) { in.Handling.TLP = l }
 }
 
+// Supersedes says which artifact a submission replaces.
+func Supersedes(id exchange.ArtifactID) func(*submission.Input) {
+	return func(in *submission.Input) { in.Supersedes = id }
+}
+
 // Bundle is a STIX bundle of n objects.
 func Bundle(n int, seed uint64) io.Reader {
 	var b bytes.Buffer

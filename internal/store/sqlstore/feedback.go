@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/feedback"
@@ -160,4 +161,21 @@ func scanReach(s Scanner) (r feedback.Reach, err error) {
 	r.Offered, r.Delivered = instant(offered), instant(delivered)
 	r.Opened, r.Acknowledged = instant(opened), instant(acknowledged)
 	return r, nil
+}
+
+// ToldIncomplete answers when an organisation was told that the fix behind a
+// release is incomplete; when any holder was, if org is empty.
+func (tx *Tx) ToldIncomplete(id exchange.ReleaseID, org exchange.OrgID) (time.Time, error) {
+	text, args := `
+		SELECT COALESCE(MIN(at), 0) FROM notice WHERE org = ?1 AND release = ?2 AND kind = ?3`,
+		[]any{string(org), string(id), string(exchange.EventReleaseRearmed)}
+	if org == "" {
+		text, args = `
+		SELECT COALESCE(MIN(created_at), 0) FROM release WHERE incomplete_fix_of = ?1`, []any{string(id)}
+	}
+	var at int64
+	if err := tx.QueryRow(text, args...).Scan(&at); err != nil {
+		return time.Time{}, fmt.Errorf("reading what holders were told: %w", err)
+	}
+	return instant(at), nil
 }

@@ -65,8 +65,9 @@ func (tx *Tx) PlannedFor(id exchange.ReleaseID, a exchange.Audience, c exchange.
 	return time.Time{}, nil
 }
 
-// ObjectsByHash lists the program's objects whose id has the hash.
-func (tx *Tx) ObjectsByHash(program exchange.ProgramID, idHash int64) ([]delivery.Object, error) {
+// ObjectsByHash lists the program's objects whose id has the hash, of the
+// artifacts named alone when any are.
+func (tx *Tx) ObjectsByHash(program exchange.ProgramID, idHash int64, among map[int64]bool) ([]delivery.Object, error) {
 	seqs, err := tx.seqsOf(idHash)
 	if err != nil {
 		return nil, fmt.Errorf("reading objects by id: %w", err)
@@ -74,6 +75,9 @@ func (tx *Tx) ObjectsByHash(program exchange.ProgramID, idHash int64) ([]deliver
 	r := tx.blocks()
 	var out []delivery.Object
 	for _, seq := range seqs {
+		if among != nil && !among[seq>>positionBits] {
+			continue
+		}
 		a, err := r.artifact(seq >> positionBits)
 		if err != nil {
 			return nil, err

@@ -202,7 +202,7 @@ func TestObjects(t *testing.T) {
 					t.Errorf("position %d: %+v, want contested %v", position, es, contested)
 				}
 			}
-			objs := must[[]delivery.Object](t)(tx.ObjectsByHash("p", exchange.IDHash("tool--7")))
+			objs := must[[]delivery.Object](t)(tx.ObjectsByHash("p", exchange.IDHash("tool--7"), nil))
 			if len(objs) != 2 || objs[0].Offset != 7<<33 || objs[0].ID != "tool--7" {
 				t.Errorf("by id: %+v", objs)
 			}
