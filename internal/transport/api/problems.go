@@ -187,12 +187,14 @@ func actorOf(ctx context.Context) exchange.Actor {
 // nothing here, so no page elsewhere can act in a reader's name.
 func signedIn(c Config, next http.Handler) http.Handler {
 	return httpkit.Adapter{Log: c.Log, Body: -1}.Handler(func(w http.ResponseWriter, r *http.Request) error {
-		if err := c.Limits.SignIn(r); err != nil {
-			return err
-		}
 		a, err := httpkit.Authenticate(c.Authn, r, exchange.ChannelAPI)
 		if err != nil {
+			// Only who fails is slowed down: behind one address there are many,
+			// and one suspended client must not shut the others out.
 			if exchange.KindOf(err) == exchange.Unsigned {
+				if wait := c.Limits.SignIn(r); wait != nil {
+					return wait
+				}
 				c.Limits.SignInFailed(r)
 			}
 			return err

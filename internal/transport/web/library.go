@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"html/template"
 	"io"
 	"mime"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/record"
 	"github.com/forewarn-exchange/forewarn/internal/transport/httpkit"
 	"github.com/forewarn-exchange/forewarn/internal/transport/web/page"
 )
@@ -258,7 +260,13 @@ func (s *site) object(v *visit) error {
 	if err := v.relations(p, o, c); err != nil {
 		return err
 	}
-	if !v.runs(c) && v.a.May(exchange.VerbFeedback) {
+	if v.runs(c) {
+		es, err := s.Record.Exposure(v.ctx(), v.a, record.ExposureFilter{Release: o.Release, Artifact: a.ID})
+		if err != nil {
+			return err
+		}
+		p.Exposure = v.memberStates(es, nil)
+	} else if v.a.May(exchange.VerbFeedback) {
 		p.Feedback = v.feedbackForms(o.Release, c, o.PublicAt)
 		p.Feedback.Object, p.Feedback.Back, p.Feedback.Only = o.Object.ID, objectHref(c.ID, o.Object.ID), true
 	}
@@ -370,7 +378,31 @@ func (s *site) artifact(v *visit) error {
 		}
 	}
 	p.MayNot = mayNot(i.TLP, c.Agreement, p.Embargoed)
+	if p.Prose, err = prose(a, func() (*delivery.Content, error) { return s.Delivery.Content(v.ctx(), v.a, a.ID) }); err != nil {
+		return err
+	}
 	return v.show(p)
+}
+
+// proseBytes is the largest Markdown that a page shows.
+const proseBytes = 256 << 10
+
+// prose is the text of a Markdown artifact. Showing it gives it: it is recorded as
+// every other giving of the bytes.
+func prose(a exchange.Artifact, open func() (*delivery.Content, error)) (template.HTML, error) {
+	if a.Kind != exchange.ArtifactMarkdown || a.Size > proseBytes {
+		return "", nil
+	}
+	c, err := open()
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	b, err := io.ReadAll(io.NewSectionReader(c, 0, c.Size()))
+	if err != nil {
+		return "", fmt.Errorf("reading an artifact: %w", err)
+	}
+	return page.Markdown(string(b)), nil
 }
 
 func (s *site) content(v *visit) error {
@@ -435,6 +467,10 @@ func (s *site) publicRelease(v *visit) error {
 	for _, i := range r.Items {
 		line := v.item(i)
 		line.Content = "/public/artifacts/" + string(i.Artifact.ID)
+		line.Prose, err = prose(i.Artifact, func() (*delivery.Content, error) { return s.Delivery.PublicContent(v.ctx(), i.Artifact.ID) })
+		if err != nil {
+			return err
+		}
 		p.Items = append(p.Items, line)
 	}
 	v.cached()

@@ -51,8 +51,8 @@ func (s *site) operate(v *visit, r release.View) error {
 	}
 	v.matrix(p, r)
 	v.parts(p, r)
-	v.check(p, r, preview)
 	v.waves(p, r, preview)
+	v.check(p, r, preview)
 	v.holders(p, preview)
 	if operates {
 		p.Plan = v.planForms(r, preview)
@@ -157,15 +157,11 @@ func (v *visit) check(p *page.Operate, r release.View, pre release.Preview) {
 		}
 		p.Warnings = append(p.Warnings, sentence(w.Text))
 	}
-	members := 0
-	for _, w := range pre.Waves {
-		members += len(w.Recipients)
-	}
 	if len(pre.Blocks) == 0 {
 		p.Checks = append(p.Checks, "Nothing blocks it.")
 	}
-	if members > 0 {
-		p.Checks = append(p.Checks, fmt.Sprintf("%s, each wave with its recipients by name.", counted(len(pre.Waves), "wave")))
+	if len(p.PreviewAs) > 0 {
+		p.Checks = append(p.Checks, fmt.Sprintf("%s to %s, by name below.", counted(len(p.Waves), "wave"), counted(len(p.PreviewAs), "organisation")))
 	}
 	for _, a := range r.Approvals {
 		p.Approvals = append(p.Approvals, page.ApprovalLine{Person: v.personName(a.Person), At: v.clock.At(a.At), Valid: a.Revision == r.Revision})

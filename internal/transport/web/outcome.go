@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
@@ -181,6 +182,9 @@ func (s *site) outcome(v *visit) error {
 		p.Tables = append(p.Tables, rowTable(m, o))
 	}
 	p.Tables = append(p.Tables, quiet(o), cases(o))
+	for i := range p.Tables {
+		p.Tables[i] = capped(p.Tables[i])
+	}
 	return v.show(p)
 }
 
@@ -230,6 +234,17 @@ func rowTable(m feedback.Measure, o feedback.Outcome) page.RowTable {
 	}
 	if !o.Overseer {
 		t.Note = fmt.Sprintf("You see the rows of your own organisation. Figures behind which fewer than %d organisations stand are hidden.", feedback.MinContributors)
+	}
+	return t
+}
+
+const rowsShown = 200
+
+// capped keeps a page bounded; the whole is a command away.
+func capped(t page.RowTable) page.RowTable {
+	if t.Total = len(t.Rows); t.Total > rowsShown {
+		t.Rows = t.Rows[:rowsShown]
+		t.Note = strings.TrimSpace(fmt.Sprintf("The first %d rows. All of them: forewarn outcome show --json. %s", rowsShown, t.Note))
 	}
 	return t
 }

@@ -86,8 +86,7 @@ func (b *tab) upload(id, path string) {
 }
 
 // TestStory is the main job in the browser: a release from the draft to the
-// outcome, and what must not appear on the way. It runs with scripts and without:
-// the chapters are the same, since every act is a form or a link.
+// outcome, and what must not appear on the way.
 func TestStory(t *testing.T) {
 	browser := chrome(t)
 	s := newSite(t)
@@ -170,13 +169,13 @@ func TestStory(t *testing.T) {
 
 	// The clock moves: the early wave opens, and only to the early cohort.
 	s.Clock.Set(t0.AddDate(0, 0, -4))
-	early.navigate(s.url)
+	early, late = s.signIn(browser, servertest.EarlyA, "analyst"), s.signIn(browser, servertest.Late, "analyst")
 	early.shows(storyTitle, "new", "embargoed")
 	early.click(storyTitle)
-	early.shows("Embargoed until "+t0.Format("2006-01-02 15:04")+" UTC", "You may not", "have a protection live before T0", "TLP:AMBER+STRICT", "The fix is public on Tuesday.")
+	early.shows("Embargoed until", t0.Format("2006-01-02 15:04")+" UTC", "You may not", "have a protection live before T0", "TLP:AMBER+STRICT", "The fix is public on Tuesday.")
 	early.shot("story-read")
 	s.nothing(late, release, indicator)
-	early.click("Detection guidance")
+	early.click("guidance.json")
 	s.downloads(early, bundle)
 	early.navigate(s.url + "/programs/" + string(testkit.Program) + "/objects/" + indicator)
 	early.shows(marker, "Provenance", "Handling")
@@ -198,6 +197,8 @@ func TestStory(t *testing.T) {
 
 	// T0: it is public, and live.
 	s.Clock.Set(t0.Add(time.Minute))
+	op = s.signIn(browser, testkit.Owner, "operator")
+	early, late = s.signIn(browser, servertest.EarlyA, "analyst"), s.signIn(browser, servertest.Late, "analyst")
 	early.navigate(s.url + release)
 	early.shows("Public release")
 	early.set("product", "Example EDR")
@@ -207,8 +208,8 @@ func TestStory(t *testing.T) {
 	early.click("Register the protection")
 	early.shows("Your feedback was recorded.")
 	late.navigate(s.url + release)
-	late.shows("Summary", "summary")
-	late.hides("Detection guidance", marker, "poc.py")
+	late.shows("Update the print spooler", "summary")
+	late.hides("guidance.json", marker, "poc.py")
 	s.public(browser, release)
 
 	// The outcome shows it.
@@ -277,7 +278,7 @@ func (s *site) public(browser context.Context, release string) {
 	b := open(s.T, browser)
 	b.navigate(s.url + "/public")
 	b.click(storyTitle)
-	b.shows("Summary", "TLP:CLEAR")
+	b.shows("Update the print spooler", "TLP:CLEAR")
 	b.hides("poc.py", "guidance.json", marker, "The fix is")
 	for _, path := range []string{release, "/", "/programs"} {
 		b.navigate(s.url + path)

@@ -121,16 +121,17 @@ func TestTour(t *testing.T) {
 			}
 		}
 		for n, path := range stop.paths {
-			name := fmt.Sprintf("%s-%02d%s", strings.NewReplacer("", "").Replace(stop.account), n, strings.NewReplacer("/", "-", "?", "-", "=", "-").Replace(path))
+			name := fmt.Sprintf("%s-%02d%s", stop.account, n, strings.NewReplacer("/", "-", "?", "-", "=", "-").Replace(path))
 			if !strings.HasPrefix(name, only) {
 				continue
 			}
 			t.Run(name, func(t *testing.T) {
 				b.t = t
+				b.look(1280, "light")
+				b.navigate(s.Exchange.URL + path)
 				for _, width := range []int64{1280, 320} {
 					for _, scheme := range []string{"light", "dark"} {
 						b.look(width, scheme)
-						b.navigate(s.Exchange.URL + path)
 						if h1 := eval[string](b, `document.querySelector("h1")?.textContent ?? ""`); (h1 == "Not found") != (path == "/nowhere") || h1 == "Internal error" || h1 == "" {
 							t.Fatalf("%s is headed %q", path, h1)
 						}

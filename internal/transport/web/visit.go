@@ -199,7 +199,9 @@ func (v *visit) stored() ([]program.Stored, error) { return v.site.Programs.List
 func nonce() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:])
-	return base64.RawStdEncoding.EncodeToString(b[:])
+	// Of the URL alphabet: html/template would write a + as an entity, and answers that
+	// must not differ would differ in length.
+	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
 // show writes a page.

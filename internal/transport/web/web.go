@@ -8,9 +8,11 @@ package web
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/forewarn-exchange/forewarn/internal/authn"
 	"github.com/forewarn-exchange/forewarn/internal/core"
@@ -65,12 +67,12 @@ func New(c Config) http.Handler {
 	all := http.NewServeMux()
 	all.Handle("GET /static/{hash}/{name}", static)
 	all.Handle("/", pagesOnly)
-	return wrapped(all, c.Log)
+	return wrapped(all, httpkit.Options{Log: c.Log, Secure: strings.HasPrefix(c.Exchange.URL, "https://")})
 }
 
 // wrapped gives requests their id and headers where nothing further out has.
-func wrapped(h http.Handler, log *slog.Logger) http.Handler {
-	outer := httpkit.Wrap(h, httpkit.Options{Log: log})
+func wrapped(h http.Handler, o httpkit.Options) http.Handler {
+	outer := httpkit.Wrap(h, o)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if httpkit.RequestID(r.Context()) == "" {
 			outer.ServeHTTP(w, r)
@@ -113,7 +115,10 @@ func (s *site) adapt(h handler, signedIn bool, body int64) http.Handler {
 			return nil
 		}
 		if body > 0 && r.Method == http.MethodPost {
-			if err := r.ParseForm(); err != nil {
+			var large *http.MaxBytesError
+			if err := r.ParseForm(); errors.As(err, &large) {
+				return err
+			} else if err != nil {
 				return httpkit.Fail(http.StatusBadRequest, "the form cannot be read; nothing was changed")
 			}
 		}

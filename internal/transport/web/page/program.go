@@ -126,6 +126,7 @@ type RowTable struct {
 	ID, Title, Definition string
 	Heads                 []string
 	Rows                  [][]string
+	Total                 int // rows, of which Rows shows the first
 	Note                  string
 }
 

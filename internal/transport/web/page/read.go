@@ -49,6 +49,7 @@ type ItemLine struct {
 	Opened               Moment
 	Obligations          []string
 	Superseded           bool
+	Prose                template.HTML // of Markdown, on public pages
 }
 
 // ObjectLine is one STIX object in a list.
