@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 )
 
 // lockFolder keeps a second server away from the same data folder. The lock
@@ -14,9 +15,17 @@ func lockFolder(data string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the data folder: %w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("the data folder %s is in use by another forewarn process", data)
+	for start := time.Now(); ; time.Sleep(20 * time.Millisecond) {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return f, nil
+		}
+		// A server that is just ending gets a moment to let go.
+		if time.Since(start) > patience {
+			f.Close()
+			return nil, fmt.Errorf("the data folder %s is in use by another forewarn process", data)
+		}
 	}
-	return f, nil
 }
+
+const patience = time.Second
