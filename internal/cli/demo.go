@@ -120,6 +120,7 @@ func (t *trial) open(ctx context.Context, ln net.Listener) (*server.Server, demo
 		return nil, demo.Ready{}, err
 	}
 	c := config.Default()
+	c.RequestsPerSecond = -1 // none: who tries it out may try how fast it is
 	c.Name = "Forewarn demonstration"
 	if err := config.Write(filepath.Join(t.data, config.FileName), c); err != nil {
 		return nil, demo.Ready{}, err

@@ -30,8 +30,8 @@ type Config struct {
 	DatabaseFile string `toml:"database_file" comment:"A file that holds the database address, when that contains a secret."`
 	// Log is debug, info, warn or error.
 	Log string `toml:"log" comment:"debug, info, warn or error."`
-	// RequestsPerSecond limits each credential.
-	RequestsPerSecond float64 `toml:"requests_per_second" comment:"The limit of requests per second for each credential, with a burst of twice as many."`
+	// RequestsPerSecond limits each credential; negative: no limit.
+	RequestsPerSecond float64 `toml:"requests_per_second" comment:"The limit of requests per second for each credential, with a burst of twice as many; negative: none."`
 	// TLSCertificate and TLSKey are files in PEM form. Empty: plain HTTP, for a
 	// proxy that ends TLS, or for this machine alone.
 	TLSCertificate string `toml:"tls_certificate" comment:"Certificate and key in PEM form. Empty: plain HTTP, for a proxy that ends TLS or for this machine alone."`
@@ -40,7 +40,7 @@ type Config struct {
 
 // Default is the configuration that a new data folder gets.
 func Default() Config {
-	return Config{Name: "Forewarn", Listen: "127.0.0.1:8080", Log: "info", RequestsPerSecond: 2000}
+	return Config{Name: "Forewarn", Listen: "127.0.0.1:8080", Log: "info", RequestsPerSecond: 5000}
 }
 
 // FileName is the configuration's name in the data folder.
