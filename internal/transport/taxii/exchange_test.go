@@ -1,10 +1,6 @@
 package taxii_test
 
 import (
-	"context"
-	"errors"
-	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -16,15 +12,10 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/authn"
 	"github.com/forewarn-exchange/forewarn/internal/core"
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
-	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
-	"github.com/forewarn-exchange/forewarn/internal/exchange/feedback"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/membership"
-	"github.com/forewarn-exchange/forewarn/internal/exchange/program"
-	"github.com/forewarn-exchange/forewarn/internal/exchange/record"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/release"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/submission"
-	"github.com/forewarn-exchange/forewarn/internal/store"
-	"github.com/forewarn-exchange/forewarn/internal/store/blob"
+	"github.com/forewarn-exchange/forewarn/internal/server/servertest"
 	"github.com/forewarn-exchange/forewarn/internal/store/sqlstore"
 	"github.com/forewarn-exchange/forewarn/internal/testkit"
 	"github.com/forewarn-exchange/forewarn/internal/transport/httpkit"
@@ -87,50 +78,9 @@ func newWorld(t *testing.T) *world {
 // assemble builds the exchange on the embedded store in folder.
 func (w *world) assemble(folder string) *sqlstore.DB {
 	w.t.Helper()
-	db, err := store.Open(w.t.Context(), filepath.Join(folder, "exchange.db"), store.Options{Now: w.clock.Now})
-	w.must(err)
-	dir, err := blob.OpenDir(filepath.Join(folder, "blobs"))
-	w.must(err)
-	w.t.Cleanup(func() {
-		if err := errors.Join(db.Close(), dir.Close()); err != nil {
-			w.t.Error(err)
-		}
-	})
-	w.x = core.New(core.Config{
-		Stores: core.Stores{
-			Programs: sqlstore.For[program.Tx](db), Members: sqlstore.For[membership.Tx](db),
-			Submissions: sqlstore.For[submission.Tx](db), Releases: sqlstore.For[release.Tx](db),
-			Delivery: sqlstore.For[delivery.Tx](db), Feedback: sqlstore.For[feedback.Tx](db), Record: sqlstore.For[record.Tx](db),
-		},
-		Blobs: blobs{dir}, Generation: db.Generation, Now: w.clock.Now, Log: slog.New(slog.DiscardHandler),
-	})
-	w.authn = authn.New(authn.Config{Store: sqlstore.For[authn.Tx](db), Generation: db.Generation, Now: w.clock.Now})
-	return db
-}
-
-// blobs is the blob folder as core wants it.
-type blobs struct{ *blob.Dir }
-
-func (b blobs) Write(ctx context.Context, r io.Reader, _ int64) (string, int64, error) {
-	w, err := b.Create(ctx)
-	if err != nil {
-		return "", 0, err
-	}
-	if _, err := io.Copy(w, r); err != nil {
-		w.Abort()
-		return "", 0, err
-	}
-	ref, err := w.Commit()
-	return ref.SHA256, ref.Size, err
-}
-
-func (b blobs) Open(sha string) (core.Blob, error) {
-	return b.Dir.Open(blob.Ref{SHA256: sha, Size: -1})
-}
-
-func (b blobs) Sweep(ctx context.Context, keep func(string) bool, before time.Time) error {
-	_, err := b.Dir.Sweep(ctx, keep, before)
-	return err
+	s := servertest.Open(w.t, folder, w.clock)
+	w.x, w.authn = s.X, s.Authn
+	return s.DB
 }
 
 func (w *world) must(err error) {
