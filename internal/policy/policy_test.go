@@ -276,3 +276,46 @@ func TestVerdictNames(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// A container is had under its own handling, unless nothing in it may be had;
+// its bytes are had only when everything in it may.
+func TestContainer(t *testing.T) {
+	decide := func(change func(*policy.Item)) policy.Decision {
+		i := given()
+		change(&i)
+		return policy.Explain(member(), i, now)
+	}
+	own := decide(func(*policy.Item) {})
+	ok := decide(func(i *policy.Item) { i.Handling.Expires = now.Add(time.Hour) })
+	red := decide(func(i *policy.Item) { i.Handling.TLP = exchange.TLPRed })
+	held := decide(func(i *policy.Item) { i.Held = true })
+	late := decide(func(i *policy.Item) { i.OpenedAt = now.Add(time.Minute) })
+	for name, c := range map[string]struct {
+		d     policy.Decision
+		parts []policy.Decision
+		may   bool
+		whole bool
+		code  string
+	}{
+		"without parts":        {own, nil, true, true, ""},
+		"every part":           {own, []policy.Decision{ok, own}, true, true, ""},
+		"one is withheld":      {own, []policy.Decision{ok, red, own}, true, false, ""},
+		"one is held":          {own, []policy.Decision{held, ok}, true, false, ""},
+		"everything is":        {own, []policy.Decision{held, red}, false, false, "E_EMPTY"},
+		"the container itself": {red, []policy.Decision{ok}, false, false, "E_AUDIENCE"},
+	} {
+		d, whole := policy.Container(c.d, c.parts...)
+		if d.Allowed() != c.may || whole != c.whole || d.Code != c.code {
+			t.Errorf("%s: %v %s, whole %t", name, d.Verdict, d.Code, whole)
+		}
+		if _, permit := d.Permit(1); permit != c.may {
+			t.Errorf("%s: permit %t", name, permit)
+		}
+		if !c.may && len(d.Obligations) > 0 {
+			t.Errorf("%s: a refusal carries obligations", name)
+		}
+	}
+	if d, _ := policy.Container(own, ok, late); !d.Until.Equal(now.Add(time.Minute)) {
+		t.Errorf("until %v: the first part changes in a minute", d.Until)
+	}
+}

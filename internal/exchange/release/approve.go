@@ -84,7 +84,7 @@ func (s *Service) Approve(ctx context.Context, a exchange.Actor, id exchange.Rel
 			return err
 		}
 		if n >= of {
-			if err := arm(tx, &r, c, arts); err != nil {
+			if err := arm(tx, &r, c); err != nil {
 				return err
 			}
 		}
@@ -112,24 +112,20 @@ func approvable(r exchange.Release, c exchange.Charter, a exchange.Actor, revisi
 }
 
 // arm puts the plan on the clock.
-func arm(tx Tx, r *exchange.Release, c exchange.Charter, arts []exchange.Artifact) error {
-	given, err := tx.OpeningsOf(r.ID)
-	if err != nil {
-		return err
-	}
-	old, err := tx.WavesOf(r.ID)
+func arm(tx Tx, r *exchange.Release, c exchange.Charter) error {
+	f, err := factsOf(tx, *r)
 	if err != nil {
 		return err
 	}
 	r.State = exchange.ReleaseArmed
-	if len(given) > 0 {
+	if len(f.given) > 0 {
 		r.State = exchange.ReleaseReleasing
 	}
 	if !r.PublicAt.IsZero() {
 		r.State = exchange.ReleasePublic
 	}
 	r.Editors = nil
-	if err := tx.PutPlanned(r.ID, keepStops(planned(*r, c, arts, given, tx.Now()), old)); err != nil {
+	if err := tx.PutPlanned(r.ID, keepStops(planned(*r, c, f.arts, f.given, tx.Now()), f.old)); err != nil {
 		return err
 	}
 	return tx.BumpGeneration()

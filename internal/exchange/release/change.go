@@ -98,19 +98,77 @@ func (s *Service) Move(ctx context.Context, a exchange.Actor, id exchange.Releas
 const readable = "2006-01-02 15:04 UTC"
 
 func replan(tx Tx, r exchange.Release, ch exchange.Charter) error {
-	arts, err := tx.ArtifactsOf(r.ID)
+	f, err := factsOf(tx, r)
 	if err != nil {
 		return err
 	}
-	given, err := tx.OpeningsOf(r.ID)
+	return tx.PutPlanned(r.ID, keepStops(planned(r, ch, f.arts, f.given, tx.Now()), f.old))
+}
+
+// facts is what a release holds, what of it was given, and its waves.
+type facts struct {
+	arts  []exchange.Artifact
+	given []Opening
+	old   []exchange.WaveRecord
+}
+
+func factsOf(tx Tx, r exchange.Release) (f facts, err error) {
+	if f.arts, err = tx.ArtifactsOf(r.ID); err != nil {
+		return f, err
+	}
+	if f.given, err = tx.OpeningsOf(r.ID); err != nil {
+		return f, err
+	}
+	f.old, err = tx.WavesOf(r.ID)
+	return f, err
+}
+
+// Follow fits the waves of every approved release to a charter that was just
+// applied, inside that transaction: a new cohort is given what is public, and a
+// class that the charter now denies is taken off the clock. What was approved
+// keeps its instant.
+func Follow(tx Tx, c exchange.Charter) error {
+	all, err := tx.ReleasesOf(c.ID)
 	if err != nil {
 		return err
 	}
-	old, err := tx.WavesOf(r.ID)
-	if err != nil {
-		return err
+	for _, r := range all {
+		if !r.State.Opens() {
+			continue
+		}
+		f, err := factsOf(tx, r)
+		if err != nil {
+			return err
+		}
+		var ws []exchange.WaveRecord
+		for _, w := range planned(r, c, f.arts, f.given, tx.Now()) {
+			ws = append(ws, atOldTimes(w, f.old)...)
+		}
+		if err := tx.PutPlanned(r.ID, keepStops(merge(ws), f.old)); err != nil {
+			return err
+		}
 	}
-	return tx.PutPlanned(r.ID, keepStops(planned(r, ch, arts, given, tx.Now()), old))
+	return nil
+}
+
+// atOldTimes splits a wave by class, each at the instant at which it stood on
+// the clock before.
+func atOldTimes(w exchange.WaveRecord, old []exchange.WaveRecord) []exchange.WaveRecord {
+	if len(w.Classes) == 0 {
+		return []exchange.WaveRecord{w}
+	}
+	var out []exchange.WaveRecord
+	for _, c := range w.Classes {
+		one := w
+		one.Classes = []exchange.ContentClass{c}
+		for _, o := range old {
+			if o.State != exchange.WaveOpen && o.Audience == w.Audience && slices.Contains(o.Classes, c) {
+				one.At = o.At
+			}
+		}
+		out = append(out, one)
+	}
+	return out
 }
 
 func stopped(r exchange.Release) error {
