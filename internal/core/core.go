@@ -56,6 +56,7 @@ type Config struct {
 	Log        *slog.Logger
 	Name       string // of the exchange, for people
 	URL        string // external base address, without a trailing slash
+	Shared     bool   // other processes may write to the same stores
 }
 
 // Exchange is the exchange.
@@ -74,10 +75,13 @@ type Exchange struct {
 
 // New assembles an exchange.
 func New(c Config) *Exchange {
+	clock := c.Now
+	// Nothing finer than what the stores keep is ever shown or compared.
+	c.Now = func() time.Time { return clock().UTC().Truncate(time.Microsecond) }
 	x := &Exchange{Now: c.Now, Name: c.Name, URL: c.URL}
 	x.Programs = program.New(program.Config{Store: c.Stores.Programs, Place: place})
 	x.Members = membership.New(membership.Config{Store: c.Stores.Members})
-	x.Submissions = submission.New(submission.Config{Store: c.Stores.Submissions, Blobs: submitted{c.Blobs}})
+	x.Submissions = submission.New(submission.Config{Store: c.Stores.Submissions, Blobs: submitted{c.Blobs}, Shared: c.Shared})
 	x.Releases = release.New(release.Config{Store: c.Stores.Releases, Now: c.Now, Log: c.Log})
 	x.Delivery = delivery.New(delivery.Config{
 		Store: c.Stores.Delivery, Blobs: delivered{c.Blobs}, Now: c.Now, Due: x.due(c.Log), Generation: c.Generation,
@@ -101,7 +105,11 @@ func (x *Exchange) due(log *slog.Logger) func(context.Context) error {
 // place lets the membership room recompute audiences in the program room's
 // transaction. Both are the same transaction of the store.
 func place(tx program.Tx, c exchange.Charter) ([]exchange.Move, error) {
-	return membership.Place(tx.(membership.Tx), c)
+	moves, err := membership.Place(tx.(membership.Tx), c)
+	if err != nil {
+		return nil, err
+	}
+	return moves, release.Follow(tx.(release.Tx), c)
 }
 
 type submitted struct{ Blobs }

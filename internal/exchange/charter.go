@@ -275,7 +275,7 @@ func (d charterDoc) charter(f *findings) Charter {
 		},
 		Handling: Handling{
 			Organisations: some(d.Handling.Organisations), NotOrgs: some(d.Handling.NotOrgs),
-			NotIn: some(d.Handling.NotIn), Statement: d.Handling.Statement,
+			NotIn: some(capitals(d.Handling.NotIn)), Statement: d.Handling.Statement,
 		},
 		CompelledDisclosure: CompelledDisclosure{some(d.Compelled.Deny), cmp.Or(d.Compelled.Others, OthersAsCohort)},
 		Approvals:           Approvals{cmp.Or(d.Approvals.Default, 1), withTwoPerson(d.Approvals.TwoPerson)},

@@ -364,7 +364,7 @@ func (f *findings) one(path, s string, known ...string) {
 
 func (f *findings) countries(path string, codes []string) {
 	for i, s := range codes {
-		if len(s) != 2 || strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+		if !ValidCountry(s) {
 			f.add(fmt.Sprintf("%s[%d]", path, i), "%q is not a country code of two capital letters (ISO 3166-1)", clip(s))
 		}
 	}

@@ -57,7 +57,6 @@ const (
 	EventArtifactDownloaded EventKind = "artifact.download"
 	EventArtifactOpened     EventKind = "artifact.open"
 	EventReleaseOpened      EventKind = "release.open"
-	EventAcknowledged       EventKind = "release.acknowledge"
 	EventFeedback           EventKind = "feedback.give"
 	EventFeedbackRefused    EventKind = "feedback.refuse"
 )

@@ -156,6 +156,22 @@ func (h Handling) Restricts(org OrgID, jurisdictions []string) (excluded, notLis
 	return excluded, len(h.Organisations) > 0 && !slices.Contains(h.Organisations, org)
 }
 
+// ValidCountry reports whether s has the form of a country code: two capital
+// letters (ISO 3166-1 alpha-2).
+func ValidCountry(s string) bool {
+	return len(s) == 2 && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
+}
+
+// capitals is how country codes are kept: compared as they are, "de" would
+// exclude nobody.
+func capitals(codes []string) []string {
+	out := make([]string, len(codes))
+	for i, c := range codes {
+		out[i] = strings.ToUpper(strings.TrimSpace(c))
+	}
+	return out
+}
+
 // clip shortens foreign text for a message and drops what is not printable.
 func clip(s string) string {
 	s = strings.Map(func(r rune) rune {

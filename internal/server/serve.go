@@ -92,11 +92,19 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	return err
 }
 
-// sweep takes up what a crash in the middle of a submission left.
+// sweep takes up what a crash in the middle of a submission left: at the start,
+// and once a day, because what another process may still be storing has to lie
+// for a day first.
 func (s *Server) sweep(ctx context.Context) {
-	if _, err := s.Exchange.Submissions.Sweep(ctx); err != nil && ctx.Err() == nil {
-		s.o.Log.Error("sweeping up", "err", err)
+	const doing = "sweeping up"
+	once := func(ctx context.Context) error {
+		_, err := s.Exchange.Submissions.Sweep(ctx)
+		return err
 	}
+	if err := once(ctx); err != nil && ctx.Err() == nil {
+		s.o.Log.Error(doing, "err", err)
+	}
+	s.every(ctx, 24*time.Hour, doing, once)
 }
 
 // flush writes down when tokens were last used, away from the requests.

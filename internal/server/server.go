@@ -84,7 +84,7 @@ func (s *Server) open(ctx context.Context) error {
 			Delivery: sqlstore.For[delivery.Tx](s.DB), Feedback: sqlstore.For[feedback.Tx](s.DB), Record: sqlstore.For[record.Tx](s.DB),
 		},
 		Blobs: blobs{s.Blobs}, Generation: s.DB.Generation, Now: s.o.Now, Log: s.o.Log,
-		Name: s.o.Config.Name, URL: s.o.Config.URL,
+		Name: s.o.Config.Name, URL: s.o.Config.URL, Shared: s.DB.Engine() == "postgres",
 	})
 	s.Authn = authn.New(authn.Config{Store: sqlstore.For[authn.Tx](s.DB), Generation: s.DB.Generation, Now: s.o.Now})
 	return nil

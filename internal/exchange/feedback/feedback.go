@@ -25,6 +25,9 @@ type Answers interface {
 	// GivenTo reports whether the organisation was offered anything of the release.
 	GivenTo(release exchange.ReleaseID, org exchange.OrgID) (bool, error)
 	PutFeedback(f exchange.Feedback) error
+	// Acknowledge writes an exposure like e for each artifact of e.Release that
+	// e.Org was offered; of one artifact, client and kind the first stays.
+	Acknowledge(e exchange.Exposure) error
 	FeedbackOf(release exchange.ReleaseID) ([]exchange.Feedback, error) // by time
 	// Reach returns, for each organisation that was offered anything of the
 	// release, when it was first offered, delivered, opened and acknowledged, by

@@ -515,3 +515,49 @@ func TestWhoMayReadTheOutcome(t *testing.T) {
 		}
 	}
 }
+
+// An acknowledgement is also an exposure of each artifact that the organisation
+// was offered of the release, and of nothing else.
+func TestAcknowledgementIsAnExposure(t *testing.T) {
+	h := newHouse(t)
+	const other exchange.ReleaseID = "rel_bbbbbbbbbbbbbbbb"
+	h.release(other, exchange.ReleaseReleasing, time.Time{})
+	h.offer(other, "m0")
+	h.update(func(tx *sqlstore.Tx) error {
+		return tx.Expose([]exchange.Exposure{
+			{Number: 7, Release: release, Org: "m0", Kind: exchange.ExposureOffered, At: tx.Now()},
+			{Number: 8, Release: release, Org: "m1", Kind: exchange.ExposureOffered, At: tx.Now()},
+			{Number: 9, Release: release, Org: "m0", Client: "x", Kind: exchange.ExposureOpened, At: tx.Now()},
+		})
+	})
+	h.clock.Advance(time.Hour)
+	machine := reader("m0")
+	machine.Token, machine.Channel = "fw_siem", exchange.ChannelAPI
+	for _, f := range []exchange.Feedback{
+		{Release: release, Kind: exchange.FeedbackQuestion, Text: "Is it?"}, {Release: release, Kind: exchange.FeedbackNotAffected},
+	} {
+		if _, err := h.room.Give(t.Context(), machine, f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const rows = `SELECT COUNT(*) FROM exposure WHERE kind = 'acknowledged'`
+	if n := h.count(rows); n != 0 {
+		t.Errorf("%d acknowledged before anybody did", n)
+	}
+	for range 2 {
+		if _, err := h.room.Give(t.Context(), machine, exchange.Feedback{Release: release, Kind: exchange.FeedbackAcknowledged}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	event := h.count(`SELECT MAX(seq) FROM event WHERE kind = 'feedback.give'`)
+	if n := h.count(rows); n != 2 {
+		t.Errorf("%d rows, want 2", n)
+	}
+	for _, artifact := range []int{int(release[4]), 7} {
+		n := h.count(rows+` AND artifact = ?1 AND org = 'm0' AND client = 'fw_siem' AND release = ?2 AND channel = 'api' AND at = ?3 AND event = ?4`,
+			artifact, string(release), h.clock.Now().UnixMicro(), event)
+		if n != 1 {
+			t.Errorf("artifact %d is not on record as acknowledged", artifact)
+		}
+	}
+}

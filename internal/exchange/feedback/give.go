@@ -91,11 +91,17 @@ func give(tx Tx, actor exchange.Actor, f exchange.Feedback) (exchange.Feedback, 
 	if err := tx.PutFeedback(f); err != nil {
 		return f, err
 	}
-	_, err = tx.Record(exchange.Event{
+	seq, err := tx.Record(exchange.Event{
 		Kind: exchange.EventFeedback, Actor: actor, Program: f.Program, Release: f.Release,
 		Subject: []string{string(f.ID)}, Detail: detail(f, premature),
 	})
-	return f, err
+	if err != nil || f.Kind != exchange.FeedbackAcknowledged {
+		return f, err
+	}
+	return f, tx.Acknowledge(exchange.Exposure{
+		Release: f.Release, Org: f.Org, Client: actor.Client(), Kind: exchange.ExposureAcknowledged,
+		Channel: actor.Channel, At: f.At, Event: seq,
+	})
 }
 
 func once(k exchange.FeedbackKind) bool {

@@ -82,6 +82,8 @@ type Measure struct {
 	Attested  Figure        // the part that members say
 	Evidenced Figure        // the part that rests on evidence as well
 
+	Uncounted bool // N and Of are hidden from this reader, perhaps with NoData
+
 	N  int // how many pairs of case and member, or members, have data
 	Of int // out of how many
 
@@ -137,6 +139,7 @@ type Outcome struct {
 	Offered   int // pairs of case and member that were given something
 	Answered  int // of these, those that said anything
 	Reached   []Reached
+	Hidden    bool  // Offered and Answered are hidden from this reader
 	Quiet     []Row // those that said nothing, with the state they are in
 	Hoarders  []Row // able to protect, fetched three cases or more, protected in none
 	Overseer  bool  // the reader sees everything
@@ -151,6 +154,7 @@ type CaseLine struct {
 	T0      time.Time // zero: not public, and not approved
 	Passed  bool      // T0 lies in the past
 	Offered int
+	Hidden  bool // Offered is hidden from this reader
 }
 
 // Window selects releases by T0: From ≤ T0 < To. Zero ends are open.

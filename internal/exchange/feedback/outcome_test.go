@@ -365,10 +365,21 @@ func TestRedaction(t *testing.T) {
 			t.Errorf("state %+v", r)
 		}
 	}
+	if !o.Hidden || o.Offered+o.Answered != 0 {
+		t.Errorf("%d offered, %d answered, hidden %v", o.Offered, o.Answered, o.Hidden)
+	}
+	for _, c := range o.Cases {
+		if !c.Hidden || c.Offered != 0 {
+			t.Errorf("case %+v", c)
+		}
+	}
 	hidden := map[exchange.MeasureID]bool{exchange.TimeToProtection: true, exchange.ReadinessMargin: true} // 4 and 3 contributors
 	for _, m := range o.Measures {
 		if m.Hidden != hidden[m.ID] {
 			t.Errorf("%s hidden: %v", m.ID, m.Hidden)
+		}
+		if m.Uncounted != m.Hidden {
+			t.Errorf("%s: the counts are marked as hidden: %v", m.ID, m.Uncounted)
 		}
 		if m.Hidden && (m.Figure != Figure{} || m.P90 != 0 || m.N != 0 || m.Of != 0) {
 			t.Errorf("%s is hidden and shows %+v", m.ID, m)

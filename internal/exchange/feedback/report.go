@@ -177,11 +177,11 @@ func (o *Outcome) redact(org exchange.OrgID) {
 		}
 	}
 	if small {
-		o.Offered, o.Answered = 0, 0
+		o.Offered, o.Answered, o.Hidden = 0, 0, true
 	}
 	for i := range o.Cases {
 		if small || o.Cases[i].Offered < MinContributors {
-			o.Cases[i].Offered = 0
+			o.Cases[i].Offered, o.Cases[i].Hidden = 0, true
 		}
 	}
 }
@@ -191,7 +191,7 @@ func (m *Measure) redact(org exchange.OrgID) {
 	case m.contributors() < MinContributors:
 		m.Hidden = !m.NoData
 		m.Figure, m.Attested, m.Evidenced = Figure{}, Figure{}, Figure{}
-		m.P90, m.N, m.Of = 0, 0, 0
+		m.P90, m.N, m.Of, m.Uncounted = 0, 0, 0, true
 		if m.Hidden {
 			m.State = StandingNone
 		}

@@ -52,7 +52,7 @@ func (f *faults) list(path string, values []string) {
 }
 
 func (f *faults) country(path, code string) {
-	if len(code) != 2 || strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+	if !exchange.ValidCountry(code) {
 		f.add(path, "not a country code of two capital letters (ISO 3166-1)")
 	}
 }

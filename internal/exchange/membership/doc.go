@@ -18,7 +18,9 @@
 //   - signatories accept agreements for their organisation and manage its
 //     people, except those with more authority than a signatory;
 //   - everybody issues tokens for themselves, never wider than the credential
-//     with which they ask.
+//     with which they ask;
+//   - nobody issues a token with which an operator or approver operates, but
+//     that person, or whoever runs the exchange's own machine.
 //
 // It never decides who may see an item; that is policy. Application, vetting
 // and passkeys come later.

@@ -179,9 +179,18 @@ func (s *Service) People(ctx context.Context, actor exchange.Actor, org exchange
 
 // Person answers one person: to who manages them, and to their colleagues.
 func (s *Service) Person(ctx context.Context, actor exchange.Actor, id exchange.PersonID) (exchange.Person, error) {
+	return s.person(ctx, actor, func(tx Tx) (exchange.Person, error) { return tx.Person(id) })
+}
+
+// PersonByLogin is Person for the login.
+func (s *Service) PersonByLogin(ctx context.Context, actor exchange.Actor, login string) (exchange.Person, error) {
+	return s.person(ctx, actor, func(tx Tx) (exchange.Person, error) { return tx.PersonByLogin(login) })
+}
+
+func (s *Service) person(ctx context.Context, actor exchange.Actor, read func(Tx) (exchange.Person, error)) (exchange.Person, error) {
 	var p exchange.Person
 	err := s.c.Store.View(ctx, func(tx Tx) error {
-		found, err := tx.Person(id)
+		found, err := read(tx)
 		if err != nil {
 			return err
 		}

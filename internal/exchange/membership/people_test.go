@@ -323,6 +323,30 @@ func TestWhoIssuesAndRevokesTokens(t *testing.T) {
 		}
 	}
 
+	// With a token that operates, an administrator could approve as somebody else.
+	operate := []exchange.Verb{exchange.VerbFeedback, exchange.VerbOperate}
+	for name, tt := range map[string]struct {
+		actor  exchange.Actor
+		person exchange.PersonID
+		verbs  []exchange.Verb
+		kind   exchange.Kind
+	}{
+		"administrator for an approver":        {w.admin, w.approver.Person, operate, exchange.Denied},
+		"administrator for an operator":        {w.admin, w.operator.Person, operate, exchange.Denied},
+		"administrator, to read":               {w.admin, w.approver.Person, []exchange.Verb{exchange.VerbRead, exchange.VerbSubmit}, ""},
+		"administrator for a member's analyst": {w.admin, w.analyst.Person, operate, ""},
+		"the approver":                         {w.approver, w.approver.Person, operate, ""},
+		"the operator":                         {w.operator, w.operator.Person, operate, ""},
+		"on the exchange's own machine":        {exchange.System(), w.approver.Person, operate, ""},
+	} {
+		before := count(w.recorded(t, ""), exchange.EventTokenIssued)
+		_, _, err := w.room.IssueToken(t.Context(), tt.actor, membership.TokenRequest{Person: tt.person, Name: "x", Verbs: tt.verbs, TTL: time.Hour})
+		issued := count(w.recorded(t, ""), exchange.EventTokenIssued) - before
+		if exchange.KindOf(err) != tt.kind || (err == nil) != (issued == 1) {
+			t.Errorf("%s: %v, %d issued, want %q", name, err, issued, string(tt.kind))
+		}
+	}
+
 	_, token, err := w.room.IssueToken(t.Context(), w.signatory, membership.TokenRequest{
 		Person: w.signatory.Person, Name: "x", Verbs: []exchange.Verb{exchange.VerbRead}, TTL: time.Hour,
 	})

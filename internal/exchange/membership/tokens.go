@@ -29,7 +29,8 @@ type TokenRequest struct {
 
 // IssueToken makes a machine token and answers its text, the only time that it
 // can be seen: fw_<12 characters>_<52 characters>. Of the secret part only the
-// SHA-256 is kept.
+// SHA-256 is kept. A token with which an operator or approver operates is issued
+// by that person, or on the exchange's own machine, and by nobody else.
 func (s *Service) IssueToken(ctx context.Context, actor exchange.Actor, r TokenRequest) (secret string, t exchange.Token, err error) {
 	id, key := "fw_"+exchange.RandomSecret()[:12], exchange.RandomSecret()
 	hash := sha256.Sum256([]byte(key))
@@ -37,6 +38,10 @@ func (s *Service) IssueToken(ctx context.Context, actor exchange.Actor, r TokenR
 		p, err := issuable(tx, actor, r.Person)
 		if err != nil {
 			return err
+		}
+		if forAnother(actor, p, r) {
+			return exchange.Fail(exchange.Denied,
+				"only operators and approvers themselves issue tokens with which they operate; send a sign-in link instead. No token was made")
 		}
 		if err := checkToken(tx, actor, p, r); err != nil {
 			return err
@@ -84,6 +89,13 @@ func issuable(tx Tx, actor exchange.Actor, id exchange.PersonID) (exchange.Perso
 		return exchange.Person{}, exchange.Fail(exchange.Conflict, "the person or the organisation is suspended; no credential was made")
 	}
 	return p, nil
+}
+
+// forAnother reports whether the token would let somebody else approve or run
+// programs as the person: whoever held it could be both of two approvers.
+func forAnother(actor exchange.Actor, p exchange.Person, r TokenRequest) bool {
+	return actor.Person != p.ID && actor.Channel != exchange.ChannelSystem && slices.Contains(r.Verbs, exchange.VerbOperate) &&
+		(slices.Contains(p.Roles, exchange.RoleOperator) || slices.Contains(p.Roles, exchange.RoleApprover))
 }
 
 func checkToken(tx Tx, actor exchange.Actor, p exchange.Person, r TokenRequest) error {

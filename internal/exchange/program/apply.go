@@ -3,6 +3,8 @@ package program
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 )
@@ -118,6 +120,11 @@ func check(tx Tx, old Stored, c exchange.Charter) error {
 			add("owner", "the organisation is suspended")
 		}
 	}
+	unknown, err := unregistered(tx, c.Handling)
+	if err != nil {
+		return err
+	}
+	problems = append(problems, unknown...)
 	if old.ID != "" {
 		was, is := old.Charter.Agreement, c.Agreement
 		switch {
@@ -133,6 +140,25 @@ func check(tx Tx, old Stored, c exchange.Charter) error {
 		return exchange.InvalidWith(unchanged, problems)
 	}
 	return nil
+}
+
+// unregistered lists the organisations in a handling that the register does not
+// have: a name that nobody bears would exclude nobody, without a word.
+func unregistered(tx Tx, h exchange.Handling) (problems []exchange.Problem, err error) {
+	named := append(slices.Clone(h.Organisations), h.NotOrgs...)
+	for i, id := range named {
+		path := fmt.Sprintf("handling.organisations[%d]", i)
+		if n := i - len(h.Organisations); n >= 0 {
+			path = fmt.Sprintf("handling.not_organisations[%d]", n)
+		}
+		switch _, err := tx.Organisation(id); {
+		case exchange.KindOf(err) == exchange.NotFound:
+			problems = append(problems, exchange.Problem{Path: path, Message: "there is no such organisation; add it first"})
+		case err != nil:
+			return nil, err
+		}
+	}
+	return problems, nil
 }
 
 // differ reports whether members would be bound by something else than what

@@ -324,3 +324,33 @@ func TestGenerationGrowsWithTheCharter(t *testing.T) {
 		t.Errorf("generation %d, opened %d, applied again %d", before, opened, again)
 	}
 }
+
+// Names in the default handling are those of the register: one that nobody
+// bears would exclude nobody.
+func TestDefaultHandlingNamesWhoExists(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.programs.Apply(t.Context(), w.operator, []byte(charter("[handling]", `[handling]
+organisations = ["alpha", "no-such"]
+not_organisations = ["beta", "alpha", "Beta"]
+not_in = ["de", "GER"]`)), false)
+	want := []string{"handling.not_in[1]", "handling.organisations[1]", "handling.not_organisations[2]"}
+	if diff := cmp.Diff(want, problems(err)); diff != "" {
+		t.Error(diff)
+	}
+	if got := w.events(t, ""); len(got) > 0 {
+		t.Errorf("%d events recorded", len(got))
+	}
+	w.apply(t, charter("[handling]", `[handling]
+not_organisations = ["beta"]
+not_in = ["de", " Xa"]`))
+	c, _, err := w.programs.Charter(t.Context(), w.operator, testkit.Program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"DE", "XA"}, c.Handling.NotIn); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]exchange.OrgID{"beta"}, c.Handling.NotOrgs); diff != "" {
+		t.Error(diff)
+	}
+}

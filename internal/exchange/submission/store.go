@@ -23,8 +23,16 @@ type Tx interface {
 	// ReviseRelease records that the release's content changed: its revision
 	// grows, approvals lapse, and waiting, armed and releasing fall back to draft.
 	ReviseRelease(id exchange.ReleaseID, by exchange.PersonID) (exchange.Release, error)
+	Register
 	Artifacts
 	Staging
+}
+
+// Register is who can be named in a handling.
+type Register interface {
+	Organisation(id exchange.OrgID) (exchange.Organisation, error) // exchange.NotFound
+	Person(id exchange.PersonID) (exchange.Person, error)
+	PersonByLogin(login string) (exchange.Person, error)
 }
 
 // Artifacts is where artifacts are kept once they are ready.

@@ -22,10 +22,17 @@ import (
 // problems, Exhausted when there are too many bytes.
 func (s *Service) Submit(ctx context.Context, actor exchange.Actor, in Input, r io.Reader) (Receipt, error) {
 	j := &job{s: s, actor: actor, in: in}
-	if err := s.c.Store.View(ctx, func(tx Tx) error { return j.admit(tx) }); err != nil {
+	var ps []exchange.Problem
+	err := s.c.Store.View(ctx, func(tx Tx) (err error) {
+		if err = j.admit(tx); err == nil {
+			ps, err = j.check(tx)
+		}
+		return err
+	})
+	if err != nil {
 		return Receipt{}, err
 	}
-	if ps := j.check(); len(ps) > 0 {
+	if len(ps) > 0 {
 		return Receipt{}, exchange.InvalidWith("the submission was not accepted; nothing was stored", ps)
 	}
 	sha, size, err := s.c.Blobs.Write(ctx, &counter{r: r, told: in.Progress}, s.c.Limit)
@@ -129,7 +136,7 @@ const (
 
 // check lists what is wrong with the description, before any bytes are read,
 // and fills in the artifact.
-func (j *job) check() []exchange.Problem {
+func (j *job) check(tx Tx) ([]exchange.Problem, error) {
 	var ps []exchange.Problem
 	add := func(path, msg string) { ps = append(ps, exchange.Problem{Path: path, Message: msg}) }
 	switch in := j.in; {
@@ -153,16 +160,18 @@ func (j *job) check() []exchange.Problem {
 	if j.in.Supersedes != "" && !j.super {
 		add("supersedes", "the program has no such artifact")
 	}
+	handling, unnamed, err := settled(tx, j.in.Handling.Fill(j.charter.Handling))
 	j.art = exchange.Artifact{
 		Release: j.release.ID, Program: j.release.Program, Class: j.in.Class, Kind: j.in.Kind,
 		Title: strings.TrimSpace(j.in.Title), Filename: j.in.Filename, MediaType: j.in.MediaType,
-		Handling:   j.in.Handling.Fill(j.charter.Handling),
+		Handling:   handling,
 		Originator: j.charter.Owner, SubmittedBy: j.actor.Person, Supersedes: j.in.Supersedes,
 	}
 	if j.actor.Org != "" {
 		j.art.Originator = j.actor.Org
 	}
-	return append(ps, j.art.Handling.Check("handling")...)
+	ps = append(ps, handling.Check("handling")...)
+	return append(ps, unnamed...), err
 }
 
 func list[T ~string](all []T) string {
@@ -279,7 +288,7 @@ func (j *job) store(tx Tx, g staged, r *Receipt) error {
 		Subject: []string{string(a.ID)},
 		Detail: exchange.Detail{
 			"class": string(a.Class), "kind": string(a.Kind), "sha256": a.SHA256, "size": a.Size,
-			"objects": a.Objects, "tlp": a.Handling.TLP.String(), "held": int64(r.Held),
+			"objects": a.Objects, "tlp": a.Handling.TLP.String(), "expires": a.Handling.Expires, "held": int64(r.Held),
 			"supersedes": string(a.Supersedes), "revision": release.Revision,
 		},
 	})

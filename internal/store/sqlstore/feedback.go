@@ -64,6 +64,23 @@ func (tx *Tx) PutFeedback(f exchange.Feedback) error {
 	return nil
 }
 
+// Acknowledge notes an exposure like e for each artifact of the release that
+// the organisation was offered. Of one artifact, client and kind the first line
+// stays.
+func (tx *Tx) Acknowledge(e exchange.Exposure) error {
+	_, err := tx.Exec(`
+		INSERT INTO exposure (artifact, org, client, kind, release, channel, at, event)
+		SELECT artifact, org, CAST(?3 AS TEXT), CAST(?4 AS TEXT), release, CAST(?5 AS TEXT), CAST(?6 AS BIGINT), CAST(?7 AS BIGINT)
+		FROM exposure WHERE release = ?1 AND org = ?2 AND kind = ?8
+		ON CONFLICT (artifact, org, client, kind) DO NOTHING`,
+		string(e.Release), string(e.Org), e.Client, string(e.Kind), string(e.Channel), micros(e.At), e.Event,
+		string(exchange.ExposureOffered))
+	if err != nil {
+		return fmt.Errorf("noting what was acknowledged: %w", err)
+	}
+	return nil
+}
+
 // FeedbackOf lists the feedback on a release by time.
 func (tx *Tx) FeedbackOf(release exchange.ReleaseID) ([]exchange.Feedback, error) {
 	all, err := Collect(tx, scanFeedback, `

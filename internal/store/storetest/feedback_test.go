@@ -106,6 +106,20 @@ func TestReach(t *testing.T) {
 			if d := cmp.Diff(want, must[[]feedback.Reach](t)(tx.Reach("rel_1"))); d != "" {
 				t.Error(d)
 			}
+			acknowledged := exchange.Exposure{
+				Release: "rel_1", Org: "a", Client: "x", Kind: exchange.ExposureAcknowledged, Channel: exchange.ChannelWeb, At: after(70), Event: 9,
+			}
+			for range 2 {
+				if err := tx.Acknowledge(acknowledged); err != nil {
+					t.Fatal(err)
+				}
+			}
+			rows, err := sqlstore.Collect(tx, scanRow, `
+				SELECT artifact, org, client, release, channel, at, event FROM exposure WHERE kind = 'acknowledged' ORDER BY artifact`)
+			wantRows := []exchange.Exposure{expose(1, "rel_1", "a", "x", "", 60), {Number: 2, Release: "rel_1", Org: "a", Client: "x", Channel: exchange.ChannelWeb, At: after(70), Event: 9}}
+			if d := cmp.Diff(wantRows, rows); d != "" || err != nil {
+				t.Error(d, err)
+			}
 			for org, want := range map[exchange.OrgID]bool{"a": true, "b": true, "owner": false, "elsewhere": false, "nobody": false} {
 				if got := must[bool](t)(tx.GivenTo("rel_1", org)); got != want {
 					t.Errorf("given to %s: %v", org, got)
@@ -113,4 +127,11 @@ func TestReach(t *testing.T) {
 			}
 		})
 	})
+}
+
+func scanRow(s sqlstore.Scanner) (e exchange.Exposure, err error) {
+	var at int64
+	err = s.Scan(&e.Number, &e.Org, &e.Client, &e.Release, &e.Channel, &at, &e.Event)
+	e.At = time.UnixMicro(at).UTC()
+	return e, err
 }

@@ -25,20 +25,21 @@ import (
 // body, of any size. They are read as they arrive and never held in memory.
 type inArtifact struct {
 	InRelease
-	Class      string   `query:"class" required:"true" maxLength:"64" doc:"content class" example:"detection-guidance"`
-	Filename   string   `query:"filename" required:"true" minLength:"1" maxLength:"255"`
-	Kind       string   `query:"kind" enum:"stix,csaf,markdown,file" doc:"absent: recognised from the content and the name"`
-	Title      string   `query:"title" maxLength:"300"`
-	TLP        string   `query:"tlp" maxLength:"32" doc:"absent: the program's default"`
-	PAP        string   `query:"pap" maxLength:"32" doc:"absent: the program's default"`
-	Persons    []string `query:"person" maxItems:"1000" doc:"the named persons of TLP:RED"`
-	Only       []string `query:"organisation" maxItems:"1000" doc:"when given, these organisations alone receive it"`
-	NotOrgs    []string `query:"not_organisation" maxItems:"1000"`
-	NotIn      []string `query:"not_in" maxItems:"300" doc:"excluded jurisdictions"`
-	Statement  string   `query:"statement" maxLength:"4000"`
-	Supersedes string   `query:"supersedes" maxLength:"64"`
-	MediaType  string   `header:"Content-Type" maxLength:"255"`
-	Digest     string   `header:"Content-Digest" maxLength:"512" doc:"sha-256=:…: (RFC 9530); when given, bytes that differ are refused"`
+	Class      string    `query:"class" required:"true" maxLength:"64" doc:"content class" example:"detection-guidance"`
+	Filename   string    `query:"filename" required:"true" minLength:"1" maxLength:"255"`
+	Kind       string    `query:"kind" enum:"stix,csaf,markdown,file" doc:"absent: recognised from the content and the name"`
+	Title      string    `query:"title" maxLength:"300"`
+	TLP        string    `query:"tlp" maxLength:"32" doc:"absent: the program's default"`
+	PAP        string    `query:"pap" maxLength:"32" doc:"absent: the program's default"`
+	Persons    []string  `query:"person" maxItems:"1000" doc:"the named persons of TLP:RED, by login or identifier"`
+	Only       []string  `query:"organisation" maxItems:"1000" doc:"when given, these organisations alone receive it"`
+	NotOrgs    []string  `query:"not_organisation" maxItems:"1000"`
+	NotIn      []string  `query:"not_in" maxItems:"300" doc:"excluded jurisdictions (ISO 3166-1 alpha-2)"`
+	Expires    time.Time `query:"expires" doc:"in the future: from then on nobody receives it; absent: never"`
+	Statement  string    `query:"statement" maxLength:"4000"`
+	Supersedes string    `query:"supersedes" maxLength:"64"`
+	MediaType  string    `header:"Content-Type" maxLength:"255"`
+	Digest     string    `header:"Content-Digest" maxLength:"512" doc:"sha-256=:…: (RFC 9530); when given, bytes that differ are refused"`
 
 	r *http.Request
 	w http.ResponseWriter
@@ -115,7 +116,7 @@ func (s *server) submitArtifact(ctx context.Context, a exchange.Actor, in *inArt
 func (in *inArtifact) handling() (exchange.Handling, error) {
 	h := exchange.Handling{
 		Persons: as[exchange.PersonID](in.Persons), Organisations: as[exchange.OrgID](in.Only),
-		NotOrgs: as[exchange.OrgID](in.NotOrgs), NotIn: in.NotIn, Statement: in.Statement,
+		NotOrgs: as[exchange.OrgID](in.NotOrgs), NotIn: in.NotIn, Statement: in.Statement, Expires: in.Expires,
 	}
 	var err error
 	var ps []exchange.Problem

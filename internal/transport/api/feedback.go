@@ -42,6 +42,7 @@ type (
 		Person       string    `json:"person,omitempty"`
 		At           time.Time `json:"at"`
 		Replaced     bool      `json:"replaced,omitempty" doc:"a later one amends it"`
+		NotCovering  bool      `json:"not_covering,omitempty" doc:"the fix has turned out to be incomplete"`
 		FeedbackBody
 	}
 	feedbackList struct {
@@ -94,6 +95,7 @@ func (s *server) listFeedback(ctx context.Context, a exchange.Actor, in *InRelea
 	return reply(feedbackList{
 		Items: wires(l.Entries, func(e room.Entry) feedback {
 			w := wireFeedback(e.Feedback)
+			w.NotCovering = e.NotCovering
 			w.Name, w.Replaced = e.OrgName, e.Replaced
 			return w
 		}),
@@ -112,8 +114,9 @@ type (
 		At        time.Time  `json:"at" doc:"computed from what was recorded until then"`
 		Cases     []caseLine `json:"cases"`
 		Measures  []measure  `json:"measures"`
-		Offered   int        `json:"offered" doc:"pairs of case and member that were given something"`
-		Answered  int        `json:"answered" doc:"of these, those that said anything"`
+		Offered   *int       `json:"offered,omitempty" doc:"pairs of case and member that were given something; absent: hidden"`
+		Answered  *int       `json:"answered,omitempty" doc:"of these, those that said anything; absent: hidden"`
+		Hidden    bool       `json:"hidden,omitempty" doc:"offered and answered are hidden from this reader"`
 		Reached   []reached  `json:"reached" doc:"pairs by the furthest state that was recorded"`
 		Quiet     []row      `json:"quiet" doc:"those that said nothing"`
 		Hoarders  []row      `json:"hoarders" doc:"able to protect, fetched three cases or more, protected in none"`
@@ -126,11 +129,12 @@ type (
 		State   string    `json:"state"`
 		T0      time.Time `json:"t0,omitzero"`
 		Passed  bool      `json:"passed"`
-		Offered int       `json:"offered"`
+		Offered *int      `json:"offered,omitempty" doc:"absent: hidden"`
+		Hidden  bool      `json:"hidden,omitempty"`
 	}
 	reached struct {
 		State  string `json:"state" enum:"silent,delivered,opened,acknowledged,not-affected,protecting"`
-		Count  int    `json:"count"`
+		Count  *int   `json:"count,omitempty" doc:"absent: hidden"`
 		Hidden bool   `json:"hidden,omitempty"`
 	}
 	// measure is one figure. no_data means that there was nothing to compute
@@ -148,8 +152,8 @@ type (
 		P90Seconds     float64 `json:"p90_seconds,omitempty" doc:"of a span: the 90th percentile, by nearest rank"`
 		Attested       *figure `json:"attested,omitempty" doc:"the part that members say"`
 		Evidenced      *figure `json:"evidenced,omitempty" doc:"the part that rests on evidence as well"`
-		N              int     `json:"n" doc:"how many pairs of case and member, or members, have data"`
-		Of             int     `json:"of" doc:"out of how many"`
+		N              *int    `json:"n,omitempty" doc:"how many pairs of case and member, or members, have data; absent: hidden"`
+		Of             *int    `json:"of,omitempty" doc:"out of how many; absent: hidden"`
 		Lead           bool    `json:"lead"`
 		Target         string  `json:"target,omitempty"`
 		By             string  `json:"by,omitempty" format:"date"`
@@ -184,18 +188,28 @@ func wireOutcome(o room.Outcome) outcome {
 		Program: string(o.Program), Title: o.Title, Outcome: o.Purpose, Release: string(o.Release),
 		From: utc(o.Window.From), To: utc(o.Window.To), At: utc(o.At),
 		Cases: wires(o.Cases, func(c room.CaseLine) caseLine {
-			return caseLine{string(c.Release), c.Title, string(c.State), utc(c.T0), c.Passed, c.Offered}
+			return caseLine{string(c.Release), c.Title, string(c.State), utc(c.T0), c.Passed, shown(c.Offered, c.Hidden), c.Hidden}
 		}),
-		Measures: wires(o.Measures, wireMeasure), Offered: o.Offered, Answered: o.Answered,
-		Reached: wires(o.Reached, func(r room.Reached) reached { return reached{string(r.State), r.Count, r.Hidden} }),
-		Quiet:   wires(o.Quiet, wireRow), Hoarders: wires(o.Hoarders, wireRow), Complete: o.Overseer, Threshold: o.Threshold,
+		Measures: wires(o.Measures, wireMeasure), Offered: shown(o.Offered, o.Hidden), Answered: shown(o.Answered, o.Hidden), Hidden: o.Hidden,
+		Reached: wires(o.Reached, func(r room.Reached) reached {
+			return reached{string(r.State), shown(r.Count, r.Hidden), r.Hidden}
+		}),
+		Quiet: wires(o.Quiet, wireRow), Hoarders: wires(o.Hoarders, wireRow), Complete: o.Overseer, Threshold: o.Threshold,
 	}
+}
+
+// shown is nil for a count that is hidden: absent, it cannot be read as zero.
+func shown(n int, hidden bool) *int {
+	if hidden {
+		return nil
+	}
+	return &n
 }
 
 func wireMeasure(m room.Measure) measure {
 	w := measure{
 		ID: string(m.ID), Title: m.Title, Definition: m.Definition, Basis: m.Basis, Unit: "share",
-		HigherIsBetter: m.HigherIsBetter, NoData: m.NoData, Hidden: m.Hidden, N: m.N, Of: m.Of, Lead: m.Lead,
+		HigherIsBetter: m.HigherIsBetter, NoData: m.NoData, Hidden: m.Hidden, N: shown(m.N, m.Uncounted), Of: shown(m.Of, m.Uncounted), Lead: m.Lead,
 		Target: m.Target.String(), By: dateText(m.By), State: string(m.State), Rows: wires(m.Rows, wireRow),
 	}
 	if m.Duration {

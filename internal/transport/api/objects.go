@@ -230,7 +230,7 @@ type (
 )
 
 func (s *server) why(ctx context.Context, a exchange.Actor, in *inWhy) (*answer[why], error) {
-	at := in.At
+	at := in.At.Truncate(time.Microsecond)
 	if at.IsZero() {
 		at = s.Now()
 	}

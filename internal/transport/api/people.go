@@ -217,14 +217,12 @@ type (
 	inLink struct {
 		InPerson
 		Body struct {
-			Reusable bool  `json:"reusable,omitempty"`
-			Seconds  int64 `json:"valid_for_seconds,omitempty" minimum:"1" maximum:"259200" doc:"absent: 15 minutes"`
+			Seconds int64 `json:"valid_for_seconds,omitempty" minimum:"1" maximum:"259200" doc:"absent: 15 minutes"`
 		}
 	}
 	link struct {
 		Code      string    `json:"code" doc:"shown once; of it only a hash is kept"`
 		URL       string    `json:"url"`
-		Reusable  bool      `json:"reusable"`
 		ExpiresAt time.Time `json:"expires_at"`
 	}
 )
@@ -275,11 +273,11 @@ func (s *server) issueLink(ctx context.Context, a exchange.Actor, in *inLink) (*
 	if in.Body.Seconds > 0 {
 		life = time.Duration(in.Body.Seconds) * time.Second
 	}
-	code, err := s.Members.IssueLink(ctx, a, exchange.PersonID(in.Person), in.Body.Reusable, life)
+	code, err := s.Members.IssueLink(ctx, a, exchange.PersonID(in.Person), false, life)
 	if err != nil {
 		return nil, err
 	}
-	return reply(link{code, s.URL + "/sign-in?code=" + url.QueryEscape(code), in.Body.Reusable, utc(s.Now().Add(life))}), nil
+	return reply(link{code, s.URL + "/sign-in?code=" + url.QueryEscape(code), utc(s.Now().Add(life))}), nil
 }
 
 func (s *server) listTokens(ctx context.Context, a exchange.Actor, in *InOrganisation) (*answer[list[token]], error) {

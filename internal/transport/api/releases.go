@@ -32,6 +32,7 @@ type (
 		ApprovalsNeeded int        `json:"approvals_needed,omitempty"`
 		IncompleteFixOf string     `json:"incomplete_fix_of,omitempty"`
 		SupersededBy    string     `json:"superseded_by,omitempty"`
+		NotCovering     time.Time  `json:"not_covering_since,omitzero" doc:"since when the fix is known to be incomplete: a protection built on this guidance may not cover"`
 		CreatedAt       time.Time  `json:"created_at,omitzero"`
 		UpdatedAt       time.Time  `json:"updated_at,omitzero"`
 		ClosedAt        time.Time  `json:"closed_at,omitzero"`
@@ -119,7 +120,7 @@ func wireMemberRelease(m delivery.MemberRelease) release {
 	return release{
 		ID: string(m.ID), View: "member", Program: string(m.Program), Title: m.Title, Message: m.Message, State: m.State,
 		T0: utc(m.T0), PublicAt: utc(m.PublicAt), TLP: m.TLP.String(), IncompleteFixOf: string(m.Incomplete),
-		SupersededBy: string(m.Superseded), FirstOfferedAt: utc(m.FirstOffered), Artifacts: wires(m.Items, wireItem),
+		SupersededBy: string(m.Superseded), NotCovering: utc(m.NotCovering), FirstOfferedAt: utc(m.FirstOffered), Artifacts: wires(m.Items, wireItem),
 	}
 }
 

@@ -111,6 +111,8 @@ type (
 		OpenedAt    time.Time `json:"opened_at,omitzero" doc:"when it entered this reader's view"`
 		Obligations []string  `json:"obligations,omitempty"`
 		Statement   string    `json:"statement,omitempty" doc:"further conditions of the originator"`
+		ExpiresAt   time.Time `json:"expires_at,omitzero" doc:"from then on nobody receives it"`
+		Partial     bool      `json:"partial,omitempty" doc:"some of its objects are withheld: the bytes as a whole are not given"`
 		ContentURL  string    `json:"content_url,omitempty"`
 	}
 	notice struct {
@@ -300,7 +302,7 @@ func wireArtifact(a exchange.Artifact) artifact {
 		TLP: a.Handling.TLP.String(), PAP: a.Handling.PAP.String(), Handling: &h,
 		SHA256: a.SHA256, Size: a.Size, Objects: a.Objects, Originator: string(a.Originator),
 		SubmittedBy: string(a.SubmittedBy), SubmittedAt: utc(a.SubmittedAt),
-		Supersedes: string(a.Supersedes), RemovedAt: utc(a.RemovedAt), Statement: a.Handling.Statement,
+		Supersedes: string(a.Supersedes), RemovedAt: utc(a.RemovedAt), Statement: a.Handling.Statement, ExpiresAt: utc(a.Handling.Expires),
 		ContentURL: prefix + "/artifacts/" + string(a.ID) + "/content",
 	}
 }
@@ -309,13 +311,17 @@ func wireArtifact(a exchange.Artifact) artifact {
 // no earlier artifact that the reader may not hold.
 func wireItem(i delivery.Item) artifact {
 	a := i.Artifact
-	return artifact{
+	w := artifact{
 		ID: string(a.ID), Release: string(a.Release), Program: string(a.Program), Class: string(a.Class),
 		Kind: string(a.Kind), Title: a.Title, Filename: a.Filename, MediaType: a.MediaType,
 		TLP: i.TLP.String(), PAP: a.Handling.PAP.String(), SHA256: a.SHA256, Size: a.Size, Objects: a.Objects,
-		Originator: string(a.Originator), Statement: a.Handling.Statement, OpenedAt: utc(i.OpenedAt), Obligations: i.Obligations, Superseded: i.Superseded,
-		ContentURL: prefix + "/artifacts/" + string(a.ID) + "/content",
+		Originator: string(a.Originator), Statement: a.Handling.Statement, ExpiresAt: utc(a.Handling.Expires), OpenedAt: utc(i.OpenedAt), Obligations: i.Obligations, Superseded: i.Superseded,
+		Partial: i.Partial,
 	}
+	if !i.Partial {
+		w.ContentURL = prefix + "/artifacts/" + string(a.ID) + "/content"
+	}
+	return w
 }
 
 func wireNotice(n exchange.Notice) notice {
