@@ -164,6 +164,7 @@ func (v *visit) people(p *page.Organisation, o exchange.Organisation, all []prog
 	people, err := v.site.Members.People(v.ctx(), v.a, o.ID)
 	if exchange.KindOf(err) == exchange.NotFound {
 		p.Manage = false // an auditor: people and credentials are not part of it
+		v.ownToken(p, o, all)
 		return nil
 	}
 	if err != nil {
@@ -187,8 +188,21 @@ func (v *visit) people(p *page.Organisation, o exchange.Organisation, all []prog
 	for _, t := range tokens {
 		p.Tokens = append(p.Tokens, v.token(t, names))
 	}
+	if !p.Manage {
+		v.ownToken(p, o, all)
+		return nil
+	}
 	v.choices(p, all)
 	return nil
+}
+
+// ownToken lets somebody who manages nobody issue a token to themself.
+func (v *visit) ownToken(p *page.Organisation, o exchange.Organisation, all []program.Stored) {
+	p.TokenPersons = nil
+	if o.ID == v.a.Org && v.a.Person != "" {
+		p.TokenPersons = []page.Option{{Value: string(v.a.Person), Label: v.a.Name}}
+		v.choices(p, all)
+	}
 }
 
 func (v *visit) token(t exchange.Token, names map[exchange.PersonID]string) page.TokenLine {

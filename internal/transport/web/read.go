@@ -53,6 +53,9 @@ func (v *visit) readPage(r delivery.MemberRelease, c exchange.Charter) *page.Rea
 		T0: v.clock.At(r.T0), Given: v.clock.At(r.FirstOffered), Prose: page.Markdown(r.Message),
 	}
 	p.TLP = r.TLP
+	if !r.NotCovering.IsZero() {
+		p.NotCovering = v.clock.At(r.NotCovering)
+	}
 	if !r.PublicAt.IsZero() {
 		p.T0 = v.clock.At(r.PublicAt)
 	}
@@ -80,7 +83,7 @@ func (v *visit) item(i delivery.Item) page.ItemLine {
 	return page.ItemLine{
 		Title: i.Artifact.Title, Href: href, Content: href + "/content", Class: string(i.Artifact.Class), Definition: i.Artifact.Class.Definition(),
 		Kind: string(i.Artifact.Kind), TLP: i.TLP, PAP: i.Artifact.Handling.PAP.String(), Size: i.Artifact.Size, SHA256: i.Artifact.SHA256,
-		Objects: i.Artifact.Objects, Opened: v.clock.At(i.OpenedAt), Obligations: i.Obligations, Superseded: i.Superseded,
+		Objects: i.Artifact.Objects, Opened: v.clock.At(i.OpenedAt), Obligations: i.Obligations, Superseded: i.Superseded, Partial: i.Partial,
 	}
 }
 
@@ -207,6 +210,9 @@ func (v *visit) feedbackLine(e feedback.Entry, release, href string, named bool)
 	}
 	switch e.Kind {
 	case exchange.FeedbackProtection:
+		if e.NotCovering {
+			l.Kind = "We protect (may not cover: the fix was incomplete)"
+		}
 		parts := []string{strings.TrimSpace(e.Product + " " + e.Type + " " + e.Format)}
 		if !e.ReadyAt.IsZero() {
 			parts = append(parts, "ready "+instant(e.ReadyAt)+" UTC")

@@ -27,6 +27,7 @@ type Read struct {
 	Mine        []FeedbackLine
 	Others      []string // counts of the others, by the program's visibility
 	OthersNote  string
+	NotCovering Moment // since when the reader knows that the fix is incomplete
 	FixOf       *Link
 	FollowedBy  *Link
 	Receipt     string // says that opening is recorded
@@ -49,6 +50,7 @@ type ItemLine struct {
 	Opened               Moment
 	Obligations          []string
 	Superseded           bool
+	Partial              bool          // some objects are withheld; there are no bytes to download
 	Prose                template.HTML // of Markdown, on public pages
 }
 
