@@ -182,7 +182,10 @@ func (a *app) outcome(body []byte) error {
 	items := maps(m["measures"])
 	for _, item := range items {
 		item["value"] = figureText(item)
-		item["data"] = a.text(item["n"], false) + " of " + a.text(item["of"], false)
+		item["data"] = hidden
+		if item["of"] != nil {
+			item["data"] = a.text(item["n"], false) + " of " + a.text(item["of"], false)
+		}
 	}
 	if err := a.table(items, columns("id", "value", "target", "by", "state", "data", "definition")); err != nil || a.quiet {
 		return err
@@ -190,14 +193,24 @@ func (a *app) outcome(body []byte) error {
 	if _, err := fmt.Fprintln(a.out); err != nil {
 		return err
 	}
-	return a.table(maps(m["reached"]), columns("state", "count"))
+	states := maps(m["reached"])
+	for _, s := range states {
+		if s["hidden"] == true {
+			s["count"] = hidden
+		}
+	}
+	return a.table(states, columns("state", "count"))
 }
+
+// hidden stands for a figure that too few stand behind for this reader to see:
+// never shown as 0.
+const hidden = "hidden"
 
 // figureText is a figure as people read it: no data is said, never shown as 0.
 func figureText(m map[string]any) string {
 	switch {
 	case m["hidden"] == true:
-		return "hidden"
+		return hidden
 	case m["no_data"] == true:
 		return "no data"
 	}

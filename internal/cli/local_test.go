@@ -13,7 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/forewarn-exchange/forewarn/internal/config"
 	"github.com/forewarn-exchange/forewarn/internal/demo"
+	"github.com/forewarn-exchange/forewarn/internal/server"
 )
 
 // TestDemoProcess runs the demonstration as a process of its own: what its
@@ -132,4 +134,43 @@ func resident(t *testing.T, pid int) (kib int, ok bool) {
 	}
 	kib, err = strconv.Atoi(string(m[1]))
 	return kib, err == nil
+}
+
+// TestRecover holds that the link of forewarn recover opens a session once, and
+// not after its quarter of an hour.
+func TestRecover(t *testing.T) {
+	run := func(args ...string) []byte {
+		t.Helper()
+		out, err := exec.Command("forewarn", args...).Output()
+		if err != nil {
+			t.Fatalf("%v: %v", args, err)
+		}
+		return out
+	}
+	data := filepath.Join(t.TempDir(), "exchange")
+	run("init", "--data", data)
+	link := regexp.MustCompile(`code=([a-z2-7]{52})`)
+	first := link.FindSubmatch(run("recover", "--data", data, "--person", "admin@home"))
+	late := link.FindSubmatch(run("recover", "--data", data, "--person", "admin@home"))
+	if first == nil || late == nil {
+		t.Fatal("no link")
+	}
+	var offset time.Duration
+	s, err := server.Open(t.Context(), server.Options{
+		Data: data, Config: config.Default(), Now: func() time.Time { return time.Now().Add(offset) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, _, a, err := s.Authn.SignIn(t.Context(), string(first[1])); err != nil || a.Name != "admin@home" {
+		t.Errorf("%+v, %v", a, err)
+	}
+	if _, _, _, err := s.Authn.SignIn(t.Context(), string(first[1])); err == nil {
+		t.Error("the link works twice")
+	}
+	offset = 16 * time.Minute
+	if _, _, _, err := s.Authn.SignIn(t.Context(), string(late[1])); err == nil {
+		t.Error("the link works after a quarter of an hour")
+	}
 }

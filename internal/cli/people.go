@@ -144,16 +144,15 @@ func (a *app) personAdd() *cobra.Command {
 }
 
 func (a *app) personLink() *cobra.Command {
-	var reusable bool
 	var life time.Duration
 	cmd := &cobra.Command{
-		Use: "link PERSON", Short: "Issue a sign-in link; it is shown once", Args: cobra.ExactArgs(1),
+		Use: "link PERSON", Short: "Issue a sign-in link; it is shown once and works once", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, _, err := a.person(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
-			body := map[string]any{"reusable": reusable, "valid_for_seconds": int64(life / time.Second)}
+			body := map[string]any{"valid_for_seconds": int64(life / time.Second)}
 			res, err := a.post(cmd.Context(), "/people/"+seg(id)+"/links", body)
 			if err != nil {
 				return err
@@ -161,7 +160,6 @@ func (a *app) personLink() *cobra.Command {
 			return a.show(res.Body, view{id: "url", fields: []string{"url", "expires_at"}})
 		},
 	}
-	cmd.Flags().BoolVar(&reusable, "reusable", false, "good for more than one sign-in")
 	cmd.Flags().DurationVar(&life, "for", 15*time.Minute, "how long it is good")
 	return cmd
 }

@@ -1,5 +1,5 @@
 // Package cli is the command forewarn: `forewarn <noun> <verb>`. Most commands
-// call the HTTP API of an exchange; serve, init and demo run one.
+// call the HTTP API of an exchange; serve, init, recover and demo run one.
 //
 // Data goes to stdout, everything else to stderr. On a terminal lists are
 // tables; in a pipe they are tab-separated values without a header; with

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -26,8 +27,8 @@ func opener(b []byte) func() (io.ReadCloser, error) {
 
 // handed are the flags of a submission.
 type handed struct {
-	release, class, tlp, pap, title, kind, statement, supersedes string
-	persons, only, notOrgs, notIn                                []string
+	release, class, tlp, pap, title, kind, statement, supersedes, expires string
+	persons, only, notOrgs, notIn                                         []string
 }
 
 func (a *app) submitCommand() *cobra.Command {
@@ -42,6 +43,9 @@ nothing is stored. The same submission twice is one.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if h.title != "" && len(args) > 1 {
 				return usage("--title is for one file")
+			}
+			if err := moments(time.Now(), &h.expires); err != nil {
+				return err
 			}
 			items := []map[string]any{}
 			for _, file := range args {
@@ -76,17 +80,18 @@ nothing is stored. The same submission twice is one.`,
 	f.StringVar(&h.kind, "kind", "", "stix, csaf, markdown or file; recognised when absent")
 	f.StringVar(&h.statement, "statement", "", "further conditions, shown with the item")
 	f.StringVar(&h.supersedes, "supersedes", "", "the artifact that it corrects")
-	f.StringSliceVar(&h.persons, "person", nil, "the named persons of TLP:RED")
+	f.StringSliceVar(&h.persons, "person", nil, "login or identifier of a named person of TLP:RED")
 	f.StringSliceVar(&h.only, "only", nil, "these organisations alone")
 	f.StringSliceVar(&h.notOrgs, "not-org", nil, "never to these organisations")
-	f.StringSliceVar(&h.notIn, "not-in", nil, "never in these jurisdictions")
+	f.StringSliceVar(&h.notIn, "not-in", nil, "never in these jurisdictions (country codes)")
+	f.StringVar(&h.expires, "expires", "", "from this moment on nobody receives it; never when absent")
 	_, _ = cmd.MarkFlagRequired("release"), cmd.MarkFlagRequired("class")
 	return cmd
 }
 
 func (h handed) query(filename string) url.Values {
 	return given("class", h.class, "filename", filename, "tlp", h.tlp, "pap", h.pap, "title", h.title, "kind", h.kind,
-		"statement", h.statement, "supersedes", h.supersedes, "person", strings.Join(h.persons, ","),
+		"statement", h.statement, "supersedes", h.supersedes, "expires", h.expires, "person", strings.Join(h.persons, ","),
 		"organisation", strings.Join(h.only, ","), "not_organisation", strings.Join(h.notOrgs, ","), "not_in", strings.Join(h.notIn, ","))
 }
 
@@ -171,7 +176,7 @@ func (a *app) artifactCommands() *cobra.Command {
 					return err
 				}
 				return a.show(res.Body, view{fields: []string{
-					"id", "release", "class", "kind", "title", "filename", "tlp", "pap", "statement", "size", "sha256", "objects",
+					"id", "release", "class", "kind", "title", "filename", "tlp", "pap", "statement", "expires_at", "size", "sha256", "objects",
 					"originator", "opened_at", "obligations", "superseded",
 				}})
 			},
