@@ -74,6 +74,13 @@ func (a Actor) Oversees(owner OrgID) bool {
 		a.Org == owner && a.May(VerbOperate) && (a.Is(RoleOperator) || a.Is(RoleApprover) || a.Is(RoleAuditor))
 }
 
+// Runs reports whether the actor takes part in running programs at all. Who
+// does not is never asked about one: the way to "not found" is then the same
+// for what is withheld and for what does not exist.
+func (a Actor) Runs() bool {
+	return a.Channel == ChannelSystem || a.Is(RoleOperator) || a.Is(RoleApprover) || a.Is(RoleAuditor)
+}
+
 // Administers reports whether the actor manages organisations and people.
 func (a Actor) Administers() bool {
 	return a.Channel == ChannelSystem || a.Is(RoleAdmin) && a.May(VerbOperate)

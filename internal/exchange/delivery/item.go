@@ -108,16 +108,13 @@ func (s *Service) Release(ctx context.Context, a exchange.Actor, id exchange.Rel
 }
 
 func (s *Service) memberRelease(ctx context.Context, a exchange.Actor, id exchange.ReleaseID) (m MemberRelease, ks []*class, err error) {
-	r, err := s.find(ctx, id)
-	if err != nil {
-		return m, nil, err
-	}
-	v, err := s.view(ctx, a, r.Program)
+	v, err := s.holding(ctx, a, func(m MemberRelease) bool { return m.ID == id })
 	if err != nil {
 		return m, nil, err
 	}
 	err = s.c.Store.View(ctx, func(tx Tx) error {
-		if r, err = tx.Release(id); err != nil {
+		r, err := tx.Release(id)
+		if err != nil {
 			return err
 		}
 		if m, ks, err = v.release(tx, r, s.c.Now()); err != nil {
@@ -132,6 +129,29 @@ func (s *Service) memberRelease(ctx context.Context, a exchange.Actor, id exchan
 		return MemberRelease{}, nil, err
 	}
 	return m, ks, nil
+}
+
+// holding finds the view in which the actor holds what is asked for. It looks
+// through what the actor may see, never through what there is: a withheld id
+// takes the same way as one that does not exist, and as long.
+func (s *Service) holding(ctx context.Context, a exchange.Actor, is func(MemberRelease) bool) (*view, error) {
+	programs, err := s.collections(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range programs {
+		held, err := s.Releases(ctx, a, p.Program)
+		if exchange.KindOf(err) == exchange.NotFound {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(held, is) {
+			return s.view(ctx, a, p.Program)
+		}
+	}
+	return nil, exchange.Missing()
 }
 
 func (s *Service) find(ctx context.Context, id exchange.ReleaseID) (r exchange.Release, err error) {
@@ -185,19 +205,17 @@ func (s *Service) MaySee(ctx context.Context, a exchange.Actor, id exchange.Rele
 
 // entitled returns an artifact that the actor may have, under its verdict.
 func (s *Service) entitled(ctx context.Context, a exchange.Actor, id exchange.ArtifactID) (k *class, err error) {
-	var art exchange.Artifact
-	err = s.c.Store.View(ctx, func(tx Tx) error {
-		art, err = tx.Artifact(id)
-		return err
+	v, err := s.holding(ctx, a, func(m MemberRelease) bool {
+		return slices.ContainsFunc(m.Items, func(i Item) bool { return i.Artifact.ID == id })
 	})
 	if err != nil {
 		return nil, err
 	}
-	v, err := s.view(ctx, a, art.Program)
-	if err != nil {
-		return nil, err
-	}
 	err = s.c.Store.View(ctx, func(tx Tx) error {
+		art, err := tx.Artifact(id)
+		if err != nil {
+			return err
+		}
 		if k, err = v.artifact(tx, art, s.c.Now()); err != nil {
 			return err
 		}

@@ -19,6 +19,7 @@ import (
 type view struct {
 	generation int64
 	program    exchange.ProgramID
+	none       bool // the program does not exist for the reader
 	charter    exchange.Charter
 	required   int       // agreement version
 	lapses     time.Time // when another version is required; zero: as long as the generation
@@ -85,13 +86,18 @@ func (s *Service) view(ctx context.Context, a exchange.Actor, program exchange.P
 	v := s.views[key]
 	s.mu.Unlock()
 	if v != nil && v.generation == generation && (v.lapses.IsZero() || s.c.Now().Before(v.lapses)) {
+		if v.none {
+			return nil, exchange.Missing()
+		}
 		return v, nil
 	}
 	err = s.c.Store.View(ctx, func(tx Tx) (err error) {
 		v, err = resolve(tx, a, program)
 		return err
 	})
-	if err != nil {
+	if exchange.KindOf(err) == exchange.NotFound {
+		v = &view{none: true}
+	} else if err != nil {
 		return nil, err
 	}
 	v.generation = generation
@@ -101,6 +107,9 @@ func (s *Service) view(ctx context.Context, a exchange.Actor, program exchange.P
 		clear(s.views)
 	}
 	s.views[key] = v
+	if v.none {
+		return nil, err
+	}
 	return v, nil
 }
 

@@ -18,6 +18,9 @@ func operated(tx Tx, a exchange.Actor, program exchange.ProgramID) (exchange.Cha
 }
 
 func overseen(tx Tx, a exchange.Actor, program exchange.ProgramID) (exchange.Charter, error) {
+	if !a.Runs() {
+		return exchange.Charter{}, exchange.Missing()
+	}
 	c, err := tx.Charter(program)
 	if err != nil {
 		return c, err
@@ -30,6 +33,9 @@ func overseen(tx Tx, a exchange.Actor, program exchange.ProgramID) (exchange.Cha
 
 // mine returns a release that the actor runs, and its charter.
 func mine(tx Tx, a exchange.Actor, id exchange.ReleaseID) (exchange.Release, exchange.Charter, error) {
+	if !a.Runs() {
+		return exchange.Release{}, exchange.Charter{}, exchange.Missing()
+	}
 	r, err := tx.Release(id)
 	if err != nil {
 		return r, exchange.Charter{}, err
@@ -40,6 +46,9 @@ func mine(tx Tx, a exchange.Actor, id exchange.ReleaseID) (exchange.Release, exc
 
 // seen returns a release that the actor oversees, and its charter.
 func seen(tx Tx, a exchange.Actor, id exchange.ReleaseID) (exchange.Release, exchange.Charter, error) {
+	if !a.Runs() {
+		return exchange.Release{}, exchange.Charter{}, exchange.Missing()
+	}
 	r, err := tx.Release(id)
 	if err != nil {
 		return r, exchange.Charter{}, err
