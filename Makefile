@@ -86,8 +86,8 @@ check-modules:
 check-static: build tools
 	.bin/staticbin bin/forewarn
 
-bench: ## the benchmarks, each with its ratio to a plain floor (BENCH=regexp BENCHFLAGS=)
-	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 60m $(BENCHFLAGS) ./internal/bench
+bench: ## the benchmarks, each beside a floor, and a table with the targets (BENCH=regexp BENCHFLAGS=)
+	$(GO) test -run '^$$' -bench '$(BENCH)' -timeout 60m $(BENCHFLAGS) ./internal/bench
 
 fuzz: ## each fuzz target for FUZZTIME (10s)
 	@scripts/fuzz $(FUZZTIME)

@@ -1,0 +1,111 @@
+package bench
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/format/stix/stixtest"
+	"github.com/forewarn-exchange/forewarn/internal/server/servertest"
+)
+
+// BenchmarkWithheld compares how long it takes to answer for what is withheld
+// and for what does not exist, asked in turns by one client. The answers are
+// equal in every byte; their times should not tell them apart either.
+func BenchmarkWithheld(b *testing.B) {
+	folder := b.TempDir()
+	w := servertest.NewIn(b, folder)
+	t0 := w.Clock.Now().Add(1000 * time.Hour)
+	r := w.Draft("withheld", t0)
+	const seed = 77
+	bundle := w.Submit(r.ID, exchange.DetectionGuidance, "guidance.json", stixtest.Reader(10_000, seed, stixtest.Options{}))
+	w.Submit(r.ID, exchange.PoC, "poc.py", strings.NewReader("print()\n"))
+	w.Arm(r.ID)
+	token := w.Token(servertest.EarlyA)
+	_, url := reopened(b, w, folder)
+	object := func(i int) string { return stixtest.ID(stixtest.Type(i, stixtest.Options{}), seed, i) }
+	channels := []struct {
+		name, path      string
+		hidden, unknown func(i int) string
+	}{
+		{"object by TAXII", "/taxii2/api/collections/early-warning/objects/%s/", object, func(i int) string { return stixtest.ID("indicator", seed+1, i) }},
+		{"artifact by the API", "/api/v1/artifacts/%s", func(int) string { return string(bundle.ID) }, like("art")},
+		{"release by the API", "/api/v1/releases/%s", func(int) string { return string(r.ID) }, like("rel")},
+	}
+	client := &http.Client{Transport: &http.Transport{}}
+	ask := func(path, id string) float64 {
+		req, _ := http.NewRequest(http.MethodGet, url+fmt.Sprintf(path, id), nil)
+		req.Header.Set("Authorization", "Bearer "+token)
+		start := time.Now()
+		resp, err := client.Do(req)
+		if err != nil {
+			b.Fatal(err)
+		}
+		_, err = io.Copy(io.Discard, resp.Body)
+		took := time.Since(start)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != http.StatusNotFound {
+			b.Fatalf("%s %s: %s %v", path, id, resp.Status, err)
+		}
+		return float64(took.Nanoseconds()) / 1000
+	}
+	for n, c := range channels {
+		b.Run(strings.ReplaceAll(c.name, " ", "-"), func(b *testing.B) {
+			var hidden, unknown []float64
+			for b.Loop() {
+				for i := range 2200 {
+					var h, u float64
+					if i%2 == 0 {
+						h, u = ask(c.path, c.hidden(i)), ask(c.path, c.unknown(i))
+					} else {
+						u, h = ask(c.path, c.unknown(i)), ask(c.path, c.hidden(i))
+					}
+					if i >= 200 {
+						hidden, unknown = append(hidden, h), append(unknown, u)
+					}
+				}
+			}
+			b.ReportMetric(median(hidden), "hidden-p50-µs")
+			b.ReportMetric(median(unknown), "unknown-p50-µs")
+			b.ReportMetric(at(hidden, 0.9), "hidden-p90-µs")
+			b.ReportMetric(at(unknown, 0.9), "unknown-p90-µs")
+			apart := separation(hidden, unknown)
+			b.ReportMetric(apart, "guessed-right")
+			name := fmt.Sprintf("e%d withheld %s", n+1, c.name)
+			show(figure{name: name + ": median µs", value: median(hidden), format: "%.0f"})
+			show(figure{name: name + ": median µs where there is none", value: median(unknown), format: "%.0f"})
+			show(figure{name: name + ": p90 µs", value: at(hidden, 0.9), format: "%.0f"})
+			show(figure{name: name + ": p90 µs where there is none", value: at(unknown, 0.9), format: "%.0f"})
+			show(figure{name: name + ": share told apart by one time (0.5: none)", value: apart, format: "%.2f"})
+		})
+	}
+}
+
+// like makes identifiers that look right and name nothing.
+func like(prefix string) func(i int) string {
+	return func(int) string { return exchange.RandomID(prefix) }
+}
+
+// separation is how often a guess by the best threshold between two sets of
+// times would be right: 0.5 is chance.
+func separation(a, b []float64) float64 {
+	best := 0.5
+	for _, t := range append(append([]float64{}, a[:min(len(a), 500)]...), b[:min(len(b), 500)]...) {
+		below := func(v []float64) (n int) {
+			for _, x := range v {
+				if x <= t {
+					n++
+				}
+			}
+			return n
+		}
+		right := (float64(below(a))/float64(len(a)) + 1 - float64(below(b))/float64(len(b))) / 2
+		best = math.Max(best, math.Max(right, 1-right))
+	}
+	return best
+}
