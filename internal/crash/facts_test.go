@@ -240,7 +240,7 @@ func (f *facts) objects(r *reader) {
 		body     []byte
 	}
 	for _, b := range all(r, func(s sqlstore.Scanner) (b block, err error) { return b, s.Scan(&b.artifact, &b.body) }, `
-		SELECT artifact, body FROM object_block ORDER BY artifact, first`) {
+		SELECT seq >> 24, body FROM object_block ORDER BY seq`) {
 		p, err := packed.Open(b.body)
 		if err != nil {
 			r.err = err

@@ -126,7 +126,7 @@ func TestInspectionCanFail(t *testing.T) {
 		{"something staged is left", `INSERT INTO artifact (number, id, release, program, class, kind, title, filename, media_type, handling,
 			sha256, size, objects, originator, submitted_by, submitted_at, supersedes, removed_at, ready)
 			VALUES (0, 'art_left', '', '', '', '', '', '', '', '', '', 0, 0, '', '', 0, '', 0, 0)`, "is staged after a sweep"},
-		{"objects are lost", `DELETE FROM object_block WHERE artifact = (SELECT MAX(artifact) FROM object_block) AND first = 0`, "objects, want"},
+		{"objects are lost", `DELETE FROM object_block WHERE seq = (SELECT MAX(seq >> 24) << 24 FROM object_block)`, "objects, want"},
 		{"an object is not found by its id", `DELETE FROM object_index WHERE id_hash = (SELECT MAX(id_hash) FROM object_index)`, "in the index"},
 		{"an object of nothing is found", `UPDATE object_index SET seq = 9999 << 24 WHERE id_hash = (SELECT MAX(id_hash) FROM object_index)`, "1 of them stray"},
 		{"a handling is lost", `DELETE FROM handling_class WHERE id = (SELECT MAX(id) FROM handling_class)`, "is misplaced"},

@@ -156,8 +156,8 @@ func (h *house) raw(a exchange.Artifact) map[string]string {
 func (h *house) objects(id exchange.ArtifactID) (out []packed.Entry) {
 	h.t.Helper()
 	rows, err := h.db.Query(context.Background(), `
-		SELECT b.body FROM object_block b JOIN artifact a ON a.number = b.artifact
-		WHERE a.id = ?1 OR ?1 = '' ORDER BY b.artifact, b.first`, string(id))
+		SELECT b.body FROM object_block b JOIN artifact a ON a.number = b.seq >> 24
+		WHERE a.id = ?1 OR ?1 = '' ORDER BY b.seq`, string(id))
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -113,7 +113,7 @@ func (Dialect) Begin(writable bool) string {
 
 // Tokens are the engine's words in migrations.
 func (Dialect) Tokens() map[string]string {
-	return map[string]string{"bytes": "BYTEA", "clustered": "", "double": "DOUBLE PRECISION"}
+	return map[string]string{"bytes": "BYTEA", "clustered": "", "double": "DOUBLE PRECISION", "rowid": "BIGINT"}
 }
 
 var textColumn = regexp.MustCompile(`\bTEXT\b`)

@@ -105,7 +105,7 @@ func (Dialect) Begin(writable bool) string {
 
 // Tokens are the engine's words in migrations.
 func (Dialect) Tokens() map[string]string {
-	return map[string]string{"bytes": "BLOB", "clustered": "WITHOUT ROWID", "double": "REAL"}
+	return map[string]string{"bytes": "BLOB", "clustered": "WITHOUT ROWID", "double": "REAL", "rowid": "INTEGER"}
 }
 
 // DDL leaves the text as it is: TEXT sorts by bytes.

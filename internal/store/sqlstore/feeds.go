@@ -329,15 +329,16 @@ func (r *blocks) walk(artifact, from, to int64, expected int, fn func(b *packed.
 	n := min(1+(expected+packed.Most-1)/packed.Most, 32)
 	for from <= to {
 		rows, err := Collect(r.tx, func(s Scanner) (o row, err error) { return o, s.Scan(&o.first, &o.body) }, `
-			SELECT first, body FROM object_block
-			WHERE artifact = ?1 AND first <= ?3 AND first >= COALESCE((
-				SELECT MAX(first) FROM object_block WHERE artifact = ?1 AND first <= ?2), 0)
-			ORDER BY first LIMIT ?4 + 0`, artifact, from, to, int64(n))
+			SELECT seq, body FROM object_block
+			WHERE seq <= ?3 AND seq >= COALESCE((
+				SELECT MAX(seq) FROM object_block WHERE seq >= ?1 AND seq <= ?2), ?1)
+			ORDER BY seq LIMIT ?4 + 0`,
+			artifact<<positionBits, artifact<<positionBits|from, artifact<<positionBits|min(to, positionMask), int64(n))
 		if err != nil {
 			return err
 		}
 		for _, o := range rows {
-			b, err := r.hold(artifact, o.first, o.body)
+			b, err := r.hold(artifact, o.first&positionMask, o.body)
 			if err != nil {
 				return err
 			}
@@ -360,11 +361,12 @@ func (r *blocks) at(artifact, position int64) (*held, error) {
 	var first int64
 	var body []byte
 	some, err := Collect(r.tx, func(s Scanner) (struct{}, error) { return struct{}{}, s.Scan(&first, &body) }, `
-		SELECT first, body FROM object_block WHERE artifact = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1`, artifact, position)
+		SELECT seq, body FROM object_block WHERE seq >= ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT 1`,
+		artifact<<positionBits, artifact<<positionBits|position)
 	if err != nil || len(some) == 0 {
 		return nil, err
 	}
-	return r.hold(artifact, first, body)
+	return r.hold(artifact, first&positionMask, body)
 }
 
 func (r *blocks) hold(artifact, first int64, body []byte) (*held, error) {
@@ -433,7 +435,7 @@ func (r *blocks) write() error {
 			continue
 		}
 		b.changed = false
-		_, err := r.tx.Exec(`UPDATE object_block SET body = ?3 WHERE artifact = ?1 AND first = ?2`, key.artifact, key.first, b.Bytes())
+		_, err := r.tx.Exec(`UPDATE object_block SET body = ?2 WHERE seq = ?1`, key.artifact<<positionBits|key.first, b.Bytes())
 		if err != nil {
 			return fmt.Errorf("marking contested objects: %w", err)
 		}
@@ -444,7 +446,8 @@ func (r *blocks) write() error {
 // positions is how many positions the artifact's objects take, gaps included.
 func (r *blocks) positions(artifact int64) (int64, error) {
 	some, err := Collect(r.tx, func(s Scanner) (body []byte, err error) { return body, s.Scan(&body) }, `
-		SELECT body FROM object_block WHERE artifact = ?1 ORDER BY first DESC LIMIT 1`, artifact)
+		SELECT body FROM object_block WHERE seq >= ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT 1`,
+		artifact<<positionBits, artifact<<positionBits|positionMask)
 	if err != nil || len(some) == 0 {
 		return 0, err
 	}

@@ -43,7 +43,7 @@ func (tx *Tx) PutObjects(program exchange.ProgramID, artifact int64, objs []subm
 		if err != nil {
 			return nil, err
 		}
-		_, err = tx.Exec(`INSERT INTO object_block (artifact, first, body) VALUES (?1, ?2, ?3)`, artifact, part[0].Position, body)
+		_, err = tx.Exec(`INSERT INTO object_block (seq, body) VALUES (?1, ?2)`, artifact<<positionBits|part[0].Position, body)
 		if err != nil {
 			return nil, fmt.Errorf("storing objects: %w", err)
 		}
@@ -243,11 +243,12 @@ func (tx *Tx) Definitions(program exchange.ProgramID, ids []string) ([]submissio
 // whether none is left.
 func (tx *Tx) dropObjects(artifact int64, limit int) (bool, error) {
 	type row struct {
-		first int64
-		body  []byte
+		seq  int64
+		body []byte
 	}
-	rows, err := Collect(tx, func(s Scanner) (r row, err error) { return r, s.Scan(&r.first, &r.body) }, `
-		SELECT first, body FROM object_block WHERE artifact = ?1 ORDER BY first LIMIT ?2 + 0`, artifact, int64(max(1, limit/packed.Most)))
+	rows, err := Collect(tx, func(s Scanner) (r row, err error) { return r, s.Scan(&r.seq, &r.body) }, `
+		SELECT seq, body FROM object_block WHERE seq >= ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3 + 0`,
+		artifact<<positionBits, artifact<<positionBits|positionMask, int64(max(1, limit/packed.Most)))
 	if err != nil {
 		return false, fmt.Errorf("dropping staged objects: %w", err)
 	}
@@ -263,7 +264,7 @@ func (tx *Tx) dropObjects(artifact int64, limit int) (bool, error) {
 		if err := tx.unindex(newsText(ps)); err != nil {
 			return false, fmt.Errorf("dropping staged objects: %w", err)
 		}
-		if _, err := tx.Exec(`DELETE FROM object_block WHERE artifact = ?1 AND first = ?2`, artifact, r.first); err != nil {
+		if _, err := tx.Exec(`DELETE FROM object_block WHERE seq = ?1`, r.seq); err != nil {
 			return false, fmt.Errorf("dropping staged objects: %w", err)
 		}
 	}

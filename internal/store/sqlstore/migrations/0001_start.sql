@@ -211,10 +211,8 @@ CREATE INDEX handling_class_artifact ON handling_class (artifact);
 -- What feeds need to know of an artifact's objects, up to 128 to a block: see
 -- package packed. An object's number, seq, is artifact << 24 | position.
 CREATE TABLE object_block (
-    artifact BIGINT NOT NULL,
-    first    BIGINT NOT NULL,
-    body     {{bytes}} NOT NULL,
-    PRIMARY KEY (artifact, first)
+    seq  {{rowid}} PRIMARY KEY, -- of the block's first object
+    body {{bytes}} NOT NULL
 );
 
 -- One object of each identifier, by its hash; further ones of the same hash
