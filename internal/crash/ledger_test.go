@@ -109,7 +109,7 @@ func actOf(kind exchange.EventKind, org exchange.OrgID, release exchange.Release
 }
 
 // unannounced are acts that follow from others.
-var unannounced = []exchange.EventKind{exchange.EventWaveOpened, exchange.EventMemberMoved}
+var unannounced = []exchange.EventKind{exchange.EventWaveOpened, exchange.EventMemberMoved, exchange.EventReleaseOffered}
 
 func (f *facts) acts() map[act]int {
 	out := map[act]int{}

@@ -59,19 +59,29 @@ func (a Actor) Client() string {
 
 // Operates reports whether the actor runs programs owned by owner.
 func (a Actor) Operates(owner OrgID) bool {
-	return a.Channel == ChannelSystem || a.Org == owner && a.Is(RoleOperator) && a.May(VerbOperate)
+	return a.Channel == ChannelSystem || a.Org == owner && a.Is(RoleOperator) && a.May(VerbOperate) && !a.Capped()
 }
+
+// Capped reports whether the credential is kept below some label. Plans name
+// what they hold, so such a credential does not run programs.
+func (a Actor) Capped() bool { return a.Ceiling != TLPUnset && a.Ceiling < TLPRed }
 
 // Approves reports whether the actor may approve releases of owner's programs.
 func (a Actor) Approves(owner OrgID) bool {
-	return a.Org == owner && a.Is(RoleApprover) && a.May(VerbOperate)
+	return a.Org == owner && a.Is(RoleApprover) && a.May(VerbOperate) && !a.Capped()
 }
 
 // Oversees reports whether the actor may read the operator's view of owner's
 // programs: plans, members, exposure. Content is not part of it for auditors.
 func (a Actor) Oversees(owner OrgID) bool {
 	return a.Channel == ChannelSystem ||
-		a.Org == owner && a.May(VerbOperate) && (a.Is(RoleOperator) || a.Is(RoleApprover) || a.Is(RoleAuditor))
+		a.Org == owner && a.May(VerbOperate) && !a.Capped() && (a.Is(RoleOperator) || a.Is(RoleApprover) || a.Is(RoleAuditor))
+}
+
+// Reviews reports whether the actor reads the operator's view without content:
+// an auditor who neither operates nor approves.
+func (a Actor) Reviews(owner OrgID) bool {
+	return a.Oversees(owner) && !a.Operates(owner) && !a.Approves(owner)
 }
 
 // Runs reports whether the actor takes part in running programs at all. Who

@@ -43,6 +43,7 @@ const (
 	EventReleaseSent        EventKind = "release.send"
 	EventReleaseApproved    EventKind = "release.approve"
 	EventReleaseMoved       EventKind = "release.move"
+	EventReleaseOffered     EventKind = "release.offer"
 	EventWaveHeld           EventKind = "wave.hold"
 	EventWaveResumed        EventKind = "wave.resume"
 	EventWavePushed         EventKind = "wave.push"

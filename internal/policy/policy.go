@@ -39,10 +39,11 @@ type Recipient struct {
 	Suspended     bool              // the person, credential, organisation or membership
 	Owner         bool              // operator or approver of the organisation that owns the program
 	Member        bool
-	Client        bool // reads as the client of a member
+	Client        bool           // reads as the client of a member
+	Provider      exchange.OrgID // that member
 	Audience      exchange.Audience
-	Accepted      int // newest agreement version accepted
-	Jurisdictions []string
+	Accepted      int                     // newest agreement version accepted
+	Jurisdictions []string                // a client's and its provider's
 	DeniedClasses []exchange.ContentClass // never given, by the charter's rule on compelled disclosure
 	Program       exchange.ProgramID      // the one program of the credential; empty: all
 	Ceiling       exchange.TLP            // of the credential
@@ -251,8 +252,12 @@ func (t *trial) credential() (string, string, Verdict) {
 
 func (t *trial) exclusion() (string, string, Verdict) {
 	excluded, _ := t.i.Handling.Restricts(t.r.Org, t.r.Jurisdictions)
+	if t.r.Client { // it has only what reaches it through its provider
+		through, _ := t.i.Handling.Restricts(t.r.Provider, nil)
+		excluded = excluded || through
+	}
 	if excluded {
-		return "E_EXCLUDED", "the originator excludes this organisation or its jurisdiction", Deny
+		return "E_EXCLUDED", "the originator excludes this organisation, its jurisdiction or its provider", Deny
 	}
 	if slices.Contains(t.r.DeniedClasses, t.i.Class) {
 		return "E_EXCLUDED", t.say("the charter never gives %s to members with a compelled-disclosure duty", t.i.Class), Deny

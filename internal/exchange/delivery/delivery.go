@@ -34,6 +34,7 @@ type Readers interface {
 	MembershipsOf(org exchange.OrgID) ([]exchange.Member, error)
 	Notices(org exchange.OrgID, before time.Time, limit int) ([]exchange.Notice, error)
 	MarkRead(org exchange.OrgID, id exchange.NoticeID) error
+	Offered(release exchange.ReleaseID, org exchange.OrgID) ([]int64, error) // numbers of artifacts
 	// ToldIncomplete is when the organisation was told that the fix behind the
 	// release is incomplete; zero: never.
 	ToldIncomplete(release exchange.ReleaseID, org exchange.OrgID) (time.Time, error)

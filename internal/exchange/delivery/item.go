@@ -44,11 +44,88 @@ func (s *Service) Releases(ctx context.Context, a exchange.Actor, program exchan
 	if err != nil {
 		return nil, err
 	}
+	if err := s.offerLate(ctx, a, v, l.releases); err != nil {
+		return nil, err
+	}
 	l.until = v.until()
 	v.mu.Lock()
 	v.listed = l
 	v.mu.Unlock()
 	return slices.Clone(l.releases), nil
+}
+
+// offerLate records as offered what the organisation may have and was not
+// offered when its wave opened: because it accepted the agreement, joined or was
+// let in again only later. From now on it is told of changes, and its silence
+// counts.
+func (s *Service) offerLate(ctx context.Context, a exchange.Actor, v *view, held []MemberRelease) error {
+	if !v.reads() || v.r.Owner {
+		return nil
+	}
+	for _, m := range held {
+		var numbers []int64
+		var fresh []seenKey
+		for _, i := range m.Items {
+			key := seenKey{"org:" + string(a.Org), i.Artifact.Number, exchange.ExposureOffered}
+			s.mu.Lock()
+			_, known := s.seen[key]
+			s.mu.Unlock()
+			if !known {
+				numbers, fresh = append(numbers, i.Artifact.Number), append(fresh, key)
+			}
+		}
+		if len(fresh) == 0 {
+			continue
+		}
+		late := false
+		err := s.c.Store.View(ctx, func(tx Tx) error {
+			n, err := tx.Offered(m.ID, a.Org)
+			late = slices.ContainsFunc(numbers, func(x int64) bool { return !slices.Contains(n, x) })
+			return err
+		})
+		if err == nil && late {
+			err = s.offer(ctx, a, m, numbers)
+		}
+		if err != nil {
+			return err
+		}
+		s.mu.Lock()
+		for _, key := range fresh {
+			s.seen[key] = struct{}{}
+		}
+		s.mu.Unlock()
+	}
+	return nil
+}
+
+func (s *Service) offer(ctx context.Context, a exchange.Actor, m MemberRelease, numbers []int64) error {
+	return s.c.Store.Update(ctx, func(tx Tx) error {
+		n, err := tx.Offered(m.ID, a.Org)
+		if err != nil {
+			return err
+		}
+		e := exchange.Event{Kind: exchange.EventReleaseOffered, Actor: exchange.System(), Program: m.Program, Release: m.ID, Org: a.Org}
+		var es []exchange.Exposure
+		for _, i := range m.Items {
+			if slices.Contains(numbers, i.Artifact.Number) && !slices.Contains(n, i.Artifact.Number) {
+				e.Subject = append(e.Subject, string(i.Artifact.ID))
+				es = append(es, exchange.Exposure{
+					Number: i.Artifact.Number, Release: m.ID, Org: a.Org, Kind: exchange.ExposureOffered, Channel: exchange.ChannelSystem, At: tx.Now(),
+				})
+			}
+		}
+		if len(es) == 0 {
+			return nil
+		}
+		seq, err := tx.Record(e)
+		if err != nil {
+			return err
+		}
+		for i := range es {
+			es[i].Event = seq
+		}
+		return tx.Expose(es)
+	})
 }
 
 // release is what the reader may see of r, with the classes behind it.

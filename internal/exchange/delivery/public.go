@@ -128,28 +128,37 @@ func (s *Service) Notices(ctx context.Context, a exchange.Actor, before time.Tim
 	if before.IsZero() {
 		before = s.c.Now().Add(time.Hour)
 	}
-	var all, out []exchange.Notice
-	err := s.c.Store.View(ctx, func(tx Tx) (err error) {
-		all, err = tx.Notices(a.Org, before, min(max(limit, 1), MaxLimit))
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
+	limit = min(max(limit, 1), MaxLimit)
+	var out []exchange.Notice
 	known := map[exchange.ReleaseID]bool{}
-	for _, n := range all {
-		ok, asked := known[n.Release]
-		if !asked && n.Release != "" {
-			if ok, err = s.mayBeTold(ctx, a, n.Release); err != nil {
-				return nil, err
-			}
-			known[n.Release] = ok
+	for {
+		var all []exchange.Notice
+		err := s.c.Store.View(ctx, func(tx Tx) (err error) {
+			all, err = tx.Notices(a.Org, before, limit)
+			return err
+		})
+		if err != nil {
+			return nil, err
 		}
-		if ok || n.Release == "" {
-			out = append(out, n)
+		for _, n := range all {
+			ok, asked := known[n.Release]
+			if !asked && n.Release != "" {
+				if ok, err = s.mayBeTold(ctx, a, n.Release); err != nil {
+					return nil, err
+				}
+				known[n.Release] = ok
+			}
+			if before = n.At; ok || n.Release == "" {
+				out = append(out, n)
+			}
+			if len(out) == limit {
+				return out, nil
+			}
+		}
+		if len(all) < limit {
+			return out, nil
 		}
 	}
-	return out, nil
 }
 
 func (s *Service) mayBeTold(ctx context.Context, a exchange.Actor, id exchange.ReleaseID) (bool, error) {

@@ -154,6 +154,13 @@ func (v *view) membership(tx Tx) error {
 	v.r.Suspended = m.State == exchange.MemberSuspended || !o.SuspendedAt.IsZero()
 	v.r.Client = o.ClientOf != ""
 	v.r.Audience, v.r.Accepted, v.r.Jurisdictions = m.Audience, m.Accepted, o.Jurisdictions
+	if v.r.Client {
+		provider, err := tx.Organisation(o.ClientOf)
+		if err != nil {
+			return fmt.Errorf("reading the provider of a client: %w", err)
+		}
+		v.r.Provider, v.r.Jurisdictions = provider.ID, slices.Concat(o.Jurisdictions, provider.Jurisdictions)
+	}
 	if m.Audience.Compelled {
 		v.r.DeniedClasses = v.charter.CompelledDisclosure.Deny
 	}

@@ -114,9 +114,10 @@ func beforeRelease(f exchange.Feedback, r exchange.Release, now time.Time) bool 
 	if f.Kind != exchange.FeedbackProtection || f.LiveAt.IsZero() {
 		return false
 	}
-	if t0, ok := T0(r); ok {
-		return f.LiveAt.Before(t0)
+	if !r.PublicAt.IsZero() {
+		return f.LiveAt.Before(r.PublicAt)
 	}
+	// While the public wave is held, its planned moment passes without a release.
 	return f.LiveAt.Before(r.Plan.T0) || !f.LiveAt.After(now)
 }
 
@@ -171,8 +172,8 @@ func check(f exchange.Feedback, earlier []exchange.Feedback, now time.Time) []ex
 	ps.lines(map[string]string{
 		"product": f.Product, "type": f.Type, "format": f.Format, "sector": f.Sector, "region": f.Region, "evidence": f.Evidence,
 	})
-	if !utf8.ValidString(f.Text) || utf8.RuneCountInString(f.Text) > maxText {
-		ps.add("text", "at most %d characters of UTF-8", maxText)
+	if !exchange.Storable(f.Text) || utf8.RuneCountInString(f.Text) > maxText {
+		ps.add("text", "at most %d characters of UTF-8, none of them NUL", maxText)
 	}
 	if f.Object != "" && !stixID.MatchString(f.Object) {
 		ps.add("object", "a STIX identifier has the form type--UUID")

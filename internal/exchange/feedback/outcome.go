@@ -20,14 +20,14 @@ type Case struct {
 }
 
 // T0 is the instant of the public release: when the public wave opened, else
-// the planned instant of a release that is approved (some plans have no public
-// part). A release that is being written, or was withdrawn or contained before
-// it was public, has none.
-func T0(r exchange.Release) (time.Time, bool) {
+// the planned instant of a release on the clock, as long as that lies ahead (a
+// public wave that is held keeps the embargo). A release that is being written,
+// or was withdrawn or contained before it was public, has none.
+func T0(r exchange.Release, now time.Time) (time.Time, bool) {
 	switch {
 	case !r.PublicAt.IsZero():
 		return r.PublicAt, true
-	case r.State.Opens() || r.State == exchange.ReleaseClosed:
+	case r.State.Opens() && r.Plan.T0.After(now), r.State == exchange.ReleaseClosed:
 		return r.Plan.T0, !r.Plan.T0.IsZero()
 	}
 	return time.Time{}, false
@@ -176,7 +176,7 @@ func Compute(cases []Case, now time.Time) Outcome {
 	for _, c := range cases {
 		ps := pairs(c, now)
 		all = append(all, ps...)
-		t0, ok := T0(c.Release)
+		t0, ok := T0(c.Release, now)
 		line := CaseLine{Release: c.Release.ID, Title: c.Release.Title, State: c.Release.State, Offered: len(ps)}
 		if ok {
 			line.T0, line.Passed = t0, !t0.After(now)
@@ -228,7 +228,7 @@ func (m *moment) earliest(at time.Time, evidenced bool, now time.Time) {
 }
 
 func pairs(c Case, now time.Time) []pair {
-	t0, ok := T0(c.Release)
+	t0, ok := T0(c.Release, now)
 	byOrg := map[exchange.OrgID][]exchange.Feedback{}
 	replaced := amended(c.Feedback)
 	for _, f := range c.Feedback {

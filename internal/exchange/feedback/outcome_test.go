@@ -186,7 +186,7 @@ func TestNoData(t *testing.T) {
 		{"contained before the release", []Case{contained}, hours(100), atRelease},
 		{"ahead", []Case{ahead}, hours(-1), atRelease},
 		{"one hour after", []Case{seeded()}, hours(1), []exchange.MeasureID{exchange.Coverage24h, exchange.Coverage48h}},
-		{"approved, without a public part", []Case{ahead}, hours(24), []exchange.MeasureID{exchange.Coverage48h}},
+		{"its hour passed, its public wave did not open", []Case{ahead}, hours(24), atRelease},
 		{"nobody able", []Case{public("x", []Reach{given("a", 1, 1, incapable, fetched(-1))})}, hours(100), []exchange.MeasureID{
 			exchange.TimeToProtection, exchange.ReadinessMargin, exchange.CoverageAtRelease, exchange.Coverage24h, exchange.Coverage48h, exchange.UseRate,
 		}},

@@ -29,7 +29,7 @@ func (s *Service) Outcome(ctx context.Context, actor exchange.Actor, program exc
 		}
 		var cases []Case
 		for _, r := range releases {
-			t0, ok := T0(r)
+			t0, ok := T0(r, tx.Now())
 			if !ok {
 				t0 = r.Plan.T0
 			}

@@ -23,7 +23,8 @@ const (
 // auditors and signatories, and by the person concerned. What may not be seen
 // is left out without a trace.
 func (s *Service) Events(ctx context.Context, actor exchange.Actor, f EventFilter) ([]Entry, error) {
-	if actor.Anonymous() || !actor.May(exchange.VerbRead) {
+	// An event names what it is about, whatever its label.
+	if actor.Anonymous() || !actor.May(exchange.VerbRead) || actor.Capped() {
 		return nil, exchange.Missing()
 	}
 	limit := f.Limit

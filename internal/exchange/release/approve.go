@@ -79,7 +79,11 @@ func (s *Service) Approve(ctx context.Context, a exchange.Actor, id exchange.Rel
 			return err
 		}
 		r.Approvals = append(r.Approvals, ap)
-		n, of := len(r.Valid()), needed(r, c, arts)
+		n, err := standing(tx, r)
+		if err != nil {
+			return err
+		}
+		of := needed(r, c, arts)
 		if _, err := tx.Record(event(exchange.EventReleaseApproved, a, r, exchange.Detail{"revision": r.Revision, "approval": n, "of": of})); err != nil {
 			return err
 		}
@@ -95,6 +99,21 @@ func (s *Service) Approve(ctx context.Context, a exchange.Actor, id exchange.Rel
 	})
 	s.Wake()
 	return out, err
+}
+
+// standing counts the approvals by people who may still approve: one by
+// somebody who was suspended since, or is no approver any more, no longer counts.
+func standing(tx Tx, r exchange.Release) (n int, err error) {
+	for _, a := range r.Valid() {
+		p, err := tx.Person(a.Person)
+		if err != nil {
+			return 0, err
+		}
+		if p.SuspendedAt.IsZero() && p.Has(exchange.RoleApprover) {
+			n++
+		}
+	}
+	return n, nil
 }
 
 func approvable(r exchange.Release, c exchange.Charter, a exchange.Actor, revision int64) error {
@@ -148,11 +167,15 @@ func needed(r exchange.Release, c exchange.Charter, arts []exchange.Artifact) in
 	return c.Approvals.Needed(classes)
 }
 
+func afterSunset(c exchange.Charter) exchange.Problem {
+	return exchange.Problem{Path: "t0", Message: "lies after the program's sunset date " + c.Sunset.String() + ": nothing new is shared then"}
+}
+
 // blocks lists what keeps a release from being sent or approved.
 func blocks(r exchange.Release, c exchange.Charter, arts []exchange.Artifact) []exchange.Problem {
 	ps := r.Plan.Check(c)
 	if c.ReadOnlyAt(r.Plan.T0) {
-		ps = append(ps, exchange.Problem{Path: "t0", Message: "lies after the program's sunset date " + c.Sunset.String() + ": nothing new is shared then"})
+		ps = append(ps, afterSunset(c))
 	}
 	n := 0
 	for _, a := range arts {

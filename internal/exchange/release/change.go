@@ -28,6 +28,9 @@ func (s *Service) alter(ctx context.Context, a exchange.Actor, id exchange.Relea
 		if strings.TrimSpace(c.Reason) == "" {
 			return exchange.InvalidWith("the plan was not changed", []exchange.Problem{{Path: "reason", Message: "missing: a change of plan is recorded with its reason"}})
 		}
+		if !exchange.Storable(c.Reason) {
+			return exchange.InvalidWith("the plan was not changed", []exchange.Problem{{Path: "reason", Message: "not UTF-8 text without NUL characters"}})
+		}
 		d, tell, err := fn(tx, &r, ch)
 		if err != nil {
 			return err
@@ -81,6 +84,9 @@ func (s *Service) Move(ctx context.Context, a exchange.Actor, id exchange.Releas
 		}
 		if t0.IsZero() {
 			return nil, "", exchange.InvalidWith("the plan was not changed", []exchange.Problem{{Path: "t0", Message: "missing"}})
+		}
+		if ch.ReadOnlyAt(t0) {
+			return nil, "", exchange.InvalidWith("the plan was not changed", []exchange.Problem{afterSunset(ch)})
 		}
 		was := r.Plan.T0
 		r.Plan.T0 = t0.UTC().Truncate(time.Microsecond)
@@ -190,7 +196,7 @@ func (s *Service) onWaves(ctx context.Context, actor exchange.Actor, on waves, c
 	kind exchange.EventKind, fn func(w *exchange.WaveRecord, now time.Time),
 ) (Changed, error) {
 	id, a, at, from := on.release, on.audience, on.at, on.from
-	return s.alter(ctx, actor, id, c, kind, func(tx Tx, r *exchange.Release, _ exchange.Charter) (exchange.Detail, string, error) {
+	return s.alter(ctx, actor, id, c, kind, func(tx Tx, r *exchange.Release, ch exchange.Charter) (exchange.Detail, string, error) {
 		if !r.State.Opens() {
 			return nil, "", exchange.Fail(exchange.Conflict, "the release is %s; it has no waves on the clock", r.State)
 		}
@@ -201,6 +207,9 @@ func (s *Service) onWaves(ctx context.Context, actor exchange.Actor, on waves, c
 		var touched []string
 		for _, w := range ws {
 			if w.Audience.Cohort != a.Cohort || a.Compelled && !w.Audience.Compelled || !slices.Contains(from, w.State) || !at.IsZero() && !w.At.Equal(at) {
+				continue
+			}
+			if kind == exchange.EventWavePushed && waits(w, *r, ch) {
 				continue
 			}
 			now := w
@@ -266,6 +275,12 @@ func (s *Service) Push(ctx context.Context, a exchange.Actor, id exchange.Releas
 	return out, err
 }
 
+// waits reports whether the charter lets nothing be given to the wave's
+// audience before the public release: no push can bring that forward.
+func waits(w exchange.WaveRecord, r exchange.Release, ch exchange.Charter) bool {
+	return w.Audience.Compelled && ch.CompelledDisclosure.Others == exchange.OthersAtRelease && r.PublicAt.IsZero()
+}
+
 // Withdraw takes the release back: nobody receives it from now on, and whoever
 // holds something is told. Copies that were fetched cannot be recalled.
 func (s *Service) Withdraw(ctx context.Context, a exchange.Actor, id exchange.ReleaseID, c Change) (Changed, error) {
@@ -295,8 +310,15 @@ func (s *Service) Contain(ctx context.Context, a exchange.Actor, id exchange.Rel
 // Close makes the outcome final.
 func (s *Service) Close(ctx context.Context, a exchange.Actor, id exchange.ReleaseID, c Change) (exchange.Release, error) {
 	out, err := s.alter(ctx, a, id, c, exchange.EventReleaseClosed, func(tx Tx, r *exchange.Release, _ exchange.Charter) (exchange.Detail, string, error) {
-		if r.State != exchange.ReleasePublic {
-			return nil, "", exchange.Fail(exchange.Conflict, "the release is %s; only a public one can be closed", r.State)
+		ws, err := tx.WavesOf(id)
+		if err != nil {
+			return nil, "", err
+		}
+		waits := slices.ContainsFunc(ws, func(w exchange.WaveRecord) bool {
+			return w.State == exchange.WaveScheduled || w.State == exchange.WaveHeld
+		})
+		if r.State != exchange.ReleasePublic && (!r.State.Opens() || waits) {
+			return nil, "", exchange.Fail(exchange.Conflict, "the release is %s; only one that is public, or of which nothing opens any more, can be closed", r.State)
 		}
 		r.State, r.ClosedAt = exchange.ReleaseClosed, tx.Now()
 		return exchange.Detail{}, "", tx.PutPlanned(id, nil)
@@ -319,6 +341,9 @@ func (s *Service) Rearm(ctx context.Context, a exchange.Actor, id exchange.Relea
 		}
 		if strings.TrimSpace(in.Reason) == "" {
 			return exchange.InvalidWith("the case was not opened", []exchange.Problem{{Path: "reason", Message: "missing"}})
+		}
+		if !exchange.Storable(in.Reason) {
+			return exchange.InvalidWith("the case was not opened", []exchange.Problem{{Path: "reason", Message: "not UTF-8 text without NUL characters"}})
 		}
 		var rules []exchange.PlanRule
 		for _, r := range old.Plan.Rules {

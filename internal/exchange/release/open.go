@@ -272,7 +272,7 @@ func mayHave(p policy.Recipient, item policy.Item, marks []exchange.HandlingClas
 func (m Recipient) facts(c exchange.Charter, art exchange.Artifact) policy.Recipient {
 	p := policy.Recipient{
 		Org: m.Org, Suspended: m.Suspended || m.State == exchange.MemberSuspended, Member: m.State == exchange.MemberActive,
-		Client: m.Client, Audience: m.Audience, Accepted: m.Accepted, Jurisdictions: m.Jurisdictions,
+		Client: m.Client, Provider: m.Provider, Audience: m.Audience, Accepted: m.Accepted, Jurisdictions: m.Jurisdictions,
 		MayRead: true, Channel: exchange.ChannelWeb,
 	}
 	if m.Audience.Compelled {

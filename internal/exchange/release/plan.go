@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 )
@@ -109,6 +110,12 @@ func fit(r exchange.Release, c exchange.Charter) error {
 	ps := r.Plan.Check(c)
 	if r.Title == "" {
 		ps = append(ps, exchange.Problem{Path: "title", Message: "missing"})
+	}
+	if !exchange.Storable(r.Title) || strings.ContainsFunc(r.Title, unicode.IsControl) {
+		ps = append(ps, exchange.Problem{Path: "title", Message: "not one line of UTF-8 text"})
+	}
+	if !exchange.Storable(r.Message) {
+		ps = append(ps, exchange.Problem{Path: "message", Message: "not UTF-8 text without NUL characters"})
 	}
 	if len(r.Title) > 300 {
 		ps = append(ps, exchange.Problem{Path: "title", Message: "longer than 300 bytes"})

@@ -21,6 +21,7 @@ func (s *Service) Read(ctx context.Context, a exchange.Actor, id exchange.Releas
 		if err != nil {
 			return err
 		}
+		v.Release = forReader(a, v.Charter, v.Release)
 		if v.Artifacts, err = tx.ArtifactsOf(id); err != nil {
 			return err
 		}
@@ -38,15 +39,27 @@ func (s *Service) List(ctx context.Context, a exchange.Actor, program exchange.P
 	}
 	var out []exchange.Release
 	err := s.c.Store.View(ctx, func(tx Tx) error {
-		if _, err := overseen(tx, a, program); err != nil {
+		c, err := overseen(tx, a, program)
+		if err != nil {
 			return err
 		}
-		var err error
 		out, err = tx.ReleasesOf(program)
 		slices.Reverse(out)
+		for i := range out {
+			out[i] = forReader(a, c, out[i])
+		}
 		return err
 	})
 	return out, err
+}
+
+// forReader leaves out of a release what is content to those who read plans
+// without it: the message to its members.
+func forReader(a exchange.Actor, c exchange.Charter, r exchange.Release) exchange.Release {
+	if a.Reviews(c.Owner) {
+		r.Message = ""
+	}
+	return r
 }
 
 // waves returns what is open and what is to come: as it is on the clock, or as
@@ -93,7 +106,7 @@ func (s *Service) Preview(ctx context.Context, a exchange.Actor, id exchange.Rel
 		if err != nil {
 			return err
 		}
-		p = Preview{Release: r, Needed: needed(r, c, arts), Valid: r.Valid(), Blocks: blocks(r, c, arts)}
+		p = Preview{Release: forReader(a, c, r), Needed: needed(r, c, arts), Valid: r.Valid(), Blocks: blocks(r, c, arts)}
 		for _, w := range ws {
 			p.Waves = append(p.Waves, previewWave(w, c, arts, people, tx.Now()))
 		}

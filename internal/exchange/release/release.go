@@ -34,6 +34,7 @@ type Releases interface {
 	PutRelease(r exchange.Release) error                               // r.Version must be the stored one + 1, else exchange.Precondition
 	ReviseRelease(id exchange.ReleaseID, by exchange.PersonID) (exchange.Release, error)
 	PutApproval(release exchange.ReleaseID, a exchange.Approval) error
+	Person(id exchange.PersonID) (exchange.Person, error)
 	ArtifactsOf(release exchange.ReleaseID) ([]exchange.Artifact, error)
 }
 
@@ -105,8 +106,9 @@ type Recipient struct {
 	Since         time.Time         // in this audience since
 	People        []exchange.Person // who read for it
 	Jurisdictions []string
-	Client        bool   // reads as a member's client
-	Zone          string // of its first person; empty: UTC
+	Client        bool           // reads as a member's client
+	Provider      exchange.OrgID // that member; Jurisdictions are then those of both
+	Zone          string         // of its first person; empty: UTC
 }
 
 // Store runs functions in a read snapshot or in one write transaction.

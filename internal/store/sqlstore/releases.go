@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
@@ -368,7 +369,10 @@ func (tx *Tx) Recipients(program exchange.ProgramID) ([]release.Recipient, error
 		o := byOrg[m.Org]
 		out[i] = release.Recipient{
 			Org: m.Org, Name: o.Name, Audience: m.Audience, State: m.State, Suspended: !o.SuspendedAt.IsZero(), Accepted: m.Accepted,
-			JoinedAt: m.JoinedAt, Since: m.Since, People: readers[m.Org], Jurisdictions: o.Jurisdictions, Client: o.ClientOf != "",
+			JoinedAt: m.JoinedAt, Since: m.Since, People: readers[m.Org], Jurisdictions: o.Jurisdictions, Client: o.ClientOf != "", Provider: o.ClientOf,
+		}
+		if o.ClientOf != "" {
+			out[i].Jurisdictions = slices.Concat(o.Jurisdictions, byOrg[o.ClientOf].Jurisdictions)
 		}
 		if len(out[i].People) > 0 {
 			out[i].Zone = out[i].People[0].TimeZone
