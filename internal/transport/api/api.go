@@ -134,6 +134,10 @@ func on[I, O any](pattern, id, summary string, fn func(context.Context, exchange
 	}
 	return func(s *server, api huma.API) {
 		huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
+			err := unstorable(in)
+			if err != nil {
+				return nil, s.refusal(ctx, err)
+			}
 			out, err := fn(ctx, actorOf(ctx), in)
 			if err != nil {
 				return nil, s.refusal(ctx, err)

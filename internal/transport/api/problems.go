@@ -199,6 +199,11 @@ func signedIn(c Config, next http.Handler) http.Handler {
 			}
 			return err
 		}
+		if r.Method == http.MethodHead {
+			// A GET is recorded as giving; what gives nothing must not be.
+			w.Header().Set("Allow", "GET")
+			return httpkit.Fail(http.StatusMethodNotAllowed, "HEAD is not answered here: what is given is recorded, and HEAD gives nothing")
+		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), actorKey{}, a)))
 		return nil
 	})

@@ -221,7 +221,14 @@ func wires[T, W any](in []T, wire func(T) W) []W {
 	return out
 }
 
-func utc(t time.Time) time.Time { return t.UTC() }
+// utc is t in UTC; zero, which most answers leave out, for a year that JSON
+// cannot write: one such instant must not make a whole list unreadable.
+func utc(t time.Time) time.Time {
+	if t = t.UTC(); t.Year() < 1 || t.Year() > 9999 {
+		return time.Time{}
+	}
+	return t
+}
 
 func stateOf(suspended time.Time) string {
 	if suspended.IsZero() {

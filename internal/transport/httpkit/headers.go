@@ -33,6 +33,11 @@ func baseHeaders(h http.Header, https bool) {
 // PageHeaders sets what an HTML page needs beyond that: a policy under which
 // styles, fonts and images come from this server and scripts run only with the
 // nonce, which is to be fresh for every answer. Without a nonce no script runs.
+//
+// The referrer goes to this server alone. Under no-referrer browsers would send
+// "Origin: null" with every form (Fetch §3.1), and over plain http away from
+// loopback, where they send no Sec-Fetch-Site either, a form of ours could not be
+// told from one of another site.
 func PageHeaders(h http.Header, nonce string) {
 	script := "'none'"
 	if nonce != "" {
@@ -44,5 +49,6 @@ func PageHeaders(h http.Header, nonce string) {
 			"require-trusted-types-for 'script'; trusted-types htmx",
 	}
 	h["Permissions-Policy"] = permissions
+	h["Referrer-Policy"] = sameOrigin
 	h["Content-Type"] = []string{"text/html; charset=utf-8"}
 }

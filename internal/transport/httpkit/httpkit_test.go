@@ -238,6 +238,10 @@ func TestHeaders(t *testing.T) {
 	if policy := w.Header().Get("Content-Security-Policy"); !strings.Contains(policy, "script-src 'nonce-abc';") {
 		t.Errorf("policy %q", policy)
 	}
+	// With no-referrer a browser sends "Origin: null" with our own forms.
+	if got := w.Header().Get("Referrer-Policy"); got != "same-origin" {
+		t.Errorf("the referrer policy of pages is %q", got)
+	}
 	httpkit.PageHeaders(w.Header(), "")
 	if policy := w.Header().Get("Content-Security-Policy"); !strings.Contains(policy, "script-src 'none';") {
 		t.Errorf("policy without a nonce %q", policy)

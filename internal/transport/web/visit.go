@@ -46,6 +46,10 @@ func (s *site) visit(r *http.Request) (*visit, error) {
 	}
 	if err == nil {
 		v.a = a
+		if r.Method == http.MethodHead {
+			// What a page shows is recorded as given; HEAD gives nothing.
+			return nil, httpkit.Fail(http.StatusMethodNotAllowed, "HEAD is not answered here")
+		}
 	}
 	v.clock = page.Clock{Now: v.now, Zone: zoneOf(v.a.Zone)}
 	return v, nil
