@@ -8,10 +8,12 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"github.com/forewarn-exchange/forewarn/internal/cli/client"
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
 )
 
 func (a *app) objectCommands() *cobra.Command {
@@ -108,12 +110,12 @@ func (a *app) eventsCommands() *cobra.Command {
 	var all bool
 	list := &cobra.Command{
 		Use: "list", Short: "List events in the order in which they were committed", Args: cobra.NoArgs,
-		Long: "List events in the order in which they were committed. Those who run a program see all\nof it, everybody else what their organisation did or what was done to it. With --json each line is one\nevent: its number, and its canonical bytes exactly as they were recorded.",
+		Long: "List events in the order in which they were committed. Those who run a program see all\nof it, everybody else what their organisation did or what was done to it. With --json each line is one\nevent, not an array: its number, and its canonical bytes exactly as they were recorded.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var u usageError
 			p, err := a.program(cmd.Context(), program)
 			switch {
-			case all || errors.As(err, &u): // none, or more than one: what is seen of all
+			case all || errors.As(err, &u) || exchange.KindOf(err) == exchange.Denied: // none, or more than one: what is seen of all
 			case err != nil:
 				return err
 			default:
@@ -171,6 +173,9 @@ func (a *app) printEvents(lines []byte, after int64) error {
 			}
 			continue
 		}
+		if e, ok := m["event"].(map[string]any); ok {
+			e["subject"] = shortened(a.text(e["subject"], false))
+		}
 		items = append(items, m)
 	}
 	if a.json || len(items) == 0 {
@@ -188,6 +193,15 @@ func (a *app) printEvents(lines []byte, after int64) error {
 		{"ON", "event.org"},
 		{"SUBJECT", "event.subject"},
 	})
+}
+
+// shortened cuts a text to what a table can hold; --json gives it whole.
+func shortened(s string) string {
+	const most = 120
+	if utf8.RuneCountInString(s) <= most {
+		return s
+	}
+	return string([]rune(s)[:most-1]) + "…"
 }
 
 func (a *app) noticesCommands() *cobra.Command {

@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	stdmaps "maps"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -286,12 +288,30 @@ func (a *app) text(v any, tty bool) string {
 			parts = append(parts, a.text(e, tty))
 		}
 		return strings.Join(parts, ", ")
+	case map[string]any:
+		if text, ok := a.pairs(v, tty); ok {
+			return text
+		}
 	}
 	b, err := json.Marshal(v)
 	if err != nil {
 		return ""
 	}
 	return string(b)
+}
+
+// pairs is a map of texts as name=text, in the order of the names; other maps
+// have no such form.
+func (a *app) pairs(m map[string]any, tty bool) (string, bool) {
+	parts := make([]string, 0, len(m))
+	for _, name := range slices.Sorted(stdmaps.Keys(m)) {
+		s, ok := m[name].(string)
+		if !ok {
+			return "", false
+		}
+		parts = append(parts, clean(name)+"="+a.text(s, tty))
+	}
+	return strings.Join(parts, " "), true
 }
 
 func (a *app) moment(t time.Time, tty bool) string {

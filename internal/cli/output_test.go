@@ -49,16 +49,18 @@ func TestText(t *testing.T) {
 		tty  bool
 		want string
 	}{
-		"escape sequences":     {"a\x1b[2Jb\x07", true, "a[2Jb"},
-		"a tab and a new line": {"a\tb\nc", false, "a b c"},
-		"right-to-left marks":  {"a\u202eb\u2066c", false, "abc"},
-		"invalid UTF-8":        {"a\xffb", false, "a\uFFFDb"},
-		"C1 controls":          {"a\u009bb", false, "ab"},
-		"a time, in a pipe":    {"2027-06-01T08:00:00.5Z", false, "2027-06-01T08:00:00.5Z"},
-		"a time, for people":   {"2027-06-01T08:00:00.5Z", true, "2027-06-01 08:00:00Z"},
-		"a list":               {[]any{"a", "b"}, false, "a, b"},
-		"a number":             {json.Number("12"), false, "12"},
-		"nothing":              {nil, false, ""},
+		"escape sequences":          {"a\x1b[2Jb\x07", true, "a[2Jb"},
+		"a tab and a new line":      {"a\tb\nc", false, "a b c"},
+		"right-to-left marks":       {"a\u202eb\u2066c", false, "abc"},
+		"invalid UTF-8":             {"a\xffb", false, "a\uFFFDb"},
+		"C1 controls":               {"a\u009bb", false, "ab"},
+		"a time, in a pipe":         {"2027-06-01T08:00:00.5Z", false, "2027-06-01T08:00:00.5Z"},
+		"a time, for people":        {"2027-06-01T08:00:00.5Z", true, "2027-06-01 08:00:00Z"},
+		"a list":                    {[]any{"a", "b"}, false, "a, b"},
+		"times by name":             {map[string]any{"b": "2027-06-01T08:00:00Z", "a\x1b": "x"}, false, "a=x b=2027-06-01T08:00:00Z"},
+		"a map of other than texts": {map[string]any{"a": json.Number("1")}, false, `{"a":1}`},
+		"a number":                  {json.Number("12"), false, "12"},
+		"nothing":                   {nil, false, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := a.text(c.in, c.tty); got != c.want {
@@ -103,5 +105,15 @@ func TestFigures(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("figures (-want +got):\n%s", diff)
+	}
+}
+
+func TestShortened(t *testing.T) {
+	whole := strings.Repeat("ü", 120)
+	if got := shortened(whole); got != whole {
+		t.Errorf("a text that fits became %q", got)
+	}
+	if got, want := shortened(whole+"x"), strings.Repeat("ü", 119)+"…"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

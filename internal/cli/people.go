@@ -263,11 +263,27 @@ func (a *app) keepToken(file string, body []byte) error {
 	if err := json.Unmarshal(body, &out); err != nil {
 		return fmt.Errorf("reading the answer: %w", err)
 	}
-	if err := os.WriteFile(file, []byte(out.Secret+"\n"), 0o600); err != nil {
+	if err := writeSecret(file, out.Secret+"\n"); err != nil {
 		return fmt.Errorf("writing the token (it is lost; revoke %s): %w", out.Token.ID, err)
 	}
 	_, err := fmt.Fprintln(a.out, out.Token.ID)
 	return err
+}
+
+// writeSecret writes a file that only its owner reads, also when it was there
+// before with other rights: those are narrowed before anything is written.
+func writeSecret(file, secret string) error {
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	if info, statErr := f.Stat(); statErr == nil && info.Mode().IsRegular() {
+		err = f.Chmod(0o600)
+	}
+	if err == nil {
+		_, err = f.WriteString(secret)
+	}
+	return errors.Join(err, f.Close())
 }
 
 var memberColumns = columns("organisation", "program", "state", "cohort", "compelled", "accepted_version", "joined_at", "since")

@@ -10,11 +10,13 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/spf13/cobra"
 
 	"github.com/forewarn-exchange/forewarn/internal/cli/client"
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
 )
 
 func (a *app) programCommands() *cobra.Command {
@@ -68,8 +70,11 @@ func (a *app) apply(ctx context.Context, text []byte, dry bool) error {
 		ID string `toml:"id"`
 	}
 	// The server checks the charter; only the address is needed of it here.
-	if err := toml.Unmarshal(text, &head); err != nil || head.ID == "" {
-		head.ID = "unnamed"
+	// Without one nothing can be sent, so what is wrong is found here.
+	if err := toml.Unmarshal(text, &head); err != nil || !exchange.ValidSlug(head.ID) {
+		if err := checkCharter(text); err != nil {
+			return err
+		}
 	}
 	path := "/programs/" + seg(head.ID) + "/charter"
 	h := http.Header{}
@@ -120,11 +125,26 @@ func (a *app) apply(ctx context.Context, text []byte, dry bool) error {
 	}})
 }
 
+// checkCharter lists every fault of a charter, as the server does.
+func checkCharter(text []byte) error {
+	c, err := exchange.ParseCharter(text)
+	if err != nil {
+		return err
+	}
+	if problems := c.Check(time.Now()); len(problems) > 0 {
+		return exchange.InvalidWith("the charter was not accepted; nothing was changed", problems)
+	}
+	return nil
+}
+
 func (a *app) programExport() *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
 		Use: "export PROGRAM", Short: "Write the charter back as TOML", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if a.json {
+				return usage("a charter is TOML and is written as it is; leave --json out, or use program show --json")
+			}
 			res, err := a.get(cmd.Context(), "/programs/"+seg(args[0])+"/charter", nil)
 			if err != nil {
 				return err

@@ -8,10 +8,12 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 	"strings"
 	"syscall"
 
@@ -76,6 +78,21 @@ type usageError struct{ text string }
 func (u usageError) Error() string { return u.text }
 
 func usage(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
+
+// about is an error with the file that it concerns, or with what to do next.
+type about struct {
+	err          error
+	file, remedy string
+}
+
+func (e *about) Error() string {
+	if e.file == "" {
+		return e.err.Error()
+	}
+	return e.file + ": " + e.err.Error()
+}
+
+func (e *about) Unwrap() error { return e.err }
 
 // root assembles the command from one table: every noun stands here.
 func (a *app) root() *cobra.Command {
@@ -183,6 +200,14 @@ func strict(cmd *cobra.Command) {
 // stderr, and returns the exit code.
 func (a *app) report(err error) int {
 	line := func(format string, args ...any) { fmt.Fprintf(a.err, format+"\n", args...) }
+	var with about
+	if e := (*about)(nil); errors.As(err, &e) {
+		with = *e
+	}
+	file := ""
+	if with.file != "" {
+		file = with.file + ": "
+	}
 	var u usageError
 	var p *client.Problem
 	var v *client.Unverified
@@ -193,42 +218,83 @@ func (a *app) report(err error) int {
 		line("forewarn: %s", u.text)
 		return exitUsage
 	case errors.As(err, &p):
-		line("forewarn: %s", p.Error())
-		for _, f := range p.Errors {
-			section := ""
-			if f.Section != "" {
-				section = " (" + f.Section + ")"
-			}
-			line("  %s: %s%s", f.Path, f.Message, section)
-		}
-		if p.Total > len(p.Errors) {
-			line("  and %d more", p.Total-len(p.Errors))
-		}
-		code, remedy := outcomeOf(p.Status)
-		if remedy != "" {
-			line("%s", remedy)
-		}
-		if p.Instance != "" {
-			line("request %s", p.Instance)
-		}
-		return code
+		return a.reportProblem(p, with)
 	case errors.As(err, &v):
-		line("forewarn: %s", v.Text)
+		line("forewarn: %s%s", file, v.Text)
 		line("Fetch it again; when it happens twice, tell the operator of the exchange.")
 		return exitUnverified
 	case errors.As(err, &off):
-		line("forewarn: %s", off.Error())
+		line("forewarn: %s%s", file, off.Error())
 		line("Check --url and that the exchange runs.")
+		if with.remedy != "" {
+			line("%s", with.remedy)
+		}
 		return exitTryLater
 	case errors.As(err, &local):
-		line("forewarn: %s", local.Public)
+		line("forewarn: %s%s", file, local.Public)
 		for _, f := range local.Problems {
 			line("  %s", f.String())
+		}
+		if local.Kind == exchange.Denied {
+			return exitDenied
 		}
 		return exitFailed
 	}
 	line("forewarn: %s", err)
+	if with.remedy != "" {
+		line("%s", with.remedy)
+	}
 	return exitFailed
+}
+
+// reportProblem writes what the API refused: with --json its own words, else
+// for people.
+func (a *app) reportProblem(p *client.Problem, with about) int {
+	line := func(format string, args ...any) { fmt.Fprintf(a.err, format+"\n", args...) }
+	code, remedy := outcomeOf(p.Status)
+	if raw, ok := problemJSON(p, with.file); a.json && ok {
+		line("%s", raw)
+		return code
+	}
+	text := p.Error()
+	if with.file != "" { // one of several, of which others may be stored
+		text = with.file + ": " + strings.Replace(text, "; nothing was stored", "; nothing of it was stored", 1)
+	}
+	line("forewarn: %s", text)
+	for _, f := range p.Errors {
+		section := ""
+		if f.Section != "" {
+			section = " (" + f.Section + ")"
+		}
+		line("  %s: %s%s", f.Path, f.Message, section)
+	}
+	if p.Total > len(p.Errors) {
+		line("  and %d more", p.Total-len(p.Errors))
+	}
+	for _, next := range []string{remedy, with.remedy} {
+		if next != "" {
+			line("%s", next)
+		}
+	}
+	if p.Instance != "" {
+		line("request %s", p.Instance)
+	}
+	return code
+}
+
+// problemJSON is a problem as the API gave it, with the file that it concerns
+// as a member of its own (RFC 9457 §3.2).
+func problemJSON(p *client.Problem, file string) ([]byte, bool) {
+	if len(p.Raw) == 0 || file == "" {
+		return p.Raw, len(p.Raw) > 0
+	}
+	m, err := decode(p.Raw)
+	if err != nil {
+		return nil, false
+	}
+	m["file"] = file
+	raw, err := json.Marshal(m)
+	return raw, err == nil
 }
 
 // outcomeOf is the table from HTTP statuses to exit codes.
@@ -250,6 +316,9 @@ func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
+			if a.json {
+				return a.printJSON(map[string]string{"version": Version, "go": runtime.Version()})
+			}
 			_, err := fmt.Fprintln(a.out, Version)
 			return err
 		},

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/forewarn-exchange/forewarn/internal/cli/client"
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
 )
 
 // app is one run of the command.
@@ -220,7 +221,7 @@ func (a *app) program(ctx context.Context, named string) (string, error) {
 	}
 	switch len(page.Items) {
 	case 0:
-		return "", usage("you take part in no program")
+		return "", exchange.Fail(exchange.Denied, "you take part in no program")
 	case 1:
 		return page.Items[0].ID, nil
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -47,28 +48,7 @@ nothing is stored. The same submission twice is one.`,
 			if err := moments(time.Now(), &h.expires); err != nil {
 				return err
 			}
-			items := []map[string]any{}
-			for _, file := range args {
-				m, err := a.submit(cmd.Context(), file, h)
-				if err != nil {
-					if len(args) > 1 {
-						return fmt.Errorf("%s: %w", file, err)
-					}
-					return err
-				}
-				items = append(items, m)
-			}
-			return a.table(items, []column{
-				{"ID", "artifact.id"},
-				{"CLASS", "artifact.class"},
-				{"KIND", "artifact.kind"},
-				{"FILE", "artifact.filename"},
-				{"TLP", "artifact.tlp"},
-				{"OBJECTS", "artifact.objects"},
-				{"SIZE", "artifact.size"},
-				{"DUPLICATE", "duplicate"},
-				{"HELD", "held"},
-			})
+			return a.submitAll(cmd.Context(), args, h)
 		},
 	}
 	f := cmd.Flags()
@@ -87,6 +67,49 @@ nothing is stored. The same submission twice is one.`,
 	f.StringVar(&h.expires, "expires", "", "from this moment on nobody receives it; never when absent")
 	_, _ = cmd.MarkFlagRequired("release"), cmd.MarkFlagRequired("class")
 	return cmd
+}
+
+var receipt = []column{
+	{"ID", "artifact.id"},
+	{"CLASS", "artifact.class"},
+	{"KIND", "artifact.kind"},
+	{"FILE", "artifact.filename"},
+	{"TLP", "artifact.tlp"},
+	{"OBJECTS", "artifact.objects"},
+	{"SIZE", "artifact.size"},
+	{"DUPLICATE", "duplicate"},
+	{"HELD", "held"},
+}
+
+// submitAll hands in one file after the other, up to the first that is refused.
+// The receipts of those before it are printed in any case: in a pipe each as it
+// comes, else together, as one table or one JSON array.
+func (a *app) submitAll(ctx context.Context, files []string, h handed) error {
+	together := a.json || a.onTerminal() && !a.quiet
+	stored := []map[string]any{}
+	for n, file := range files {
+		m, err := a.submit(ctx, file, h)
+		if err != nil {
+			if len(files) == 1 {
+				return err
+			}
+			if together && n > 0 {
+				err = errors.Join(a.table(stored, receipt), err)
+			}
+			note := fmt.Sprintf("Of %d files %d were stored before it; %d were not handed in.", len(files), n, len(files)-n-1)
+			return &about{err: err, file: file, remedy: note}
+		}
+		stored = append(stored, m)
+		if !together {
+			if err := a.table([]map[string]any{m}, receipt); err != nil {
+				return err
+			}
+		}
+	}
+	if together {
+		return a.table(stored, receipt)
+	}
+	return nil
 }
 
 func (h handed) query(filename string) url.Values {
@@ -252,7 +275,7 @@ what was withdrawn since are not removed.`,
 			got, err := (&client.Pull{Client: c, Program: p, Dir: dir, Progress: bar.add}).Run(cmd.Context())
 			bar.end()
 			if err != nil {
-				return err
+				return a.withoutCollection(cmd.Context(), p, err)
 			}
 			if a.json {
 				return a.printJSON(got)
@@ -265,4 +288,27 @@ what was withdrawn since are not removed.`,
 	cmd.Flags().StringVar(&dir, "out", "", "the folder; one for each program")
 	_ = cmd.MarkFlagRequired("out")
 	return cmd
+}
+
+// withoutCollection adds to "not found" why those who run a program have
+// nothing to pull of it.
+func (a *app) withoutCollection(ctx context.Context, program string, err error) error {
+	var p *client.Problem
+	if !errors.As(err, &p) || p.Status != http.StatusNotFound {
+		return err
+	}
+	res, meErr := a.get(ctx, "/me", nil)
+	if meErr != nil {
+		return err // the first error is the one to tell
+	}
+	m, meErr := decode(res.Body)
+	if meErr != nil {
+		return err
+	}
+	for _, c := range maps(m["collections"]) {
+		if c["program"] == program {
+			return err
+		}
+	}
+	return &about{err: err, remedy: "You have no collection of " + program + " (see forewarn me): only members have a collection."}
 }

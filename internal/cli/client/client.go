@@ -69,7 +69,8 @@ type Problem struct {
 	Errors   []Fault `json:"errors"`
 	Total    int     `json:"total"`
 
-	Retry time.Duration `json:"-"` // what Retry-After says
+	Retry time.Duration   `json:"-"` // what Retry-After says
+	Raw   json.RawMessage `json:"-"` // the whole problem as it came; empty when what came was none
 }
 
 // Fault is one fault of an input.
@@ -260,6 +261,8 @@ func problemOf(res *http.Response) *Problem {
 	b, _ := io.ReadAll(io.LimitReader(res.Body, 4<<20)) // what could be read of it is what there is to say
 	if json.Unmarshal(b, p) != nil || p.Title == "" {
 		p.Title = res.Status
+	} else {
+		p.Raw = bytes.TrimSpace(b)
 	}
 	p.Status = res.StatusCode
 	if p.Instance == "" {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -290,5 +291,26 @@ func TestDownloadGoesOn(t *testing.T) {
 				t.Errorf("left over: %v", rest)
 			}
 		})
+	}
+}
+
+func TestTidy(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{".new-12", "objects/malware/x/.new-34", "objects/malware/x/1.json", ".new-notes", "artifacts/a/new-5", "artifacts/a/.f.part"} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := (&Pull{Dir: dir}).tidy(); err != nil {
+		t.Fatal(err)
+	}
+	got := slices.Sorted(maps.Keys(tree(t, dir)))
+	want := []string{".new-notes", "artifacts/a/.f.part", "artifacts/a/new-5", "objects/malware/x/1.json"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("what is left (-want +got):\n%s", diff)
 	}
 }

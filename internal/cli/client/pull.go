@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
@@ -62,6 +63,9 @@ func (p *Pull) Run(ctx context.Context) (Pulled, error) {
 	if err != nil {
 		return out, err
 	}
+	if err := p.tidy(); err != nil {
+		return out, err
+	}
 	if err := p.objects(ctx, &st, &out); err != nil {
 		return out, err
 	}
@@ -92,6 +96,26 @@ func (p *Pull) load() (pullState, error) {
 		old.Artifacts = map[string]string{}
 	}
 	return old, nil
+}
+
+// unfinished is the name of a file that writeWhole did not come to rename.
+var unfinished = regexp.MustCompile(`^\.new-[0-9]+$`)
+
+// tidy removes the files that an interrupted pull left half written.
+func (p *Pull) tidy() error {
+	return filepath.WalkDir(p.Dir, func(path string, e fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil
+		case err != nil:
+			return fmt.Errorf("looking for unfinished files: %w", err)
+		case e.IsDir() && path == filepath.Join(p.Dir, "artifacts"):
+			return fs.SkipDir // their parts are taken up again, and their names are others' choice
+		case e.Type().IsRegular() && unfinished.MatchString(e.Name()):
+			return os.Remove(path)
+		}
+		return nil
+	})
 }
 
 func (p *Pull) save(st pullState) error {
