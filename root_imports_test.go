@@ -123,23 +123,36 @@ func governing(rows []row, pkg string) int {
 
 func checkImports(rows []row, pkgs []listed) []string {
 	var findings []string
-	used := make([]bool, len(rows))
+	used := make([]map[string]bool, len(rows)) // the patterns that an import needs; nil without a package
 	for _, p := range pkgs {
 		i := governing(rows, p.ImportPath)
 		if i < 0 {
 			findings = append(findings, missingRow(p))
 			continue
 		}
-		used[i] = true
+		if used[i] == nil {
+			used[i] = map[string]bool{}
+		}
 		for _, imported := range p.Imports {
+			for _, pattern := range rows[i].may {
+				if matches(pattern, imported) {
+					used[i][pattern] = true
+				}
+			}
 			if breach := judge(rows, rows[i], p.ImportPath, imported); breach != "" {
 				findings = append(findings, fmt.Sprintf("%s %s\n\tits row in ARCHITECTURE.md: %s", p.ImportPath, breach, rows[i]))
 			}
 		}
 	}
 	for i, r := range rows {
-		if !used[i] {
+		if used[i] == nil {
 			findings = append(findings, fmt.Sprintf("no package is governed by this row of ARCHITECTURE.md; take it out:\n\t%s", r))
+			continue
+		}
+		for _, pattern := range r.may {
+			if !used[i][pattern] {
+				findings = append(findings, fmt.Sprintf("ARCHITECTURE.md: nothing under %s imports %s; take it out", r.pattern, pattern))
+			}
 		}
 	}
 	return findings

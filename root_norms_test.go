@@ -24,7 +24,7 @@ const (
 )
 
 // packageFiles are the packages that may hold more files than maxPackageFiles.
-var packageFiles = map[string]int{"internal/exchange": 30}
+var packageFiles = map[string]int{"internal/exchange": 25}
 
 // forbiddenPackages are names that say nothing about what is inside.
 var forbiddenPackages = []string{"util", "utils", "common", "misc", "helper", "helpers", "types", "model", "models", "base", "shared"}

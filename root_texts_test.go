@@ -2,6 +2,7 @@ package forewarn_test
 
 import (
 	"fmt"
+	"go/ast"
 	"os"
 	"path"
 	"path/filepath"
@@ -116,6 +117,44 @@ func checkLinks(name, text string, exists func(target string) bool) []string {
 			findings = append(findings, fmt.Sprintf("%s: the link %s leads out of the project", name, link[1]))
 		} else if !exists(resolved) {
 			findings = append(findings, fmt.Sprintf("%s: the link %s leads nowhere", name, link[1]))
+		}
+	}
+	return findings
+}
+
+// TestGlossaryNamesCode asks of every name in the glossary's code column that the
+// code knows it: types, fields, functions, constants, packages and tables.
+func TestGlossaryNamesCode(t *testing.T) {
+	known := map[string]bool{}
+	for _, s := range goSources(t) {
+		if isTest(s.name) {
+			continue
+		}
+		known[strings.TrimPrefix(path.Dir(s.name), "internal/")] = true
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			if id, is := n.(*ast.Ident); is {
+				known[id.Name] = true
+			}
+			return true
+		})
+	}
+	for _, name := range filesWith(t, ".sql") {
+		for _, m := range regexp.MustCompile(`CREATE TABLE (\w+)`).FindAllStringSubmatch(read(t, name), -1) {
+			known[m[1]] = true
+		}
+	}
+	report(t, checkGlossary(read(t, "docs/GLOSSARY.md"), known))
+}
+
+// checkGlossary looks up each part of the names in the last column.
+func checkGlossary(text string, known map[string]bool) (findings []string) {
+	for _, row := range regexp.MustCompile("(?m)^\\| .* \\| ([^|]*`[^|]*) \\|$").FindAllStringSubmatch(text, -1) {
+		for _, name := range codeSpan.FindAllString(row[1], -1) {
+			for _, part := range strings.Split(strings.Trim(name, "`"), ".") {
+				if !known[part] {
+					findings = append(findings, fmt.Sprintf("docs/GLOSSARY.md: %s: the code knows no %s", name, part))
+				}
+			}
 		}
 	}
 	return findings

@@ -13,6 +13,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/submission"
+	"github.com/forewarn-exchange/forewarn/internal/format/stix/stixtest"
 	"github.com/forewarn-exchange/forewarn/internal/server/servertest"
 	"github.com/forewarn-exchange/forewarn/internal/testkit"
 )
@@ -269,8 +270,8 @@ func TestAT06_NothingIsTakenInWithoutAPolicy(t *testing.T) {
 func TestAT06_StrictStaysInside(t *testing.T) {
 	w := servertest.New(t)
 	r := w.Draft("For clients", t0)
-	amber := w.Submit(r.ID, exchange.DetectionGuidance, "amber.json", servertest.Marked(1, "", servertest.Mark(exchange.TLPAmberStrict)), servertest.Label(exchange.TLPAmber))
-	strict := w.Submit(r.ID, exchange.DetectionGuidance, "strict.json", servertest.Marked(2, "", servertest.Mark(exchange.TLPAmber)), servertest.Label(exchange.TLPAmberStrict))
+	amber := w.Submit(r.ID, exchange.DetectionGuidance, "amber.json", servertest.Marked(1, "", stixtest.MarkingID(exchange.TLPAmberStrict)), servertest.Label(exchange.TLPAmber))
+	strict := w.Submit(r.ID, exchange.DetectionGuidance, "strict.json", servertest.Marked(2, "", stixtest.MarkingID(exchange.TLPAmber)), servertest.Label(exchange.TLPAmberStrict))
 	w.Arm(r.ID)
 	for _, at := range []time.Time{july(12, 16), t0.Add(time.Hour), t0.AddDate(1, 0, 0)} {
 		w.Clock.Set(at)

@@ -12,16 +12,6 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/testkit"
 )
 
-// offset reads an offset of a plan.
-func offset(t testing.TB, s string) exchange.Offset {
-	t.Helper()
-	o, err := exchange.ParseOffset(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return o
-}
-
 // AT-08: a member under a duty of compelled disclosure gets neither a proof of
 // concept nor steps by any channel at any time, not even once they are public
 // to everyone, and hears nothing of them; a member of the same cohort without
@@ -40,7 +30,7 @@ func TestAT08_CompelledDisclosure(t *testing.T) {
 		{exchange.PoC, "public", "T0+48h"},
 		{exchange.ReproSteps, "public", "T0+48h"},
 	} {
-		rules = append(rules, exchange.PlanRule{Class: rule.class, Cohort: rule.cohort, At: offset(t, rule.at)})
+		rules = append(rules, exchange.PlanRule{Class: rule.class, Cohort: rule.cohort, At: testkit.Offset(rule.at)})
 	}
 	_, err := s.X.Releases.Edit(t.Context(), s.Operator, r.ID, release.Edit{Rules: &rules}, 0)
 	s.must(err)

@@ -62,7 +62,6 @@ func rooms() []channel {
 		for _, c := range []channel{
 			{name: "page", feed: true, object: pageOf},
 			{name: "manifest", feed: true, object: manifestOf},
-			{name: "versions", feed: true, object: versionsOf},
 			{name: "object", object: objectOf},
 			{name: "search", object: searchObject, artifact: searchArtifact},
 			{name: "artifact", artifact: artifactOf},
@@ -99,12 +98,6 @@ func pageOf(q *question, id string) (int, error) {
 func manifestOf(q *question, id string) (int, error) {
 	query := delivery.Query{IDs: []string{id}, Limit: 100, Versions: delivery.Versions{All: true}}
 	es, _, err := q.X.Delivery.Manifest(q.ctx, q.actor(), testkit.Program, query)
-	es, _, err = hidden(es, err)
-	return len(es), err
-}
-
-func versionsOf(q *question, id string) (int, error) {
-	es, _, err := q.X.Delivery.Versions(q.ctx, q.actor(), testkit.Program, id, delivery.Query{Limit: 100})
 	es, _, err = hidden(es, err)
 	return len(es), err
 }
@@ -182,12 +175,12 @@ func publicReleasesWith(q *question, i *item) (bool, error) {
 }
 
 func publicReleaseWith(q *question, i *item) (bool, error) {
-	r, _, err := hidden(q.X.Delivery.PublicRelease(q.ctx, i.Release))
+	r, _, err := hidden(q.X.Delivery.Release(q.ctx, exchange.Public(), i.Release))
 	return holds([]delivery.MemberRelease{r}, i), err
 }
 
 func publicContentOf(q *question, i *item) (bool, error) {
-	c, ok, err := hidden(q.X.Delivery.PublicContent(q.ctx, i.ID))
+	c, ok, err := hidden(q.X.Delivery.Content(q.ctx, exchange.Public(), i.ID))
 	if ok {
 		c.Close()
 	}

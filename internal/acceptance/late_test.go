@@ -13,7 +13,7 @@ import (
 )
 
 // A member that accepts the agreement after its wave opened is offered what it
-// may have when it first looks: it is told of changes and can acknowledge.
+// may have there and then: it is told of changes and can acknowledge.
 func TestEntitledLate(t *testing.T) {
 	w := servertest.New(t)
 	t0 := time.Date(2027, time.July, 15, 16, 0, 0, 0, time.UTC)
@@ -40,16 +40,20 @@ func TestEntitledLate(t *testing.T) {
 		t.Error("who may see nothing was told")
 	}
 	w.Accept(servertest.Unsigned)
+	if c, err = w.X.Releases.Move(t.Context(), w.Operator, r.ID, t0, because); err != nil || !has(c.Told, servertest.Unsigned) {
+		t.Errorf("told %v, %v", c.Told, err)
+	}
 	if look() != 1 {
 		t.Fatal("nothing is seen with the agreement")
+	}
+	ns, err := w.X.Delivery.Notices(t.Context(), w.Reader(servertest.Unsigned), time.Time{}, 10)
+	if err != nil || len(ns) != 2 || ns[1].Kind != exchange.EventReleaseOffered {
+		t.Errorf("notices %+v, %v", ns, err)
 	}
 	if _, err := w.X.Feedback.Give(t.Context(), w.Reader(servertest.Unsigned), exchange.Feedback{Release: r.ID, Kind: exchange.FeedbackAcknowledged}); err != nil {
 		t.Errorf("acknowledging: %v", err)
 	}
-	if c, err = w.X.Releases.Move(t.Context(), w.Operator, r.ID, t0, because); err != nil || !has(c.Told, servertest.Unsigned) {
-		t.Errorf("told %v, %v", c.Told, err)
-	}
-	es, err := w.X.Record.Events(t.Context(), w.Operator, record.EventFilter{Program: testkit.Program, Release: r.ID, Kind: exchange.EventReleaseOffered})
+	es, err := w.X.Record.Events(t.Context(), w.Operator, record.EventFilter{Program: testkit.Program, Release: r.ID, Kinds: []exchange.EventKind{exchange.EventReleaseOffered}})
 	if err != nil || len(es) != 1 || es[0].Org != servertest.Unsigned {
 		t.Errorf("offers on record: %+v, %v", es, err)
 	}
@@ -95,6 +99,14 @@ func TestPlansWithoutContent(t *testing.T) {
 	}
 	if v, err = w.X.Releases.Read(t.Context(), w.Operator, r.ID); err != nil || v.Message == "" {
 		t.Errorf("the operator reads %q, %v", v.Message, err)
+	}
+	if m, err := w.X.Delivery.PreviewAs(t.Context(), w.Auditor, r.ID, servertest.EarlyA); err != nil || m.Message != "" {
+		t.Errorf("the auditor reads as a member %q, %v", m.Message, err)
+	}
+	elsewhere := w.Operator
+	elsewhere.Program = "another-program"
+	if _, err := w.X.Delivery.PreviewAs(t.Context(), elsewhere, r.ID, servertest.EarlyA); exchange.KindOf(err) != exchange.NotFound {
+		t.Errorf("a credential of another program reads as a member: %v", err)
 	}
 	capped := w.Operator
 	capped.Token, capped.Channel, capped.Ceiling = "fw_capped", exchange.ChannelAPI, exchange.TLPGreen

@@ -12,6 +12,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/exchange/membership"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/release"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/submission"
+	"github.com/forewarn-exchange/forewarn/internal/format/stix/stixtest"
 	"github.com/forewarn-exchange/forewarn/internal/policy"
 	"github.com/forewarn-exchange/forewarn/internal/server/servertest"
 	"github.com/forewarn-exchange/forewarn/internal/store/sqlstore"
@@ -97,7 +98,7 @@ func (s *scene) marked(r exchange.Release, name string, seed uint64, version tim
 		case unresolved:
 			mark, o.tlp, o.held = servertest.Unresolved, exchange.TLPUnset, true
 		default:
-			mark = servertest.Mark(l)
+			mark = stixtest.MarkingID(l)
 		}
 		marks, objects = append(marks, mark), append(objects, o)
 	}
@@ -278,7 +279,7 @@ func (s *scene) opened(i *item, a exchange.Audience) (at time.Time) {
 func (s *scene) facts(i *item, a exchange.Audience) policy.Item {
 	v := s.view[i.Release]
 	return policy.Item{
-		Program: testkit.Program, State: v.State, Class: i.Class, Handling: i.Handling, Originator: i.Originator, Required: 1,
+		Program: testkit.Program, State: v.State, Class: i.Class, Handling: i.Handling, Required: 1,
 		OpenedAt: s.opened(i, a), PublicAt: s.opened(i, exchange.PublicAudience), ReleasedAt: v.PublicAt,
 	}
 }

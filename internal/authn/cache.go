@@ -73,12 +73,6 @@ func (c *cache) keep(k key, e *entry) {
 	c.entries[k] = e
 }
 
-func (c *cache) forget(k key) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.entries, k)
-}
-
 // useGap is how often the use of one token is noted at most.
 const useGap = time.Minute
 

@@ -47,7 +47,7 @@ func (s *Service) SignIn(ctx context.Context, code string) (secret string, expir
 
 // SignOut ends a browser session. One that is over already is no error.
 func (s *Service) SignOut(ctx context.Context, secret string) error {
-	hash := key(sha256.Sum256([]byte(secret)))
+	hash := sha256.Sum256([]byte(secret))
 	err := s.c.Store.Update(ctx, func(tx Tx) error {
 		c, err := tx.SessionCredential(hash[:])
 		if exchange.KindOf(err) == exchange.NotFound {
@@ -59,7 +59,7 @@ func (s *Service) SignOut(ctx context.Context, secret string) error {
 		if err := tx.DropSession(hash[:]); err != nil {
 			return err
 		}
-		if err := tx.BumpGeneration(); err != nil { // other processes may remember the session
+		if err := tx.BumpGeneration(); err != nil { // the session may be remembered
 			return err
 		}
 		actor := newEntry(c).actor
@@ -70,6 +70,5 @@ func (s *Service) SignOut(ctx context.Context, secret string) error {
 	if err != nil {
 		return fmt.Errorf("ending a session: %w", err)
 	}
-	s.cache.forget(hash)
 	return nil
 }

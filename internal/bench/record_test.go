@@ -68,8 +68,8 @@ func fill(b *testing.B, w *servertest.World) {
 			}
 		}
 		for i := range 100 {
-			err := tx.PutRelease(exchange.Release{
-				ID: exchange.ReleaseID("rel_" + strconv.Itoa(i)), Program: testkit.Program, State: exchange.ReleaseDraft, Revision: 1, Version: 1,
+			err := tx.PutRelease(&exchange.Release{
+				ID: exchange.ReleaseID("rel_" + strconv.Itoa(i)), Program: testkit.Program, State: exchange.ReleaseDraft, Revision: 1,
 			})
 			if err != nil {
 				return err

@@ -10,6 +10,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/exchange/release"
 	"github.com/forewarn-exchange/forewarn/internal/server/servertest"
 	"github.com/forewarn-exchange/forewarn/internal/store/sqlstore"
+	"github.com/forewarn-exchange/forewarn/internal/store/storetest"
 	"github.com/forewarn-exchange/forewarn/internal/testkit"
 )
 
@@ -33,8 +34,8 @@ func BenchmarkWave(b *testing.B) {
 			took = append(took, open(b, w, to, fmt.Sprint("case ", len(took), i)))
 		}
 	}
-	told := count(b, w, `SELECT COUNT(*) FROM notice WHERE kind = 'wave.open'`)
-	offered := count(b, w, `SELECT COUNT(*) FROM exposure WHERE kind = 'offered'`)
+	told := storetest.Value[int64](b, w.DB, `SELECT COUNT(*) FROM notice WHERE kind = 'wave.open'`)
+	offered := storetest.Value[int64](b, w.DB, `SELECT COUNT(*) FROM exposure WHERE kind = 'offered'`)
 	// The organisation that has not accepted the agreement is neither.
 	if n := int64(len(took)); told != n*members || offered != 3*n*members {
 		b.Fatalf("%d notices and %d offers in %d waves to %d members", told, offered, n, members)
@@ -47,7 +48,7 @@ func open(b *testing.B, w *servertest.World, to exchange.Audience, title string)
 	b.Helper()
 	at := w.Clock.Now().Add(time.Hour)
 	rule := func(c exchange.ContentClass) exchange.PlanRule {
-		return exchange.PlanRule{Class: c, Cohort: to.Cohort, At: exchange.MustOffset("T0-24h")}
+		return exchange.PlanRule{Class: c, Cohort: to.Cohort, At: testkit.Offset("T0-24h")}
 	}
 	r, err := w.X.Releases.Create(b.Context(), w.Operator, release.Draft{
 		Program: testkit.Program, Title: title, T0: at.Add(24 * time.Hour),
@@ -66,12 +67,4 @@ func open(b *testing.B, w *servertest.World, to exchange.Audience, title string)
 		b.Fatal(err)
 	}
 	return time.Since(start)
-}
-
-func count(b *testing.B, w *servertest.World, stmt string) (n int64) {
-	b.Helper()
-	if err := w.DB.QueryRow(b.Context(), stmt).Scan(&n); err != nil {
-		b.Fatal(err)
-	}
-	return n
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -125,9 +124,6 @@ func (t *trial) open(ctx context.Context, ln net.Listener) (*server.Server, demo
 	if err := config.Write(filepath.Join(t.data, config.FileName), c); err != nil {
 		return nil, demo.Ready{}, err
 	}
-	// Writing the history makes much garbage at once; collecting it less often
-	// saves a quarter of the time.
-	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	clock := demo.NewClock(time.Now)
 	s, err := server.Open(ctx, server.Options{Data: t.data, Config: c, Now: clock.Now})
 	if err != nil {
@@ -182,11 +178,7 @@ func (t *trial) handIn(ctx context.Context, s *server.Server, r demo.Ready) erro
 // announce says where the exchange is and how to use it.
 func (t *trial) announce(r demo.Ready, why string) error {
 	if t.ready != "" {
-		b, err := json.MarshalIndent(r, "", "  ")
-		if err == nil {
-			err = demo.WriteFile(t.ready, append(b, '\n'))
-		}
-		if err != nil {
+		if err := demo.WriteJSON(t.ready, r); err != nil {
 			return err
 		}
 	}

@@ -41,61 +41,49 @@ func (a *app) feedbackCommands() *cobra.Command {
 		},
 	}
 	return noun("feedback", "Say what came of a release",
-		a.protect(), a.seen(),
-		a.say("false-positive RELEASE --text REASON", "Say that something is wrong", "false-positive", true),
-		a.say("question RELEASE --text QUESTION", "Ask the originator", "question", true),
-		a.say("not-affected RELEASE", "Say that it does not concern you", "not-affected", false),
-		a.say("ack RELEASE", "Say that you have read it", "acknowledged", false),
+		a.say("protect RELEASE --product PRODUCT --type TYPE", "Register a protection", "protection", protects, "product", "type"),
+		a.say("seen RELEASE", "Report a sighting", "sighting", sees),
+		a.say("false-positive RELEASE --text REASON", "Say that something is wrong", "false-positive", nil, "text"),
+		a.say("question RELEASE --text QUESTION", "Ask the originator", "question", nil, "text"),
+		a.say("not-affected RELEASE", "Say that it does not concern you", "not-affected", nil),
+		a.say("ack RELEASE", "Say that you have read it", "acknowledged", nil),
 		list)
 }
 
-// send posts feedback, and shows it as recorded.
-func (a *app) send(cmd *cobra.Command, release string, f said) error {
-	if err := moments(time.Now(), &f.ReadyAt, &f.LiveAt, &f.FirstSeen, &f.LastSeen); err != nil {
-		return err
-	}
-	res, err := a.post(cmd.Context(), "/releases/"+seg(release)+"/feedback", f)
-	if err != nil {
-		return err
-	}
-	return a.show(res.Body, view{fields: []string{
-		"id", "kind", "at", "product", "type", "format", "ready_at", "live_at", "regions", "share", "evidence", "count",
-		"first_seen", "last_seen", "text",
-	}})
-}
-
-func concerns(cmd *cobra.Command, f *said) {
-	cmd.Flags().StringVar(&f.Object, "object", "", "STIX object that it concerns")
-	cmd.Flags().StringVar(&f.Artifact, "artifact", "", "artifact that it concerns")
-	cmd.Flags().StringVar(&f.Text, "text", "", "question, reason or note")
-}
-
-func (a *app) say(use, short, kind string, needsText bool) *cobra.Command {
-	var f said
+// say gives feedback of one kind, and shows it as recorded. flags, which may be
+// nil, adds those of the kind.
+func (a *app) say(use, short, kind string, flags func(*cobra.Command, *said), required ...string) *cobra.Command {
+	f := said{Kind: kind}
 	cmd := &cobra.Command{
 		Use: use, Short: short, Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			f.Kind = kind
-			return a.send(cmd, args[0], f)
+			if err := moments(time.Now(), &f.ReadyAt, &f.LiveAt, &f.FirstSeen, &f.LastSeen); err != nil {
+				return err
+			}
+			res, err := a.post(cmd.Context(), "/releases/"+seg(args[0])+"/feedback", f)
+			if err != nil {
+				return err
+			}
+			return a.show(res.Body, view{fields: []string{
+				"id", "kind", "at", "product", "type", "format", "ready_at", "live_at", "regions", "share", "evidence", "count",
+				"first_seen", "last_seen", "text",
+			}})
 		},
 	}
-	concerns(cmd, &f)
-	if needsText {
-		_ = cmd.MarkFlagRequired("text")
+	p := cmd.Flags()
+	p.StringVar(&f.Object, "object", "", "STIX object that it concerns")
+	p.StringVar(&f.Artifact, "artifact", "", "artifact that it concerns")
+	p.StringVar(&f.Text, "text", "", "question, reason or note")
+	if flags != nil {
+		flags(cmd, &f)
+	}
+	for _, name := range required {
+		_ = cmd.MarkFlagRequired(name)
 	}
 	return cmd
 }
 
-func (a *app) protect() *cobra.Command {
-	var f said
-	cmd := &cobra.Command{
-		Use: "protect RELEASE --product PRODUCT --type TYPE", Short: "Register a protection", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			f.Kind = "protection"
-			return a.send(cmd, args[0], f)
-		},
-	}
-	concerns(cmd, &f)
+func protects(cmd *cobra.Command, f *said) {
 	p := cmd.Flags()
 	p.StringVar(&f.Product, "product", "", "product that protects")
 	p.StringVar(&f.Type, "type", "", "such as ids-signature, av-signature, edr-rule, waf-rule, patch")
@@ -106,27 +94,15 @@ func (a *app) protect() *cobra.Command {
 	p.IntVar(&f.Share, "share", 0, "share of customers covered, percent")
 	p.StringVar(&f.Evidence, "evidence", "", "what shows it, such as the address of a release note")
 	p.StringVar(&f.Amends, "amends", "", "an earlier protection that this one replaces")
-	_, _ = cmd.MarkFlagRequired("product"), cmd.MarkFlagRequired("type")
-	return cmd
 }
 
-func (a *app) seen() *cobra.Command {
-	var f said
-	cmd := &cobra.Command{
-		Use: "seen RELEASE", Short: "Report a sighting", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			f.Kind = "sighting"
-			return a.send(cmd, args[0], f)
-		},
-	}
-	concerns(cmd, &f)
+func sees(cmd *cobra.Command, f *said) {
 	p := cmd.Flags()
 	p.Int64Var(&f.Count, "count", 1, "how often")
 	p.StringVar(&f.FirstSeen, "first", "", "first seen")
 	p.StringVar(&f.LastSeen, "last", "", "last seen")
 	p.StringVar(&f.Sector, "sector", "", "sector of whom it hit")
 	p.StringVar(&f.Region, "region", "", "region")
-	return cmd
 }
 
 func (a *app) outcomeCommands() *cobra.Command {
@@ -179,7 +155,7 @@ func (a *app) outcome(body []byte) error {
 			return err
 		}
 	}
-	items := maps(m["measures"])
+	items := itemsOf(m["measures"])
 	for _, item := range items {
 		item["value"] = figureText(item)
 		item["data"] = hidden
@@ -193,7 +169,7 @@ func (a *app) outcome(body []byte) error {
 	if _, err := fmt.Fprintln(a.out); err != nil {
 		return err
 	}
-	states := maps(m["reached"])
+	states := itemsOf(m["reached"])
 	for _, s := range states {
 		if s["hidden"] == true {
 			s["count"] = hidden

@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -11,12 +10,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/forewarn-exchange/forewarn/internal/config"
-	"github.com/forewarn-exchange/forewarn/internal/demo"
+	"github.com/forewarn-exchange/forewarn/internal/core"
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/membership"
 	"github.com/forewarn-exchange/forewarn/internal/server"
@@ -33,15 +31,10 @@ type founding struct {
 
 // founded is what init says, once.
 type founded struct {
-	Data         string         `json:"data"`
-	Config       string         `json:"config"`
-	URL          string         `json:"url"`
-	Organisation exchange.OrgID `json:"organisation"`
-	Person       string         `json:"person"`
-	SignIn       string         `json:"sign_in"` // works once
-	SignInUntil  time.Time      `json:"sign_in_until"`
-	Token        string         `json:"token"`
-	TokenUntil   time.Time      `json:"token_until"`
+	Data   string `json:"data"`
+	Config string `json:"config"`
+	URL    string `json:"url"`
+	letIn
 }
 
 func initCommand() *cobra.Command {
@@ -130,53 +123,38 @@ func (f founding) found(ctx context.Context) (done founded, err error) {
 	if err != nil {
 		return founded{}, err
 	}
-	done, err = f.people(ctx, s)
-	if err = errors.Join(err, s.Close()); err != nil {
-		return founded{}, err
-	}
-	done.Data, done.Config, done.URL = f.data, file, address(c, c.Listen)
-	done.SignIn = demo.SignIn(done.URL, done.SignIn)
-	return done, nil
+	s.SetURL(address(c, c.Listen))
+	done = founded{Data: f.data, Config: file, URL: s.Exchange.URL}
+	done.letIn, err = f.people(ctx, s.Exchange)
+	return done, errors.Join(err, s.Close())
 }
 
 // people makes the first organisation, the first person, and their credentials.
-func (f founding) people(ctx context.Context, s *server.Server) (founded, error) {
-	const linkLife = membership.MaxLinkTTL
-	m, by := s.Exchange.Members, exchange.System()
-	o, err := m.AddOrganisation(ctx, by, exchange.Organisation{
+func (f founding) people(ctx context.Context, x *core.Exchange) (done letIn, err error) {
+	o, err := x.Members.AddOrganisation(ctx, exchange.System(), exchange.Organisation{
 		ID: exchange.OrgID(f.organisation), Name: cmp.Or(f.organisationName, f.organisation), Kind: "originator",
 	})
 	if err != nil {
-		return founded{}, err
+		return done, err
 	}
 	login := cmp.Or(f.person, "admin@"+f.organisation)
-	p, err := m.AddPerson(ctx, by, exchange.Person{
+	p, err := x.Members.AddPerson(ctx, exchange.System(), exchange.Person{
 		Org: o.ID, Login: login, Name: cmp.Or(f.personName, login), Email: f.email,
 		Roles: []exchange.Role{exchange.RoleAdmin, exchange.RoleOperator, exchange.RoleSignatory},
 	})
-	if err != nil {
-		return founded{}, err
+	if err == nil {
+		err = done.link(ctx, x, p, membership.MaxLinkTTL)
 	}
-	code, err := m.IssueLink(ctx, by, p.ID, false, linkLife)
-	if err != nil {
-		return founded{}, err
+	if err == nil {
+		err = done.token(ctx, x, p, "first token", membership.MaxTokenTTL)
 	}
-	secret, token, err := m.IssueToken(ctx, by, membership.TokenRequest{
-		Person: p.ID, Name: "first token", Verbs: []exchange.Verb{exchange.VerbOperate}, TTL: membership.MaxTokenTTL,
-	})
-	return founded{
-		Organisation: o.ID, Person: p.Login, SignIn: code, SignInUntil: s.Exchange.Now().Add(linkLife).UTC().Truncate(time.Second),
-		Token: secret, TokenUntil: token.ExpiresAt.UTC().Truncate(time.Second),
-	}, err
+	return done, err
 }
 
 func (d founded) print(cmd *cobra.Command) error {
 	out := cmd.OutOrStdout()
 	if wantsJSON(cmd) {
-		e := json.NewEncoder(out)
-		e.SetEscapeHTML(false)
-		e.SetIndent("", "  ")
-		return e.Encode(d)
+		return writeJSON(out, d)
 	}
 	_, err := fmt.Fprintf(out, `The exchange is in %s. Run it with:
 

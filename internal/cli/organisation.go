@@ -115,11 +115,8 @@ func (a *app) orgAdd() *cobra.Command {
 }
 
 func organisationsOf(text []byte) ([]any, error) {
-	if trimmed := strings.TrimSpace(string(text)); strings.HasPrefix(trimmed, "[{") || strings.HasPrefix(trimmed, "{") || strings.HasPrefix(trimmed, "[\n") && !strings.Contains(trimmed, "[[") {
-		var v any
-		if err := json.Unmarshal(text, &v); err != nil {
-			return nil, usage("the file is not JSON: %s", err)
-		}
+	var v any
+	if json.Unmarshal(text, &v) == nil {
 		if list, ok := v.([]any); ok {
 			return list, nil
 		}
@@ -129,7 +126,7 @@ func organisationsOf(text []byte) ([]any, error) {
 		Organisation []any `toml:"organisation"`
 	}
 	if err := toml.Unmarshal(text, &doc); err != nil {
-		return nil, usage("the file is not TOML: %s", err)
+		return nil, usage("the file is neither JSON nor TOML: %s", err)
 	}
 	if len(doc.Organisation) == 0 {
 		return nil, usage("the file lists no [[organisation]]")
@@ -166,7 +163,7 @@ func (a *app) orgChange() *cobra.Command {
 				}
 			}
 			if !changed {
-				return usage("%s", errNothing)
+				return usage(nothingGiven)
 			}
 			res, err := a.call(cmd.Context(), http.MethodPut, path, nil, next, "If-Match", now.ETag())
 			if err != nil {

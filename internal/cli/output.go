@@ -5,10 +5,9 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	stdmaps "maps"
+	"maps"
 	"net/url"
 	"os"
 	"slices"
@@ -103,7 +102,10 @@ func (a *app) list(ctx context.Context, path string, query url.Values, cols []co
 	return a.table(items, cols)
 }
 
-func (a *app) printJSON(v any) error {
+func (a *app) printJSON(v any) error { return writeJSON(a.out, v) }
+
+// writeJSON prints v as JSON for people and machines.
+func writeJSON(w io.Writer, v any) error {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
@@ -111,7 +113,7 @@ func (a *app) printJSON(v any) error {
 	if err := e.Encode(v); err != nil {
 		return fmt.Errorf("writing JSON: %w", err)
 	}
-	_, err := a.out.Write(b.Bytes())
+	_, err := w.Write(b.Bytes())
 	return err
 }
 
@@ -203,7 +205,7 @@ func (a *app) show(body []byte, v view) error {
 		}
 	}
 	for _, p := range v.parts {
-		items := maps(lookup(m, p.path))
+		items := itemsOf(lookup(m, p.path))
 		if len(items) == 0 {
 			continue
 		}
@@ -226,7 +228,8 @@ func (a *app) field(name, text string, tty bool) error {
 	return err
 }
 
-func maps(v any) []map[string]any {
+// itemsOf are the objects of a list.
+func itemsOf(v any) []map[string]any {
 	list, _ := v.([]any)
 	var out []map[string]any
 	for _, e := range list {
@@ -304,7 +307,7 @@ func (a *app) text(v any, tty bool) string {
 // have no such form.
 func (a *app) pairs(m map[string]any, tty bool) (string, bool) {
 	parts := make([]string, 0, len(m))
-	for _, name := range slices.Sorted(stdmaps.Keys(m)) {
+	for _, name := range slices.Sorted(maps.Keys(m)) {
 		s, ok := m[name].(string)
 		if !ok {
 			return "", false
@@ -337,6 +340,15 @@ func clean(s string) string {
 		}
 		return r
 	}, s)
+}
+
+// cleanText is clean for text of several lines.
+func cleanText(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, l := range lines {
+		lines[i] = clean(l)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // done tells a person what was done; a pipe wants data alone.
@@ -384,4 +396,4 @@ func (p *progress) end() {
 	}
 }
 
-var errNothing = errors.New("nothing to change was given")
+const nothingGiven = "nothing to change was given"

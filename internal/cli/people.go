@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,61 +19,44 @@ var errFound = errors.New("found")
 
 // person resolves a login to an identifier: in the caller's organisation
 // first, then in every organisation that the caller may know.
-func (a *app) person(ctx context.Context, name string) (id, org string, err error) {
+func (a *app) person(ctx context.Context, name string) (id string, err error) {
 	if exchange.HasIDPrefix(name, "per") {
-		return name, "", nil
+		return name, nil
 	}
-	res, err := a.get(ctx, "/me", nil)
+	own, err := a.organisation(ctx, nil)
 	if err != nil {
-		return "", "", err
-	}
-	var me struct {
-		Organisation string `json:"organisation"`
-	}
-	if err := json.Unmarshal(res.Body, &me); err != nil {
-		return "", "", fmt.Errorf("reading the answer: %w", err)
+		return "", err
 	}
 	c, err := a.client()
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
-	in := func(o string) error {
-		return c.Pages(ctx, "/organisations/"+seg(o)+"/people", nil, func(item json.RawMessage) error {
-			var p struct {
-				ID    string `json:"id"`
-				Login string `json:"login"`
+	in := func(org string) error {
+		return c.Pages(ctx, "/organisations/"+seg(org)+"/people", nil, func(item json.RawMessage) error {
+			p, err := decode(item)
+			if err == nil && p["login"] == name {
+				id, err = a.text(p["id"], false), errFound
 			}
-			if err := json.Unmarshal(item, &p); err != nil {
-				return fmt.Errorf("reading the answer: %w", err)
-			}
-			if p.Login == name || p.ID == name {
-				id, org = p.ID, o
-				return errFound
-			}
-			return nil
+			return err
 		})
 	}
-	if me.Organisation != "" {
-		if err := in(me.Organisation); errors.Is(err, errFound) {
-			return id, org, nil
-		}
+	err = in(own)
+	if err == nil {
+		err = c.Pages(ctx, "/organisations", nil, func(item json.RawMessage) error {
+			o, err := decode(item)
+			if err != nil || o["id"] == own {
+				return err
+			}
+			return in(a.text(o["id"], false))
+		})
 	}
-	err = c.Pages(ctx, "/organisations", nil, func(item json.RawMessage) error {
-		var o struct {
-			ID string `json:"id"`
-		}
-		if err := json.Unmarshal(item, &o); err != nil {
-			return fmt.Errorf("reading the answer: %w", err)
-		}
-		return in(o.ID)
-	})
 	switch {
 	case errors.Is(err, errFound):
-		return id, org, nil
+		return id, nil
 	case err != nil:
-		return "", "", err
+		return "", err
 	}
-	return "", "", fmt.Errorf("nobody with the login %s was found", name)
+	return "", fmt.Errorf("nobody with the login %s was found", name)
 }
 
 func (a *app) personCommands() *cobra.Command {
@@ -148,7 +130,7 @@ func (a *app) personLink() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "link PERSON", Short: "Issue a sign-in link; it is shown once and works once", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			id, _, err := a.person(cmd.Context(), args[0])
+			id, err := a.person(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -172,7 +154,7 @@ func (a *app) personAct(verb string) *cobra.Command {
 	return &cobra.Command{
 		Use: verb + " PERSON", Short: short, Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			id, _, err := a.person(cmd.Context(), args[0])
+			id, err := a.person(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -218,7 +200,7 @@ func (a *app) tokenCreate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "create --person PERSON --name NAME", Short: "Issue a token; it is shown once", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			id, _, err := a.person(cmd.Context(), person)
+			id, err := a.person(cmd.Context(), person)
 			if err != nil {
 				return err
 			}
@@ -349,13 +331,4 @@ func (a *app) memberAct(verb, short string) *cobra.Command {
 		reasonFlag(cmd, &reason)
 	}
 	return cmd
-}
-
-// cleanText is clean for text of several lines.
-func cleanText(s string) string {
-	lines := strings.Split(s, "\n")
-	for i, l := range lines {
-		lines[i] = clean(l)
-	}
-	return strings.Join(lines, "\n")
 }

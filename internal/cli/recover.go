@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -11,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/forewarn-exchange/forewarn/internal/config"
-	"github.com/forewarn-exchange/forewarn/internal/demo"
+	"github.com/forewarn-exchange/forewarn/internal/core"
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/membership"
 	"github.com/forewarn-exchange/forewarn/internal/server"
@@ -23,14 +22,32 @@ const (
 	recoveredToken = 24 * time.Hour
 )
 
-// recovered is what recover says, once.
-type recovered struct {
+// letIn is what somebody signs in with; it is shown once.
+type letIn struct {
 	Person       string         `json:"person"`
 	Organisation exchange.OrgID `json:"organisation"`
 	SignIn       string         `json:"sign_in"` // works once
 	SignInUntil  time.Time      `json:"sign_in_until"`
 	Token        string         `json:"token,omitempty"`
 	TokenUntil   time.Time      `json:"token_until,omitzero"`
+}
+
+// link issues a sign-in link, as the exchange itself.
+func (l *letIn) link(ctx context.Context, x *core.Exchange, p exchange.Person, life time.Duration) error {
+	code, err := x.Members.IssueLink(ctx, exchange.System(), p.ID, false, life)
+	l.Person, l.Organisation = p.Login, p.Org
+	l.SignIn, l.SignInUntil = x.SignInURL(code), x.Now().Add(life).Truncate(time.Second)
+	return err
+}
+
+// token issues a token for everything that the person may do, as the exchange
+// itself.
+func (l *letIn) token(ctx context.Context, x *core.Exchange, p exchange.Person, name string, life time.Duration) error {
+	secret, t, err := x.Members.IssueToken(ctx, exchange.System(), membership.TokenRequest{
+		Person: p.ID, Name: name, Verbs: []exchange.Verb{exchange.VerbOperate}, TTL: life,
+	})
+	l.Token, l.TokenUntil = secret, t.ExpiresAt.UTC().Truncate(time.Second)
+	return err
 }
 
 func recoverCommand() *cobra.Command {
@@ -58,7 +75,7 @@ the exchange's own machine, while the server is stopped; both acts are recorded.
 				return err
 			}
 			s.SetURL(address(c, c.Listen))
-			done, err := letIn(cmd.Context(), s, login, token)
+			done, err := restore(cmd.Context(), s.Exchange, login, token)
 			if err = errors.Join(err, s.Close()); err != nil {
 				return err
 			}
@@ -72,47 +89,31 @@ the exchange's own machine, while the server is stopped; both acts are recorded.
 	return cmd
 }
 
-// letIn issues the credentials, as the exchange itself.
-func letIn(ctx context.Context, s *server.Server, login string, token bool) (recovered, error) {
-	m, by := s.Exchange.Members, exchange.System()
-	p, err := m.PersonByLogin(ctx, by, login)
+// restore issues the credentials of recover.
+func restore(ctx context.Context, x *core.Exchange, login string, token bool) (done letIn, err error) {
+	p, err := x.Members.PersonByLogin(ctx, exchange.System(), login)
 	if exchange.KindOf(err) == exchange.NotFound {
-		return recovered{}, fmt.Errorf("nobody with the login %s is registered; nothing was issued", login)
+		return done, fmt.Errorf("nobody with the login %s is registered; nothing was issued", login)
 	}
-	if err != nil {
-		return recovered{}, err
+	if err == nil {
+		err = done.link(ctx, x, p, recoveredLink)
 	}
-	code, err := m.IssueLink(ctx, by, p.ID, false, recoveredLink)
-	if err != nil {
-		return recovered{}, err
+	if err == nil && token {
+		err = done.token(ctx, x, p, "recovered", recoveredToken)
 	}
-	done := recovered{
-		Person: p.Login, Organisation: p.Org, SignIn: demo.SignIn(s.Exchange.URL, code),
-		SignInUntil: s.Exchange.Now().Add(recoveredLink).Truncate(time.Second),
-	}
-	if !token {
-		return done, nil
-	}
-	secret, t, err := m.IssueToken(ctx, by, membership.TokenRequest{
-		Person: p.ID, Name: "recovered", Verbs: []exchange.Verb{exchange.VerbOperate}, TTL: recoveredToken,
-	})
-	done.Token, done.TokenUntil = secret, t.ExpiresAt.UTC().Truncate(time.Second)
 	return done, err
 }
 
-func (r recovered) print(cmd *cobra.Command) error {
+func (l letIn) print(cmd *cobra.Command) error {
 	out := cmd.OutOrStdout()
 	if wantsJSON(cmd) {
-		e := json.NewEncoder(out)
-		e.SetEscapeHTML(false)
-		e.SetIndent("", "  ")
-		return e.Encode(r)
+		return writeJSON(out, l)
 	}
 	const form = "2006-01-02 15:04 UTC"
 	_, err := fmt.Fprintf(out, "%s of %s signs in with this link. It works once, until %s:\n\n  %s\n",
-		r.Person, r.Organisation, r.SignInUntil.Format(form), r.SignIn)
-	if err == nil && r.Token != "" {
-		_, err = fmt.Fprintf(out, "\nand calls the API with this token, until %s. It is shown only now:\n\n  %s\n", r.TokenUntil.Format(form), r.Token)
+		l.Person, l.Organisation, l.SignInUntil.Format(form), l.SignIn)
+	if err == nil && l.Token != "" {
+		_, err = fmt.Fprintf(out, "\nand calls the API with this token, until %s. It is shown only now:\n\n  %s\n", l.TokenUntil.Format(form), l.Token)
 	}
 	return err
 }

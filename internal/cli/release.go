@@ -12,34 +12,36 @@ import (
 	"github.com/spf13/cobra"
 )
 
+var waveColumns = columns("audience", "at", "state", "opened_at", "late_seconds", "classes", "objects")
+
 var releaseView = view{
 	fields: []string{
-		"id", "title", "program", "state", "t0", "public_at", "tlp", "revision", "version", "author", "approvals_needed",
-		"incomplete_fix_of", "superseded_by", "created_at", "closed_at", "reason", "message",
+		"id", "title", "program", "state", "t0", "public_at", "tlp", "revision", "version", "author", "author_login", "approvals_needed",
+		"incomplete_fix_of", "superseded_by", "not_covering_since", "created_at", "closed_at", "reason", "message",
 	},
 	parts: []part{
 		{"artifacts", "artifacts", columns("id", "class", "kind", "filename", "tlp", "objects", "size", "opened_at")},
-		{"waves", "waves", columns("audience", "at", "state", "opened_at", "late_seconds", "classes", "objects")},
-		{"approvals", "approvals", columns("person", "revision", "at", "valid")},
+		{"waves", "waves", waveColumns},
+		{"approvals", "approvals", columns("person", "login", "revision", "at", "valid")},
 		{"rules", "rules", columns("class", "cohort", "at")},
 	},
 }
 
 func (a *app) releaseCommands() *cobra.Command {
 	return noun("release", "Who gets what when",
-		a.releaseCreate(), a.releaseEdit(), a.releaseList(), a.releaseRead("show", "Show a release as you see it", "", releaseView),
+		a.releaseCreate(), a.releaseEdit(), a.releaseList(), a.releaseShow(),
 		a.releasePreview(), a.releaseSend(), a.releaseApprove(), a.releaseMove(),
 		a.releaseWaves("hold", "Keep waves from opening"), a.releaseWaves("resume", "Put held waves back on the clock"),
 		a.releaseWaves("kill", "Take waves out of the plan"), a.releaseWaves("push", "Open approved waves now"),
 		a.releasePlan("withdraw", "Take a release back: nobody receives it any more"),
 		a.releasePlan("contain", "Freeze a release in which a leak is suspected"),
 		a.releasePlan("close", "Make the outcome final"), a.releaseRearm(),
-		a.releaseTable("waves", "List the waves", columns("audience", "at", "state", "opened_at", "late_seconds", "classes", "objects")),
+		a.releaseTable("waves", "List the waves", waveColumns),
 		a.releaseTable("holders", "List who already holds what", columns("organisation", "name", "audience", "since", "fetched", "artifacts")),
 		a.releaseExposure(), a.releaseSuspects())
 }
 
-// parseRule reads class:cohort:offset.
+// parseRules reads rules of the form class:cohort:offset.
 func parseRules(in []string) ([]map[string]string, error) {
 	var out []map[string]string
 	for _, s := range in {
@@ -136,7 +138,7 @@ func (a *app) releaseEdit() *cobra.Command {
 				return err
 			}
 			if len(body) == 0 {
-				return usage("%s", errNothing)
+				return usage(nothingGiven)
 			}
 			tag, err := a.tagOf(cmd.Context(), args[0])
 			if err != nil {
@@ -182,15 +184,15 @@ func (a *app) releaseList() *cobra.Command {
 	return cmd
 }
 
-func (a *app) releaseRead(verb, short, path string, v view) *cobra.Command {
+func (a *app) releaseShow() *cobra.Command {
 	return &cobra.Command{
-		Use: verb + " RELEASE", Short: short, Args: cobra.ExactArgs(1),
+		Use: "show RELEASE", Short: "Show a release as you see it", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			res, err := a.get(cmd.Context(), "/releases/"+seg(args[0])+path, nil)
+			res, err := a.get(cmd.Context(), "/releases/"+seg(args[0]), nil)
 			if err != nil {
 				return err
 			}
-			return a.show(res.Body, v)
+			return a.show(res.Body, releaseView)
 		},
 	}
 }
@@ -229,7 +231,7 @@ func (a *app) releasePreview() *cobra.Command {
 					}},
 					{"unusual", "warnings", columns("code", "audience", "at", "text")},
 					{"blocks", "blocks", columns("path", "message")},
-					{"approved by", "approvals", columns("person", "at")},
+					{"approved by", "approvals", columns("person", "login", "at")},
 					{"already given to", "holders", columns("organisation", "audience", "since", "fetched")},
 				},
 			})
@@ -418,17 +420,6 @@ func (a *app) releaseExposure() *cobra.Command {
 	f.StringVar(&org, "org", "", "this organisation alone")
 	f.StringVar(&kind, "kind", "", "offered, delivered, downloaded, opened or acknowledged")
 	return cmd
-}
-
-// given is the query of the pairs whose value is not empty.
-func given(pairs ...string) url.Values {
-	q := url.Values{}
-	for i := 0; i+1 < len(pairs); i += 2 {
-		if pairs[i+1] != "" {
-			q.Set(pairs[i], pairs[i+1])
-		}
-	}
-	return q
 }
 
 func (a *app) releaseSuspects() *cobra.Command {

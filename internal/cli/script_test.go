@@ -47,11 +47,14 @@ func TestMain(m *testing.M) {
 // and the condition [data] (real data is there) with its folder in $DATA.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir:       "testdata/script",
-		Condition: func(cond string) (bool, error) { return cond == "data" && testData() != "", nil },
+		Dir: "testdata/script",
+		Condition: func(cond string) (bool, error) {
+			_, err := os.Stat(testkit.DataFolder())
+			return cond == "data" && err == nil, nil
+		},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HOME", e.WorkDir)
-			e.Setenv("DATA", testData())
+			e.Setenv("DATA", testkit.DataFolder())
 			e.Values[worldKey{}] = &stage{t: t}
 			return nil
 		},
@@ -150,25 +153,6 @@ func await(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	ts.Fatalf("%s did not appear", args[0])
-}
-
-// testData is the folder of real data, or "".
-func testData() string {
-	if dir := os.Getenv("FOREWARN_TEST_DATA"); dir != "" {
-		return dir
-	}
-	dir, err := os.Getwd()
-	if err != nil {
-		return ""
-	}
-	for range 5 {
-		data := filepath.Join(dir, "shared", "data")
-		if _, err := os.Stat(filepath.Join(data, "attack")); err == nil {
-			return data
-		}
-		dir = filepath.Dir(dir)
-	}
-	return ""
 }
 
 func moment(ts *testscript.TestScript, _ bool, args []string) {

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -89,11 +88,7 @@ func serve(cmd *cobra.Command, data string, c config.Config, ready string) error
 	return serveUntil(cmd.Context(), s, ln, func() error {
 		log.Info("serving", "url", s.Exchange.URL, "engine", s.DB.Engine())
 		if ready != "" {
-			b, err := json.MarshalIndent(serving{s.Exchange.URL, demo.APIRoot(s.Exchange.URL)}, "", "  ")
-			if err == nil {
-				err = demo.WriteFile(ready, append(b, '\n'))
-			}
-			if err != nil {
+			if err := demo.WriteJSON(ready, serving{s.Exchange.URL, s.APIRoot()}); err != nil {
 				return err
 			}
 		}

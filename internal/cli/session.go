@@ -201,6 +201,17 @@ func (a *app) post(ctx context.Context, path string, body any, header ...string)
 // seg is one element of a path.
 func seg(s string) string { return url.PathEscape(s) }
 
+// given is the query of the pairs whose value is not empty.
+func given(pairs ...string) url.Values {
+	q := url.Values{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			q.Set(pairs[i], pairs[i+1])
+		}
+	}
+	return q
+}
+
 // program is the program that a command is about: named, or of the profile, or
 // the only one that the caller has.
 func (a *app) program(ctx context.Context, named string) (string, error) {

@@ -151,7 +151,7 @@ func (a *app) submit(ctx context.Context, file string, h handed) (map[string]any
 	if m["duplicate"] == true {
 		a.done("%s: the same submission is there already; nothing was stored", file)
 	}
-	for _, w := range maps(m["warnings"]) {
+	for _, w := range itemsOf(m["warnings"]) {
 		a.done("%s: %s: %s", file, a.text(w["path"], false), a.text(w["message"], false))
 	}
 	return m, nil
@@ -305,7 +305,7 @@ func (a *app) withoutCollection(ctx context.Context, program string, err error) 
 	if meErr != nil {
 		return err
 	}
-	for _, c := range maps(m["collections"]) {
+	for _, c := range itemsOf(m["collections"]) {
 		if c["program"] == program {
 			return err
 		}

@@ -1,5 +1,5 @@
-// Package config is the configuration of a server: one struct, whose comments
-// are its manual. The zero value works.
+// Package config is the configuration of a server: one struct, whose comment
+// tags are its manual.
 package config
 
 import (
@@ -15,27 +15,15 @@ import (
 // Config is forewarn.toml, in the data folder unless --config names another.
 // Unknown keys are errors.
 type Config struct {
-	// Name is what the exchange is called on its pages and in TAXII discovery.
-	Name string `toml:"name" comment:"What the exchange is called on its pages and in TAXII discovery."`
-	// URL is the address under which clients reach the server, without a
-	// trailing slash. Empty: http:// and the address it listens on.
-	URL string `toml:"url" comment:"The address under which clients reach the server, without a trailing slash. Empty: http:// and the address it listens on."`
-	// Listen is the address to listen on.
-	Listen string `toml:"listen" comment:"The address to listen on."`
-	// Database is where the record is kept: empty for SQLite in the data
-	// folder, or postgres://user@host/database. A password belongs into
-	// ~/.pgpass or DatabaseFile.
-	Database string `toml:"database" comment:"Empty: SQLite in the data folder. Or postgres://user@host/database (the password belongs into database_file)."`
-	// DatabaseFile holds the database address when it contains a secret.
-	DatabaseFile string `toml:"database_file" comment:"A file that holds the database address, when that contains a secret."`
-	// Log is debug, info, warn or error.
-	Log string `toml:"log" comment:"debug, info, warn or error."`
-	// RequestsPerSecond limits each credential; negative: no limit.
-	RequestsPerSecond float64 `toml:"requests_per_second" comment:"The limit of requests per second for each credential, with a burst of twice as many; negative: none."`
-	// TLSCertificate and TLSKey are files in PEM form. Empty: plain HTTP, for a
-	// proxy that ends TLS, or for this machine alone.
-	TLSCertificate string `toml:"tls_certificate" comment:"Certificate and key in PEM form. Empty: plain HTTP, for a proxy that ends TLS or for this machine alone."`
-	TLSKey         string `toml:"tls_key"`
+	Name              string  `toml:"name" comment:"What the exchange is called on its pages and in TAXII discovery."`
+	URL               string  `toml:"url" comment:"The address under which clients reach the server, without a trailing slash. Empty: http:// or https:// and the address it listens on."`
+	Listen            string  `toml:"listen" comment:"The address to listen on."`
+	Database          string  `toml:"database" comment:"Empty: SQLite in the data folder. Or postgres://user@host/database (the password belongs into ~/.pgpass or database_file)."`
+	DatabaseFile      string  `toml:"database_file" comment:"A file that holds the database address, when that contains a secret."`
+	Log               string  `toml:"log" comment:"debug, info, warn or error."`
+	RequestsPerSecond float64 `toml:"requests_per_second" comment:"The limit of requests per second for each credential, with a burst of twice as many; 0 or less: none."`
+	TLSCertificate    string  `toml:"tls_certificate" comment:"Certificate and key in PEM form. Empty: plain HTTP, for a proxy that ends TLS or for this machine alone."`
+	TLSKey            string  `toml:"tls_key"`
 }
 
 // Default is the configuration that a new data folder gets.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net/url"
 	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
@@ -80,15 +81,21 @@ func New(c Config) *Exchange {
 	c.Now = func() time.Time { return clock().UTC().Truncate(time.Microsecond) }
 	x := &Exchange{Now: c.Now, Name: c.Name, URL: c.URL}
 	x.Programs = program.New(program.Config{Store: c.Stores.Programs, Place: place})
-	x.Members = membership.New(membership.Config{Store: c.Stores.Members})
+	x.Members = membership.New(membership.Config{Store: c.Stores.Members, Entitled: entitled})
 	x.Submissions = submission.New(submission.Config{Store: c.Stores.Submissions, Blobs: submitted{c.Blobs}, Shared: c.Shared})
 	x.Releases = release.New(release.Config{Store: c.Stores.Releases, Now: c.Now, Log: c.Log})
+	due := x.due(c.Log)
 	x.Delivery = delivery.New(delivery.Config{
-		Store: c.Stores.Delivery, Blobs: delivered{c.Blobs}, Now: c.Now, Due: x.due(c.Log), Generation: c.Generation,
+		Store: c.Stores.Delivery, Blobs: delivered{c.Blobs}, Now: c.Now, Due: due, Generation: c.Generation,
 	})
-	x.Feedback = feedback.New(feedback.Config{Store: c.Stores.Feedback, MaySee: x.Delivery.MaySee})
+	x.Feedback = feedback.New(feedback.Config{Store: c.Stores.Feedback, Due: due, MaySee: x.Delivery.MaySee})
 	x.Record = record.New(record.Config{Store: c.Stores.Record})
 	return x
+}
+
+// SignInURL is the sign-in link with this code, which is a secret.
+func (x *Exchange) SignInURL(code string) string {
+	return x.URL + "/sign-in?code=" + url.QueryEscape(code)
 }
 
 // due opens the waves whose moment has come before somebody reads. One that
@@ -109,7 +116,16 @@ func place(tx program.Tx, c exchange.Charter) ([]exchange.Move, error) {
 	if err != nil {
 		return nil, err
 	}
-	return moves, release.Follow(tx.(release.Tx), c)
+	if err := release.Follow(tx.(release.Tx), c); err != nil {
+		return nil, err
+	}
+	return moves, release.Offer(tx.(release.Tx), c)
+}
+
+// entitled lets members who are entitled only now be offered what was given
+// before, in the membership room's transaction.
+func entitled(tx membership.Tx, c exchange.Charter, orgs []exchange.OrgID) error {
+	return release.Offer(tx.(release.Tx), c, orgs...)
 }
 
 type submitted struct{ Blobs }

@@ -125,7 +125,7 @@ func charter(now time.Time) []byte {
 // them opens that wave next and all the earlier ones at once.
 func rules() []exchange.PlanRule {
 	rule := func(c exchange.ContentClass, to exchange.CohortID, at string) exchange.PlanRule {
-		return exchange.PlanRule{Class: c, Cohort: to, At: exchange.MustOffset(at)}
+		return exchange.PlanRule{Class: c, Cohort: to, At: testkit.Offset(at)}
 	}
 	return []exchange.PlanRule{
 		rule(exchange.DetectionGuidance, "validate", "T0-3m"),

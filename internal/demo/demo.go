@@ -10,7 +10,6 @@ package demo
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -90,8 +89,8 @@ func Seed(ctx context.Context, s *server.Server, clock *Clock) (Ready, error) {
 	return t.ready(ctx)
 }
 
-// tell runs the story in two parts: who reacts how follows from the cohorts
-// that members were given.
+// tell writes the story as an agenda and runs it. Who reacts when follows from
+// the cohort that the charter's rules give a member.
 func (t *story) tell(ctx context.Context, clock *Clock) error {
 	charter, err := exchange.ParseCharter(t.d.charter())
 	if err != nil {
@@ -121,14 +120,7 @@ func (t *story) tell(ctx context.Context, clock *Clock) error {
 	t.write(draft, t.d.now.Add(-26*time.Hour), func(c exchange.ContentClass) bool {
 		return c != exchange.PoC && c != exchange.ReproSteps
 	})
-	kept := make(chan error, 1)
-	go func() { kept <- keep(ctx, t.s.Blobs, t.bodies) }()
-	rest, err := t.agenda.run(ctx, t.s, clock, t.d.cal.AddDays(closed.t0, -18))
-	if err = errors.Join(err, <-kept); err != nil {
-		return err
-	}
-	_, err = rest.run(ctx, t.s, clock, t.d.now) // what is still to come has not happened
-	return err
+	return t.agenda.run(ctx, t.s.Exchange, clock, t.d.now)
 }
 
 // attributes are what the charter's rules look at.
@@ -167,33 +159,24 @@ func HandIn(ctx context.Context, s *server.Server, r Ready, name string, content
 
 // Example is an artifact that some members hold and others do not yet; where
 // there is none any more, an artifact of the newest release, or "".
-func Example(ctx context.Context, s *server.Server) (string, error) {
+func Example(ctx context.Context, s *server.Server) (id string, err error) {
 	all, err := s.Exchange.Releases.List(ctx, exchange.System(), Program)
 	if err != nil {
 		return "", err
 	}
-	slices.SortStableFunc(all, func(a, b exchange.Release) int {
-		return bool01(b.State == exchange.ReleaseReleasing) - bool01(a.State == exchange.ReleaseReleasing)
-	})
 	for _, r := range all {
 		v, err := s.Exchange.Releases.Read(ctx, exchange.System(), r.ID)
 		if err != nil {
 			return "", err
 		}
-		for _, a := range v.Artifacts {
-			if a.Class == exchange.DetectionGuidance && a.RemovedAt.IsZero() {
-				return string(a.ID), nil
-			}
+		i := slices.IndexFunc(v.Artifacts, func(a exchange.Artifact) bool {
+			return a.Class == exchange.DetectionGuidance && a.RemovedAt.IsZero()
+		})
+		if i >= 0 && (id == "" || r.State == exchange.ReleaseReleasing) {
+			id = string(v.Artifacts[i].ID)
 		}
 	}
-	return "", nil
-}
-
-func bool01(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
+	return id, nil
 }
 
 // collections are the programs as TAXII collections, and which accounts read

@@ -9,16 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/forewarn-exchange/forewarn/internal/core"
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/server"
 )
-
-// APIRoot is where TAXII's API root stands on an exchange with this address.
-func APIRoot(url string) string { return url + "/taxii2/api/" }
-
-// SignIn is a sign-in link with this code on an exchange with this address.
-func SignIn(url, code string) string { return url + "/sign-in?code=" + code }
 
 // ready makes the sign-in links and gathers the accounts.
 func (t *story) ready(ctx context.Context) (Ready, error) {
@@ -29,7 +22,6 @@ func (t *story) ready(ctx context.Context) (Ready, error) {
 	for _, a := range accounts {
 		list = append(list, Account{Name: a.account, Role: "member", Organisation: exchange.OrgID(a.org), Note: a.note})
 	}
-	var links agenda
 	for i := range list {
 		a := &list[i]
 		p := t.staff[a.Name]
@@ -40,21 +32,18 @@ func (t *story) ready(ctx context.Context) (Ready, error) {
 		}
 		a.Organisation, a.Cohort = p.person.Org, p.cohort.Cohort
 		a.User, a.Password, a.Token = p.person.Login, p.secret, p.secret
-		links.add(t.d.now, "making a sign-in link", func(ctx context.Context, x *core.Exchange) error {
-			code, err := x.Members.IssueLink(ctx, exchange.System(), p.person.ID, true, tokenLife)
-			a.SignIn = SignIn(t.s.Exchange.URL, code)
-			return err
-		})
-	}
-	if err := inOne(ctx, t.s, links); err != nil {
-		return Ready{}, err
+		code, err := t.s.Exchange.Members.IssueLink(ctx, exchange.System(), p.person.ID, true, tokenLife)
+		if err != nil {
+			return Ready{}, fmt.Errorf("making a sign-in link: %w", err)
+		}
+		a.SignIn = t.s.Exchange.SignInURL(code)
 	}
 	return complete(ctx, t.s, list)
 }
 
 // complete adds what follows from the accounts.
 func complete(ctx context.Context, s *server.Server, list []Account) (Ready, error) {
-	r := Ready{URL: s.Exchange.URL, TAXII: APIRoot(s.Exchange.URL), Program: Program, Accounts: list}
+	r := Ready{URL: s.Exchange.URL, TAXII: s.APIRoot(), Program: Program, Accounts: list}
 	var err error
 	r.Collections, err = collections(ctx, s, list)
 	return r, err
@@ -65,13 +54,7 @@ func complete(ctx context.Context, s *server.Server, list []Account) (Ready, err
 const fileName = "demo.json"
 
 // Save keeps the accounts in the data folder, for this user alone.
-func Save(data string, r Ready) error {
-	b, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return fmt.Errorf("keeping the accounts: %w", err)
-	}
-	return WriteFile(filepath.Join(data, fileName), append(b, '\n'))
-}
+func Save(data string, r Ready) error { return WriteJSON(filepath.Join(data, fileName), r) }
 
 // In reports whether the data folder holds a demonstration that was written to
 // its end.
@@ -101,14 +84,18 @@ func Load(ctx context.Context, s *server.Server, data string) (r Ready, err erro
 	return r, err
 }
 
-// WriteFile puts a file for this user alone in place at once: whoever waits for
+// WriteJSON puts a file for this user alone in place at once: whoever waits for
 // it never reads half of it.
-func WriteFile(path string, b []byte) error {
+func WriteJSON(path string, v any) error {
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
-	_, err = f.Write(b)
+	_, err = f.Write(append(b, '\n'))
 	if err = errors.Join(err, f.Close()); err == nil {
 		err = os.Rename(f.Name(), path)
 	}

@@ -25,7 +25,6 @@ type story struct {
 	agenda agenda
 	staff  map[string]*somebody // by account
 	cast   []*somebody          // as in members
-	bodies [][]byte             // of what is handed in
 }
 
 // somebody is a person with a token.
@@ -168,7 +167,6 @@ func (t *story) write(e *edition, at time.Time, classes func(exchange.ContentCla
 		if !classes(p.class) {
 			continue
 		}
-		t.bodies = append(t.bodies, p.body)
 		t.agenda.add(at.Add(time.Hour), "handing in "+p.filename, func(ctx context.Context, x *core.Exchange) error {
 			in := submission.Input{Release: e.id, Class: p.class, Kind: p.kind, Title: p.title, Filename: p.filename, MediaType: p.media}
 			if p.public {

@@ -49,6 +49,10 @@ func (a Actor) May(v Verb) bool {
 	return len(a.Verbs) == 0 || slices.Contains(a.Verbs, v) || slices.Contains(a.Verbs, VerbOperate)
 }
 
+// Reaches reports whether the actor's credential holds in the program: a token
+// may be for one alone.
+func (a Actor) Reaches(p ProgramID) bool { return a.Program == "" || a.Program == p }
+
 // Client names the credential in events: the token, else the person.
 func (a Actor) Client() string {
 	if a.Token != "" {

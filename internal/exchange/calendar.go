@@ -112,12 +112,8 @@ func (c Calendar) weekend() []time.Weekday {
 
 func (c Calendar) wholeWeek() bool { return len(c.weekend()) == 7 }
 
-// IsBusinessDay reports whether the day that the calendar's zone shows at t
-// is neither weekend nor holiday.
-func (c Calendar) IsBusinessDay(t time.Time) bool { return c.DayOff(t) == "" }
-
-// DayOff says why the day at t is not a business day: the holiday's name or
-// the weekday's, "" on a business day.
+// DayOff says why the day that the calendar's zone shows at t is not a business
+// day: the holiday's name or the weekday's, "" on a business day.
 func (c Calendar) DayOff(t time.Time) string { return c.dayOff(DateIn(t, c.Location())) }
 
 func (c Calendar) dayOff(d Date) string {
@@ -131,12 +127,6 @@ func (c Calendar) dayOff(d Date) string {
 		return d.Weekday().String()
 	}
 	return ""
-}
-
-// AddHours is exact elapsed time: 24 hours are 24 hours, also over a change
-// of the clocks.
-func (c Calendar) AddHours(t time.Time, n int) time.Time {
-	return t.Add(time.Duration(n) * time.Hour).UTC()
 }
 
 // AddDays moves t by n calendar days and keeps the time on the wall clock of
@@ -234,4 +224,12 @@ func ParseWeekday(s string) (time.Weekday, error) {
 		}
 	}
 	return 0, Fail(Invalid, "%q is not a weekday; use %s", clip(s), strings.Join(weekdayNames, ", "))
+}
+
+// Later is the later of two instants.
+func Later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
 }

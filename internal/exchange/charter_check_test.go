@@ -119,7 +119,7 @@ func TestCheckRefuses(t *testing.T) {
 		{"rule with unknown class", func(c *Charter) { c.Rules[0].Class = "exploit" }, []string{`rule[0].class: unknown content class "exploit"`}},
 		{"rule with a class not used", func(c *Charter) { c.Rules[0].Class = RootCause }, []string{"rule[0].class: root-cause is not among the program's content_classes"}},
 		{"same rule twice", func(c *Charter) { c.Rules[1] = c.Rules[0] }, []string{"rule[1]: detection-guidance to early is already given by rule[0]"}},
-		{"public before T0", func(c *Charter) { c.Rules[1].At = MustOffset("T0-1m") }, []string{"rule[1].at: T0-1m would publish summary before the release"}},
+		{"public before T0", func(c *Charter) { c.Rules[1].At = mustOffset("T0-1m") }, []string{"rule[1].at: T0-1m would publish summary before the release"}},
 		{"unknown obligation", func(c *Charter) { c.Agreement.Obligations[0] = "be-nice" }, []string{`agreement.obligations[0]: unknown value "be-nice"`}},
 		{"default clear", func(c *Charter) { c.Handling.TLP = TLPClear }, []string{"handling.tlp: TLP:CLEAR cannot be the default"}},
 		{"default red", func(c *Charter) { c.Handling.TLP = TLPRed }, []string{"handling.tlp: TLP:RED cannot be the default"}},

@@ -45,16 +45,6 @@ var contentClassText = map[ContentClass]string{
 	Telemetry:         "Aggregated counts of attacks seen, without customer data.",
 }
 
-// ParseContentClass returns the class named by s, written exactly as in the
-// list of classes, or an Invalid error that names the accepted ones.
-func ParseContentClass(s string) (ContentClass, error) {
-	c := ContentClass(s)
-	if c.Valid() {
-		return c, nil
-	}
-	return "", Fail(Invalid, "%s", unknown("content class", c, AllContentClasses))
-}
-
 // Valid reports whether c is one of AllContentClasses.
 func (c ContentClass) Valid() bool { return slices.Contains(AllContentClasses, c) }
 

@@ -35,19 +35,27 @@ func (t TLP) String() string {
 // ParseTLP reads a label in any case, with or without "TLP:". TLP 1's WHITE is
 // CLEAR; an empty text is TLPUnset.
 func ParseTLP(s string) (TLP, error) {
-	u := strings.TrimPrefix(strings.ToUpper(strings.TrimSpace(s)), "TLP:")
-	switch u {
+	i, ok := level(s, tlpNames[:])
+	if !ok {
+		return TLPUnset, Fail(Invalid, "%q is no TLP 2.0 label; use TLP:CLEAR, TLP:GREEN, TLP:AMBER, TLP:AMBER+STRICT or TLP:RED", clip(s))
+	}
+	return TLP(i), nil
+}
+
+// level finds s among the names of a protocol whose version 1 had WHITE for
+// CLEAR, in any case, with or without the protocol's prefix. The empty text is
+// the first, empty name.
+func level(s string, names []string) (int, bool) {
+	prefix, _, _ := strings.Cut(names[1], ":")
+	s = strings.TrimPrefix(strings.ToUpper(strings.TrimSpace(s)), prefix+":")
+	switch s {
 	case "":
-		return TLPUnset, nil
+		return 0, true
 	case "WHITE":
-		return TLPClear, nil
+		s = "CLEAR"
 	}
-	for i := 1; i < len(tlpNames); i++ {
-		if tlpNames[i] == "TLP:"+u {
-			return TLP(i), nil
-		}
-	}
-	return TLPUnset, Fail(Invalid, "%q is no TLP 2.0 label; use TLP:CLEAR, TLP:GREEN, TLP:AMBER, TLP:AMBER+STRICT or TLP:RED", clip(s))
+	i := slices.Index(names, prefix+":"+s)
+	return i, i > 0
 }
 
 // PAP is a Permissible Actions Protocol level: what a recipient may do with
@@ -72,21 +80,14 @@ func (p PAP) String() string {
 	return fmt.Sprintf("PAP(%d)", uint8(p))
 }
 
-// ParsePAP reads a level in any case, with or without "PAP:". WHITE is CLEAR.
+// ParsePAP reads a level in any case, with or without "PAP:". WHITE is CLEAR;
+// an empty text is PAPUnset.
 func ParsePAP(s string) (PAP, error) {
-	u := strings.TrimPrefix(strings.ToUpper(strings.TrimSpace(s)), "PAP:")
-	switch u {
-	case "":
-		return PAPUnset, nil
-	case "WHITE":
-		return PAPClear, nil
+	i, ok := level(s, papNames[:])
+	if !ok {
+		return PAPUnset, Fail(Invalid, "%q is no PAP level; use PAP:CLEAR, PAP:GREEN, PAP:AMBER or PAP:RED", clip(s))
 	}
-	for i := 1; i < len(papNames); i++ {
-		if papNames[i] == "PAP:"+u {
-			return PAP(i), nil
-		}
-	}
-	return PAPUnset, Fail(Invalid, "%q is no PAP level; use PAP:CLEAR, PAP:GREEN, PAP:AMBER or PAP:RED", clip(s))
+	return PAP(i), nil
 }
 
 // Handling is the policy that travels with an artifact: the TLP label for
@@ -170,18 +171,4 @@ func capitals(codes []string) []string {
 		out[i] = strings.ToUpper(strings.TrimSpace(c))
 	}
 	return out
-}
-
-// clip shortens foreign text for a message and drops what is not printable.
-func clip(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return -1
-		}
-		return r
-	}, s)
-	if r := []rune(s); len(r) > 80 {
-		return string(r[:80]) + "…"
-	}
-	return s
 }

@@ -115,11 +115,6 @@ type Token struct {
 	LastUsed  time.Time
 }
 
-// Allows reports whether the token's scope has the verb.
-func (t Token) Allows(v Verb) bool {
-	return slices.Contains(t.Verbs, v) || slices.Contains(t.Verbs, VerbOperate)
-}
-
 // MemberState is where an organisation stands in one program (CON-T1; the
 // states before active come with application and vetting).
 type MemberState string

@@ -122,21 +122,8 @@ func parseClock(s string) (minute int, ok bool) {
 	return t.Hour()*60 + t.Minute(), true
 }
 
-// AtT0 is the offset of the release itself.
-func AtT0() Offset { return Offset{} }
-
 // Never is the offset of what is not given at all.
 func Never() Offset { return Offset{unit: unitNever} }
-
-// MustOffset is ParseOffset for text that stands in the program; it panics on
-// an error.
-func MustOffset(s string) Offset {
-	o, err := ParseOffset(s)
-	if err != nil {
-		panic(err)
-	}
-	return o
-}
 
 // IsNever reports whether the offset is never.
 func (o Offset) IsNever() bool { return o.unit == unitNever }
@@ -200,7 +187,7 @@ func (o Offset) At(t0 time.Time, cal Calendar) (time.Time, bool) {
 	case unitMinute:
 		return t0.Add(time.Duration(o.n) * time.Minute).UTC(), true
 	case unitHour:
-		return cal.AddHours(t0, o.n), true
+		return t0.Add(time.Duration(o.n) * time.Hour).UTC(), true
 	case unitDay:
 		if o.clock > 0 {
 			return cal.AtClock(day.Add(o.n), o.clock-1), true
@@ -213,16 +200,4 @@ func (o Offset) At(t0 time.Time, cal Calendar) (time.Time, bool) {
 		return cal.AddBusinessDays(t0, o.n), true
 	}
 	return time.Time{}, false
-}
-
-// MarshalText writes the canonical form.
-func (o Offset) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
-
-// UnmarshalText is ParseOffset.
-func (o *Offset) UnmarshalText(b []byte) error {
-	parsed, err := ParseOffset(string(b))
-	if err == nil {
-		*o = parsed
-	}
-	return err
 }

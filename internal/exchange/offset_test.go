@@ -7,6 +7,14 @@ import (
 	"time"
 )
 
+func mustOffset(s string) Offset {
+	o, err := ParseOffset(s)
+	if err != nil {
+		panic(err)
+	}
+	return o
+}
+
 func TestOffsetAt(t *testing.T) {
 	berlin := mustCalendar(t, "Europe/Berlin", nil, map[Date]string{{2026, 4, 3}: "Good Friday", {2026, 4, 6}: "Easter Monday"})
 	newYork := mustCalendar(t, "America/New_York", nil, nil)
@@ -37,7 +45,7 @@ func TestOffsetAt(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.offset+" "+tt.cal.ZoneName, func(t *testing.T) {
-			got, ok := MustOffset(tt.offset).At(utc(t, tt.t0), tt.cal)
+			got, ok := mustOffset(tt.offset).At(utc(t, tt.t0), tt.cal)
 			if !ok || !got.Equal(utc(t, tt.want)) || got.Location() != time.UTC {
 				t.Errorf("%s of %s = %v %t, want %s", tt.offset, tt.t0, got, ok, tt.want)
 			}
@@ -81,11 +89,11 @@ func TestOffsetWords(t *testing.T) {
 		"T0-5bd@18:00": "5 business days before the release, at 18:00", "T0+48h": "48 hours after the release",
 	}
 	for in, want := range tests {
-		if got := MustOffset(in).Words(); got != want {
+		if got := mustOffset(in).Words(); got != want {
 			t.Errorf("%s: %q, want %q", in, got, want)
 		}
 	}
-	if !MustOffset("T0-1m").BeforeT0() || AtT0().BeforeT0() || MustOffset("T0+1m").BeforeT0() || Never().BeforeT0() {
+	if !mustOffset("T0-1m").BeforeT0() || (Offset{}).BeforeT0() || mustOffset("T0+1m").BeforeT0() || Never().BeforeT0() {
 		t.Error("BeforeT0")
 	}
 }

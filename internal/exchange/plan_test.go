@@ -24,7 +24,7 @@ func planAt(t0 time.Time, rules ...string) Plan {
 	p := Plan{T0: t0}
 	for _, r := range rules {
 		f := strings.Fields(r)
-		p.Rules = append(p.Rules, PlanRule{ContentClass(f[0]), CohortID(f[1]), MustOffset(f[2])})
+		p.Rules = append(p.Rules, PlanRule{ContentClass(f[0]), CohortID(f[1]), mustOffset(f[2])})
 	}
 	return p
 }

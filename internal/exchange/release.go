@@ -57,10 +57,8 @@ type Release struct {
 
 // Revise makes a new revision of the release: its approvals lapse, and nothing
 // further opens until the new revision is approved. What was given stays given.
-func (r *Release) Revise(by PersonID, now time.Time) {
+func (r *Release) Revise(by PersonID) {
 	r.Revision++
-	r.Version++
-	r.UpdatedAt = now
 	r.State = ReleaseDraft
 	if !slices.Contains(r.Editors, by) {
 		r.Editors = append(r.Editors, by)

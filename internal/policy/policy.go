@@ -59,12 +59,11 @@ type Item struct {
 	Handling   exchange.Handling // of the artifact, its TLP joined with the markings of the object
 	Held       bool              // a marking could not be resolved
 	Removed    bool              // taken out of the release
-	Originator exchange.OrgID
-	Required   int       // agreement version that the program requires
-	OpenedAt   time.Time // when a wave gave it to the recipient's audience; zero: not yet
-	OpensAt    time.Time // when it is planned to; zero: never
-	PublicAt   time.Time // when it was given to the public; zero: not yet, or never
-	ReleasedAt time.Time // when its release became public (T0); zero: not yet
+	Required   int               // agreement version that the program requires
+	OpenedAt   time.Time         // when a wave gave it to the recipient's audience; zero: not yet
+	OpensAt    time.Time         // when it is planned to; zero: never
+	PublicAt   time.Time         // when it was given to the public; zero: not yet, or never
+	ReleasedAt time.Time         // when its release became public (T0); zero: not yet
 }
 
 // Step is one line of an explanation.
@@ -115,6 +114,53 @@ func Decide(r Recipient, i Item, now time.Time) Decision { return decide(r, i, n
 
 // Explain is Decide with every step and obligation spelled out.
 func Explain(r Recipient, i Item, now time.Time) Decision { return decide(r, i, now, true) }
+
+// Whole is the decision on an artifact of which the objects carry the markings:
+// on the artifact, and whether its bytes may be given as they are. decide is
+// Decide or Explain. Those who run the program are given it whole: the objects
+// that are held wait for them.
+func Whole(decide func(Recipient, Item, time.Time) Decision, r Recipient, i Item, marks []exchange.HandlingClass, now time.Time) (Decision, bool) {
+	d := decide(r, i, now)
+	if r.Owner {
+		return d, true
+	}
+	parts := make([]Decision, len(marks))
+	for n, h := range marks {
+		parts[n] = Decide(r, i.Under(h), now)
+	}
+	return Container(d, parts...)
+}
+
+// Under is the item under the markings of some of its objects.
+func (i Item) Under(h exchange.HandlingClass) Item {
+	i.Held, i.Handling.TLP = h.Held, max(i.Handling.TLP, h.TLP)
+	return i
+}
+
+// ItemOf is what a release says of its artifact. When it was given, and to
+// whom, is for the caller to add.
+func ItemOf(r exchange.Release, a exchange.Artifact, required int) Item {
+	return Item{
+		Program: r.Program, State: r.State, Class: a.Class, Handling: a.Handling, Removed: !a.RemovedAt.IsZero(),
+		Required: required, ReleasedAt: r.PublicAt,
+	}
+}
+
+// MemberOf is what a membership says of a recipient that may read. provider is
+// the organisation that o is a client of; the zero value: it is none. Person,
+// credential and channel are for the caller to add.
+func MemberOf(c exchange.Charter, m exchange.Member, o, provider exchange.Organisation) Recipient {
+	r := Recipient{
+		Org: o.ID, Member: m.State == exchange.MemberActive,
+		Suspended: m.State == exchange.MemberSuspended || !o.SuspendedAt.IsZero(),
+		Client:    o.ClientOf != "", Provider: provider.ID, Audience: m.Audience, Accepted: m.Accepted,
+		Jurisdictions: slices.Concat(o.Jurisdictions, provider.Jurisdictions), MayRead: true,
+	}
+	if m.Audience.Compelled {
+		r.DeniedClasses = c.CompelledDisclosure.Deny
+	}
+	return r
+}
 
 // Container is the decision on what holds parts under markings of their own, such as
 // a bundle: d, the decision under its own handling, unless no part may be had,
@@ -267,7 +313,7 @@ func (t *trial) exclusion() (string, string, Verdict) {
 
 // public settles what everyone may read, signed in or not.
 func (t *trial) public() (string, string, Verdict) {
-	open := !t.i.PublicAt.IsZero() && !t.i.PublicAt.After(t.now) && t.i.Handling.TLP == exchange.TLPClear
+	open := !t.i.PublicAt.IsZero() && !t.i.PublicAt.After(t.now) && t.d.TLP == exchange.TLPClear
 	switch {
 	case t.r.Anonymous && open:
 		return settled, "public and TLP:CLEAR", Allow

@@ -24,9 +24,7 @@ const drain = 3 * time.Second
 
 // Handler serves every interface: TAXII, the API, and the pages.
 func (s *Server) Handler() http.Handler {
-	limits := httpkit.NewLimits(httpkit.Rates{
-		Requests: s.o.Config.RequestsPerSecond, Burst: int(2 * s.o.Config.RequestsPerSecond),
-	}, time.Now)
+	limits := httpkit.NewLimits(s.o.Config.RequestsPerSecond, time.Now)
 	machines := taxii.New(taxii.Config{
 		Source: s.Exchange.Delivery, Authn: s.Authn, Log: s.o.Log, Limits: limits, Name: s.Exchange.Name, URL: s.Exchange.URL,
 	})

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -15,7 +14,6 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/authn"
 	"github.com/forewarn-exchange/forewarn/internal/config"
 	"github.com/forewarn-exchange/forewarn/internal/core"
-	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/feedback"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/membership"
@@ -26,6 +24,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/store"
 	"github.com/forewarn-exchange/forewarn/internal/store/blob"
 	"github.com/forewarn-exchange/forewarn/internal/store/sqlstore"
+	"github.com/forewarn-exchange/forewarn/internal/transport/taxii"
 )
 
 // Options is what a server is opened with.
@@ -93,6 +92,9 @@ func (s *Server) open(ctx context.Context) error {
 // SetURL tells the exchange under which address clients reach it.
 func (s *Server) SetURL(url string) { s.Exchange.URL = url }
 
+// APIRoot is the address of TAXII's API root.
+func (s *Server) APIRoot() string { return s.Exchange.URL + taxii.Root }
+
 // Close ends the server: what was acknowledged is durable, the rest is gone.
 func (s *Server) Close() error {
 	var errs []error
@@ -109,33 +111,7 @@ func (s *Server) Close() error {
 }
 
 // blobs is the blob folder as core wants it.
-type blobs struct{ dir *blob.Dir }
-
-// Write stores r whole, or nothing.
-func (b blobs) Write(ctx context.Context, r io.Reader, limit int64) (string, int64, error) {
-	w, err := b.dir.Create(ctx)
-	if err != nil {
-		return "", 0, err
-	}
-	n, err := io.Copy(w, io.LimitReader(r, limit+1))
-	if err == nil && n > limit {
-		err = exchange.Fail(exchange.Exhausted, "the submission is larger than %d bytes; nothing was stored", limit)
-	}
-	if err != nil {
-		w.Abort()
-		return "", 0, err
-	}
-	ref, err := w.Commit()
-	return ref.SHA256, ref.Size, err
-}
+type blobs struct{ *blob.Dir }
 
 // Open opens a blob by its hash.
-func (b blobs) Open(sha string) (core.Blob, error) {
-	return b.dir.Open(blob.Ref{SHA256: sha, Size: -1})
-}
-
-// Sweep removes what no submission keeps.
-func (b blobs) Sweep(ctx context.Context, keep func(string) bool, before time.Time) error {
-	_, err := b.dir.Sweep(ctx, keep, before)
-	return err
-}
+func (b blobs) Open(sha string) (core.Blob, error) { return b.Dir.Open(sha) }

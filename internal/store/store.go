@@ -13,7 +13,6 @@ import (
 
 	"github.com/forewarn-exchange/forewarn/internal/store/engine"
 	"github.com/forewarn-exchange/forewarn/internal/store/postgres"
-	"github.com/forewarn-exchange/forewarn/internal/store/schema"
 	"github.com/forewarn-exchange/forewarn/internal/store/sqlite"
 	"github.com/forewarn-exchange/forewarn/internal/store/sqlstore"
 )
@@ -38,10 +37,10 @@ func Open(ctx context.Context, url string, o Options) (*sqlstore.DB, error) {
 	if steps == nil {
 		steps = sqlstore.Migrations()
 	}
-	if err := schema.Up(ctx, h, steps); err != nil {
+	if err := migrate(ctx, h, steps); err != nil {
 		return nil, errors.Join(err, h.Close())
 	}
-	return sqlstore.New(h, sqlstore.Options{Now: o.Now, Logger: o.Logger}), nil
+	return sqlstore.New(h, o.Now, o.Logger), nil
 }
 
 func connect(ctx context.Context, url string, log *slog.Logger) (engine.Handles, error) {

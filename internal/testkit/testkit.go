@@ -74,6 +74,15 @@ func Charter() exchange.Charter {
 	return c
 }
 
+// Offset is the moment that s names; it panics on a mistake in s.
+func Offset(s string) exchange.Offset {
+	o, err := exchange.ParseOffset(s)
+	if err != nil {
+		panic(err)
+	}
+	return o
+}
+
 // Organisation is a vendor of security products with the id; change sets what
 // the test needs otherwise.
 func Organisation(id exchange.OrgID, change ...func(*exchange.Organisation)) exchange.Organisation {

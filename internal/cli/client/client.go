@@ -209,7 +209,7 @@ func (c *Client) once(ctx context.Context, r Request) (*http.Response, error) {
 
 func (c *Client) request(ctx context.Context, r Request) (*http.Request, error) {
 	path := r.Path
-	if !strings.HasPrefix(path, prefix+"/") && !strings.HasPrefix(path, "/problems/") {
+	if !strings.HasPrefix(path, prefix+"/") {
 		path = prefix + path
 	}
 	if len(r.Query) > 0 {

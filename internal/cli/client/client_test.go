@@ -116,7 +116,8 @@ func (s *source) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case path == "/programs/p/releases":
 		_, _ = io.WriteString(w, `{"items":[{"id":"rel_a"}]}`)
 	case path == "/releases/rel_a/artifacts":
-		var items []string
+		// Of the first some objects are withheld: it has no content.
+		items := []string{`{"id":"art_bbbbbbbbbbbbbbbb","filename":"b.json","partial":true}`}
 		for id, text := range s.content {
 			sum := sha256.Sum256([]byte(text))
 			claim := hex.EncodeToString(sum[:])

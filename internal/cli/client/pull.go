@@ -213,6 +213,7 @@ type pulledArtifact struct {
 	SHA256   string `json:"sha256"`
 	Size     int64  `json:"size"`
 	Removed  string `json:"removed_at"`
+	Partial  bool   `json:"partial"` // it comes as objects; there are no bytes
 }
 
 func (p *Pull) artifacts(ctx context.Context, st *pullState, out *Pulled) error {
@@ -258,7 +259,7 @@ func (p *Pull) artifact(ctx context.Context, a pulledArtifact, st *pullState, ou
 		return &Unverified{"an artifact has an identifier that is none"}
 	}
 	path := filepath.Join(p.Dir, "artifacts", a.ID, FileName(a.Filename))
-	if info, err := os.Stat(path); a.Removed != "" || err == nil && st.Artifacts[a.ID] == a.SHA256 && info.Size() == a.Size {
+	if info, err := os.Stat(path); a.Removed != "" || a.Partial || err == nil && st.Artifacts[a.ID] == a.SHA256 && info.Size() == a.Size {
 		return nil
 	}
 	err := p.Client.Download(ctx, "/artifacts/"+a.ID+"/content", path, a.SHA256, func(n int64) { p.count(out, n) })

@@ -34,7 +34,6 @@ type Readers interface {
 	MembershipsOf(org exchange.OrgID) ([]exchange.Member, error)
 	Notices(org exchange.OrgID, before time.Time, limit int) ([]exchange.Notice, error)
 	MarkRead(org exchange.OrgID, id exchange.NoticeID) error
-	Offered(release exchange.ReleaseID, org exchange.OrgID) ([]int64, error) // numbers of artifacts
 	// ToldIncomplete is when the organisation was told that the fix behind the
 	// release is incomplete; zero: never.
 	ToldIncomplete(release exchange.ReleaseID, org exchange.OrgID) (time.Time, error)
@@ -159,15 +158,13 @@ type Config struct {
 type Service struct {
 	c     Config
 	mu    sync.Mutex
-	views map[viewKey]*view
+	known *cached
 	seen  map[seenKey]struct{}
-	// programs is what Collections knows, as of one generation.
-	programs *programs
 }
 
 // New returns the room.
 func New(c Config) *Service {
-	return &Service{c: c, views: map[viewKey]*view{}, seen: map[seenKey]struct{}{}}
+	return &Service{c: c, seen: map[seenKey]struct{}{}}
 }
 
 // Collection is a program as machines read it: one collection each.

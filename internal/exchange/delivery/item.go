@@ -13,151 +13,119 @@ import (
 // Releases lists the releases of which the actor may see something, newest
 // first. It does not count as opening them.
 func (s *Service) Releases(ctx context.Context, a exchange.Actor, program exchange.ProgramID) ([]MemberRelease, error) {
+	l, err := s.listing(ctx, a, program)
+	if err != nil {
+		return nil, err
+	}
+	var out []MemberRelease
+	for _, h := range l.all {
+		out = append(out, h.MemberRelease)
+	}
+	return out, nil
+}
+
+// listing is everything the reader may see something of, in [from, until):
+// what is not in it does not exist for the reader.
+type listing struct {
+	v           *view
+	all         []*held   // newest first
+	from, until time.Time // until zero: as long as the view
+}
+
+// held is a release as the reader holds it, with what was decided on each of
+// its items.
+type held struct {
+	MemberRelease
+	classes []*class
+}
+
+func (s *Service) listing(ctx context.Context, a exchange.Actor, program exchange.ProgramID) (*listing, error) {
 	v, err := s.view(ctx, a, program)
 	if err != nil {
 		return nil, err
 	}
 	now := s.c.Now()
 	v.mu.Lock()
-	known := v.listed
+	l := v.listed
 	v.mu.Unlock()
-	if known.holds(now) {
-		return slices.Clone(known.releases), nil
+	if l != nil && !now.Before(l.from) && (l.until.IsZero() || now.Before(l.until)) {
+		return l, nil
 	}
-	l := &listing{from: now}
-	err = s.c.Store.View(ctx, func(tx Tx) error {
-		rs, err := tx.ReleasesOf(program)
-		if err != nil {
-			return err
-		}
-		for _, r := range slices.Backward(rs) {
-			m, _, err := v.release(tx, r, now)
-			if err != nil {
-				return err
-			}
-			if len(m.Items) > 0 {
-				l.releases = append(l.releases, m)
-			}
-		}
-		return nil
-	})
-	if err != nil {
+	l = &listing{v: v, from: now}
+	if err := s.c.Store.View(ctx, l.read); err != nil {
 		return nil, err
 	}
-	if err := s.offerLate(ctx, a, v, l.releases); err != nil {
-		return nil, err
-	}
-	l.until = v.until()
 	v.mu.Lock()
 	v.listed = l
 	v.mu.Unlock()
-	return slices.Clone(l.releases), nil
+	return l, nil
 }
 
-// offerLate records as offered what the organisation may have and was not
-// offered when its wave opened: because it accepted the agreement, joined or was
-// let in again only later. From now on it is told of changes, and its silence
-// counts.
-func (s *Service) offerLate(ctx context.Context, a exchange.Actor, v *view, held []MemberRelease) error {
-	if !v.reads() || v.r.Owner {
-		return nil
+func (l *listing) read(tx Tx) error {
+	rs, err := tx.ReleasesOf(l.v.charter.ID)
+	if err != nil {
+		return err
 	}
-	for _, m := range held {
-		var numbers []int64
-		var fresh []seenKey
-		for _, i := range m.Items {
-			key := seenKey{"org:" + string(a.Org), i.Artifact.Number, exchange.ExposureOffered}
-			s.mu.Lock()
-			_, known := s.seen[key]
-			s.mu.Unlock()
-			if !known {
-				numbers, fresh = append(numbers, i.Artifact.Number), append(fresh, key)
-			}
-		}
-		if len(fresh) == 0 {
-			continue
-		}
-		late := false
-		err := s.c.Store.View(ctx, func(tx Tx) error {
-			n, err := tx.Offered(m.ID, a.Org)
-			late = slices.ContainsFunc(numbers, func(x int64) bool { return !slices.Contains(n, x) })
-			return err
-		})
-		if err == nil && late {
-			err = s.offer(ctx, a, m, numbers)
-		}
+	byID := map[exchange.ReleaseID]*held{}
+	for _, r := range slices.Backward(rs) {
+		h, err := l.release(tx, r)
 		if err != nil {
 			return err
 		}
-		s.mu.Lock()
-		for _, key := range fresh {
-			s.seen[key] = struct{}{}
+		if len(h.Items) > 0 {
+			l.all, byID[r.ID] = append(l.all, h), h
 		}
-		s.mu.Unlock()
+	}
+	for _, r := range rs { // a case that the reader holds nothing of is not named
+		before, after := byID[r.IncompleteFixOf], byID[r.ID]
+		if before != nil && after != nil {
+			after.Incomplete, before.Superseded = before.ID, after.ID
+		}
 	}
 	return nil
 }
 
-func (s *Service) offer(ctx context.Context, a exchange.Actor, m MemberRelease, numbers []int64) error {
-	return s.c.Store.Update(ctx, func(tx Tx) error {
-		n, err := tx.Offered(m.ID, a.Org)
-		if err != nil {
-			return err
-		}
-		e := exchange.Event{Kind: exchange.EventReleaseOffered, Actor: exchange.System(), Program: m.Program, Release: m.ID, Org: a.Org}
-		var es []exchange.Exposure
-		for _, i := range m.Items {
-			if slices.Contains(numbers, i.Artifact.Number) && !slices.Contains(n, i.Artifact.Number) {
-				e.Subject = append(e.Subject, string(i.Artifact.ID))
-				es = append(es, exchange.Exposure{
-					Number: i.Artifact.Number, Release: m.ID, Org: a.Org, Kind: exchange.ExposureOffered, Channel: exchange.ChannelSystem, At: tx.Now(),
-				})
-			}
-		}
-		if len(es) == 0 {
-			return nil
-		}
-		seq, err := tx.Record(e)
-		if err != nil {
-			return err
-		}
-		for i := range es {
-			es[i].Event = seq
-		}
-		return tx.Expose(es)
-	})
-}
-
-// release is what the reader may see of r, with the classes behind it.
-func (v *view) release(tx Tx, r exchange.Release, now time.Time) (MemberRelease, []*class, error) {
-	m := MemberRelease{
-		ID: r.ID, Program: r.Program, Title: r.Title, Message: r.Message, T0: r.Plan.T0, PublicAt: r.PublicAt, State: stateWord(r),
-	}
+// release is what the reader may see of r. The message is written to members
+// and stays with them.
+func (l *listing) release(tx Tx, r exchange.Release) (*held, error) {
+	h := &held{MemberRelease: envelope(r)}
 	arts, err := tx.ArtifactsOf(r.ID)
 	if err != nil {
-		return m, nil, err
+		return nil, err
 	}
-	var ks []*class
 	for _, art := range arts {
-		k, err := v.artifact(tx, art, now)
+		k, err := l.v.wholeFacts(tx, art)
 		if err != nil {
-			return m, nil, err
+			return nil, err
+		}
+		k.decide(l.v.r, l.from, policy.Decide)
+		if u := k.decision.Until; !u.IsZero() && (l.until.IsZero() || u.Before(l.until)) {
+			l.until = u
 		}
 		if !k.decision.Allowed() {
 			continue
 		}
-		ks = append(ks, k)
-		m.Items = append(m.Items, k.shown(now))
-		if !k.item.OpenedAt.IsZero() && (m.FirstOffered.IsZero() || k.item.OpenedAt.Before(m.FirstOffered)) {
-			m.FirstOffered = k.item.OpenedAt
+		h.classes, h.Items = append(h.classes, k), append(h.Items, k.shown(l.from))
+		if !k.item.OpenedAt.IsZero() && (h.FirstOffered.IsZero() || k.item.OpenedAt.Before(h.FirstOffered)) {
+			h.FirstOffered = k.item.OpenedAt
 		}
 	}
-	for i := range m.Items {
-		id := m.Items[i].Artifact.ID
-		m.Items[i].Superseded = slices.ContainsFunc(m.Items, func(o Item) bool { return o.Artifact.Supersedes == id })
+	h.TLP = h.labelled()
+	for i := range h.Items {
+		id := h.Items[i].Artifact.ID
+		h.Items[i].Superseded = slices.ContainsFunc(h.Items, func(o Item) bool { return o.Artifact.Supersedes == id })
 	}
-	m.TLP = m.labelled()
-	return m, ks, nil
+	if len(h.Items) == 0 || l.v.r.Anonymous {
+		return h, nil
+	}
+	h.Message = r.Message
+	h.NotCovering, err = tx.ToldIncomplete(r.ID, l.v.r.Org)
+	return h, err
+}
+
+// envelope is a release without what is in it, and without the message.
+func envelope(r exchange.Release) MemberRelease {
+	return MemberRelease{ID: r.ID, Program: r.Program, Title: r.Title, T0: r.Plan.T0, PublicAt: r.PublicAt, State: stateWord(r)}
 }
 
 func stateWord(r exchange.Release) string {
@@ -177,136 +145,60 @@ func stateWord(r exchange.Release) string {
 // Release returns a release as the actor may see it. For a person in the
 // browser that is an act: it is recorded as opened before it is shown.
 func (s *Service) Release(ctx context.Context, a exchange.Actor, id exchange.ReleaseID) (MemberRelease, error) {
-	m, ks, err := s.memberRelease(ctx, a, id)
-	if err != nil || a.Channel != exchange.ChannelWeb {
-		return m, err
-	}
-	return m, s.given(ctx, a, exchange.EventReleaseOpened, exchange.ExposureOpened, ks, nil)
-}
-
-func (s *Service) memberRelease(ctx context.Context, a exchange.Actor, id exchange.ReleaseID) (m MemberRelease, ks []*class, err error) {
-	v, err := s.holding(ctx, a, func(m MemberRelease) bool { return m.ID == id })
+	h, _, err := s.holding(ctx, a, func(m MemberRelease) bool { return m.ID == id })
 	if err != nil {
-		return m, nil, err
+		return MemberRelease{}, err
 	}
-	err = s.c.Store.View(ctx, func(tx Tx) error {
-		r, err := tx.Release(id)
-		if err != nil {
-			return err
-		}
-		if m, ks, err = v.release(tx, r, s.c.Now()); err != nil {
-			return err
-		}
-		if len(m.Items) == 0 {
-			return exchange.Missing()
-		}
-		return v.linked(tx, r, &m, s.c.Now())
-	})
-	if err != nil {
-		return MemberRelease{}, nil, err
+	if a.Channel != exchange.ChannelWeb {
+		return h.MemberRelease, nil
 	}
-	return m, ks, nil
-}
-
-// holding finds the view in which the actor holds what is asked for. It looks
-// through what the actor may see, never through what there is: a withheld id
-// takes the same way as one that does not exist, and as long.
-func (s *Service) holding(ctx context.Context, a exchange.Actor, is func(MemberRelease) bool) (*view, error) {
-	programs, err := s.collections(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, p := range programs {
-		held, err := s.Releases(ctx, a, p.Program)
-		if exchange.KindOf(err) == exchange.NotFound {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		if slices.ContainsFunc(held, is) {
-			return s.view(ctx, a, p.Program)
-		}
-	}
-	return nil, exchange.Missing()
-}
-
-func (s *Service) find(ctx context.Context, id exchange.ReleaseID) (r exchange.Release, err error) {
-	err = s.c.Store.View(ctx, func(tx Tx) error {
-		r, err = tx.Release(id)
-		return err
-	})
-	return r, err
-}
-
-// linked fills in the cases before and after this one that the reader holds
-// something of; others do not exist for the reader.
-func (v *view) linked(tx Tx, r exchange.Release, m *MemberRelease, now time.Time) error {
-	var err error
-	if v.r.Org != "" {
-		if m.NotCovering, err = tx.ToldIncomplete(r.ID, v.r.Org); err != nil {
-			return err
-		}
-	}
-	rs, err := tx.ReleasesOf(r.Program)
-	if err != nil {
-		return err
-	}
-	for _, o := range rs {
-		before, after := o.ID == r.IncompleteFixOf && r.IncompleteFixOf != "", o.IncompleteFixOf == r.ID
-		if !before && !after {
-			continue
-		}
-		seen, _, err := v.release(tx, o, now)
-		if err != nil {
-			return err
-		}
-		if len(seen.Items) == 0 {
-			continue
-		}
-		if before {
-			m.Incomplete = o.ID
-		} else {
-			m.Superseded = o.ID
-		}
-	}
-	return nil
+	return h.MemberRelease, s.given(ctx, a, exchange.EventReleaseOpened, exchange.ExposureOpened, h.classes, nil)
 }
 
 // MaySee answers whether the actor holds anything of the release: nil, or
 // exchange.NotFound.
 func (s *Service) MaySee(ctx context.Context, a exchange.Actor, id exchange.ReleaseID) error {
-	_, _, err := s.memberRelease(ctx, a, id)
+	_, _, err := s.holding(ctx, a, func(m MemberRelease) bool { return m.ID == id })
 	return err
 }
 
-// entitled returns an artifact that the actor may have, under its verdict.
-func (s *Service) entitled(ctx context.Context, a exchange.Actor, id exchange.ArtifactID) (k *class, err error) {
-	v, err := s.holding(ctx, a, func(m MemberRelease) bool {
-		return slices.ContainsFunc(m.Items, func(i Item) bool { return i.Artifact.ID == id })
-	})
+// holding finds the release in which the actor holds what is asked for. It looks
+// through what the actor may see, never through what there is: a withheld id
+// takes the same way as one that does not exist, and as long.
+func (s *Service) holding(ctx context.Context, a exchange.Actor, is func(MemberRelease) bool) (*held, *view, error) {
+	programs, err := s.collections(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	err = s.c.Store.View(ctx, func(tx Tx) error {
-		art, err := tx.Artifact(id)
+	for _, p := range programs {
+		l, err := s.listing(ctx, a, p.Program)
+		if exchange.KindOf(err) == exchange.NotFound {
+			continue
+		}
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
-		if k, err = v.artifact(tx, art, s.c.Now()); err != nil {
-			return err
+		if i := slices.IndexFunc(l.all, func(h *held) bool { return is(h.MemberRelease) }); i >= 0 {
+			return l.all[i], l.v, nil
 		}
-		if !k.decision.Allowed() {
-			return exchange.Missing()
-		}
-		return nil
-	})
-	return k, err
+	}
+	return nil, nil, exchange.Missing()
+}
+
+// entitled returns an artifact that the actor may have, under its verdict, and
+// the view that it stands in.
+func (s *Service) entitled(ctx context.Context, a exchange.Actor, id exchange.ArtifactID) (*class, *view, error) {
+	is := func(i Item) bool { return i.Artifact.ID == id }
+	h, v, err := s.holding(ctx, a, func(m MemberRelease) bool { return slices.ContainsFunc(m.Items, is) })
+	if err != nil {
+		return nil, nil, err
+	}
+	return h.classes[slices.IndexFunc(h.Items, is)], v, nil
 }
 
 // Artifact returns an artifact's description; in the browser that is an act.
 func (s *Service) Artifact(ctx context.Context, a exchange.Actor, id exchange.ArtifactID) (Item, error) {
-	k, err := s.entitled(ctx, a, id)
+	k, _, err := s.entitled(ctx, a, id)
 	if err != nil {
 		return Item{}, err
 	}
@@ -320,7 +212,7 @@ func (s *Service) Artifact(ctx context.Context, a exchange.Actor, id exchange.Ar
 // Content returns an artifact's bytes, where the actor may have all of them.
 // The download is recorded first.
 func (s *Service) Content(ctx context.Context, a exchange.Actor, id exchange.ArtifactID) (*Content, error) {
-	k, err := s.entitled(ctx, a, id)
+	k, _, err := s.entitled(ctx, a, id)
 	if err != nil {
 		return nil, err
 	}
@@ -413,11 +305,7 @@ func (s *Service) raw(k *class, o Object) ([]byte, error) {
 // Objects lists objects of one artifact that the actor may have, in the order
 // in which they were submitted, those after the given position.
 func (s *Service) Objects(ctx context.Context, a exchange.Actor, id exchange.ArtifactID, after int64, limit int) ([]Object, error) {
-	k, err := s.entitled(ctx, a, id)
-	if err != nil {
-		return nil, err
-	}
-	v, err := s.view(ctx, a, k.artifact.Program)
+	k, v, err := s.entitled(ctx, a, id)
 	if err != nil {
 		return nil, err
 	}

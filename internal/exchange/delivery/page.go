@@ -17,14 +17,14 @@ import (
 // MaxLimit is the largest page.
 const MaxLimit = 1000
 
-// collections is the namespace of collection ids (RFC 9562 §5.5).
-var collections = uuid.MustParse("6d1f8a52-0f0c-5c55-9a3e-6a1f3f4b8c21")
+// namespace is that of collection ids (RFC 9562 §5.5).
+var namespace = uuid.MustParse("6d1f8a52-0f0c-5c55-9a3e-6a1f3f4b8c21")
 
 // CollectionID is the id of a program's collection. It follows from the
 // program's id, so it survives a restore; in form it is a UUID of version 4, as
 // TAXII 2.1 §2 asks of identifiers.
 func CollectionID(p exchange.ProgramID) string {
-	u := uuid.NewSHA1(collections, []byte(p))
+	u := uuid.NewSHA1(namespace, []byte(p))
 	u[6] = u[6]&0x0f | 0x40
 	return u.String()
 }
@@ -65,22 +65,17 @@ func (s *Service) Collection(ctx context.Context, a exchange.Actor, id string) (
 	return Collection{}, exchange.Missing()
 }
 
-// programs is every program's collection, as of one generation.
-type programs struct {
-	generation int64
-	all        []Collection
-}
-
+// collections is every program's collection.
 func (s *Service) collections(ctx context.Context) ([]Collection, error) {
-	generation, err := s.c.Generation(ctx)
+	known, err := s.current(ctx)
 	if err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
-	known := s.programs
+	all := known.collections
 	s.mu.Unlock()
-	if known != nil && known.generation == generation {
-		return known.all, nil
+	if all != nil {
+		return all, nil
 	}
 	var cs []exchange.Charter
 	err = s.c.Store.View(ctx, func(tx Tx) (err error) {
@@ -90,16 +85,15 @@ func (s *Service) collections(ctx context.Context) ([]Collection, error) {
 	if err != nil {
 		return nil, err
 	}
-	known = &programs{generation: generation}
 	for _, c := range cs {
-		known.all = append(known.all, Collection{
+		all = append(all, Collection{
 			ID: CollectionID(c.ID), Program: c.ID, Title: c.Title, Description: c.Outcome, CanRead: true,
 		})
 	}
 	s.mu.Lock()
-	s.programs = known
+	known.collections = all
 	s.mu.Unlock()
-	return known.all, nil
+	return all, nil
 }
 
 // reader is view for those who have a collection.
@@ -335,16 +329,6 @@ func name(tx Tx, es []Entry) error {
 	return err
 }
 
-// Versions lists the versions of one object that the reader may see, newest first.
-func (s *Service) Versions(ctx context.Context, a exchange.Actor, program exchange.ProgramID, id string, q Query) ([]Entry, bool, error) {
-	q.IDs, q.Versions = []string{id}, Versions{All: true}
-	es, more, err := s.Manifest(ctx, a, program, q)
-	for i, j := 0, len(es)-1; i < j; i, j = i+1, j-1 {
-		es[i], es[j] = es[j], es[i]
-	}
-	return es, more, err
-}
-
 // Capped is what Count answers when there are more.
 const Capped = 10_001
 
@@ -382,32 +366,32 @@ const maxSeen = 200_000
 
 // given records a disclosure before it is made: the event, and for each
 // artifact the first time that this client came so near to it. An empty kind
-// records the event alone.
+// records the event alone. Who takes what is public is nobody's business.
 func (s *Service) given(ctx context.Context, a exchange.Actor, k exchange.EventKind, e exchange.ExposureKind, arts []*class, d exchange.Detail) error {
+	if a.Channel == exchange.ChannelPublic {
+		return nil
+	}
 	ev := exchange.Event{Kind: k, Actor: a, Detail: d}
 	var es []exchange.Exposure
 	var fresh []seenKey
-	for _, c := range arts {
-		ev.Program, ev.Release = c.artifact.Program, c.artifact.Release
+	for i, c := range arts {
 		ev.Subject = append(ev.Subject, string(c.artifact.ID))
+		if i == 0 {
+			ev.Program, ev.Release = c.artifact.Program, c.artifact.Release
+		} else if c.artifact.Release != ev.Release {
+			ev.Release = "" // of several releases: the subjects say which
+		}
 		key := seenKey{a.Client(), c.artifact.Number, e}
 		s.mu.Lock()
 		_, known := s.seen[key]
 		s.mu.Unlock()
-		if known || e == "" || c.decision.At.IsZero() || a.Org == c.artifact.Originator {
+		if known || e == "" || a.Org == c.artifact.Originator {
 			continue
 		}
-		x := exchange.Exposure{Number: c.artifact.Number, Release: c.artifact.Release, Org: a.Org, Channel: a.Channel, Kind: exchange.ExposureOffered}
-		es = append(es, x)
-		x.Client, x.Kind = a.Client(), e
-		es, fresh = append(es, x), append(fresh, key)
-	}
-	if len(arts) > 1 {
-		for _, c := range arts {
-			if c.artifact.Release != ev.Release {
-				ev.Release = "" // of several releases: the subjects say which
-			}
-		}
+		es = append(es, exchange.Exposure{
+			Number: c.artifact.Number, Release: c.artifact.Release, Org: a.Org, Channel: a.Channel, Client: a.Client(), Kind: e,
+		})
+		fresh = append(fresh, key)
 	}
 	err := s.c.Store.Update(ctx, func(tx Tx) error {
 		seq, err := tx.Record(ev)
@@ -424,9 +408,7 @@ func (s *Service) given(ctx context.Context, a exchange.Actor, k exchange.EventK
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.seen) > maxSeen {
-		clear(s.seen)
-	}
+	makeRoom(s.seen, maxSeen)
 	for _, key := range fresh {
 		s.seen[key] = struct{}{}
 	}

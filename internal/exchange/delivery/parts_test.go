@@ -10,6 +10,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/record"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/submission"
+	"github.com/forewarn-exchange/forewarn/internal/format/stix/stixtest"
 	"github.com/forewarn-exchange/forewarn/internal/server/servertest"
 	"github.com/forewarn-exchange/forewarn/internal/testkit"
 )
@@ -44,10 +45,10 @@ func TestTheFileGivesNoMoreThanTheFeed(t *testing.T) {
 		in.Handling.Persons = []exchange.PersonID{w.Reader(servertest.EarlyB).Person}
 	}
 	mixed := w.Submit(r.ID, exchange.DetectionGuidance, "mixed.json",
-		servertest.Marked(1, "", servertest.Mark(exchange.TLPAmber), servertest.Mark(exchange.TLPRed), servertest.Unresolved), named)
+		servertest.Marked(1, "", stixtest.MarkingID(exchange.TLPAmber), stixtest.MarkingID(exchange.TLPRed), servertest.Unresolved), named)
 	closed := w.Submit(r.ID, exchange.DetectionGuidance, "closed.json",
-		servertest.Marked(2, servertest.Mark(exchange.TLPRed), servertest.Unresolved), named)
-	open := w.Submit(r.ID, exchange.DetectionGuidance, "open.json", servertest.Marked(3, "", servertest.Mark(exchange.TLPGreen)))
+		servertest.Marked(2, stixtest.MarkingID(exchange.TLPRed), servertest.Unresolved), named)
+	open := w.Submit(r.ID, exchange.DetectionGuidance, "open.json", servertest.Marked(3, "", stixtest.MarkingID(exchange.TLPGreen)))
 	w.Arm(r.ID)
 	w.Clock.Set(time.Date(2027, time.July, 12, 16, 0, 0, 0, time.UTC))
 	given := []string{servertest.MarkedID(1, 0), servertest.MarkedID(1, 1), servertest.MarkedID(3, 0), servertest.MarkedID(3, 1)}
@@ -119,26 +120,26 @@ func TestTheFileGivesNoMoreThanTheFeed(t *testing.T) {
 func TestThePublicFileIsClearThroughout(t *testing.T) {
 	w := servertest.New(t)
 	r := w.Draft("Public", t0)
-	mixed := w.Submit(r.ID, exchange.Summary, "mixed.json", servertest.Marked(1, "", servertest.Mark(exchange.TLPGreen)), servertest.Label(exchange.TLPClear))
+	mixed := w.Submit(r.ID, exchange.Summary, "mixed.json", servertest.Marked(1, "", stixtest.MarkingID(exchange.TLPGreen)), servertest.Label(exchange.TLPClear))
 	held := w.Submit(r.ID, exchange.Summary, "held.json", servertest.Marked(2, servertest.Unresolved), servertest.Label(exchange.TLPClear))
 	clear := w.Submit(r.ID, exchange.Summary, "clear.json", servertest.Marked(3, ""), servertest.Label(exchange.TLPClear))
 	w.Arm(r.ID)
 	w.Clock.Set(t0.Add(-time.Second))
 	for _, a := range []exchange.Artifact{mixed, held, clear} {
-		_, err := w.X.Delivery.PublicContent(t.Context(), a.ID)
+		_, err := w.X.Delivery.Content(t.Context(), exchange.Public(), a.ID)
 		missing(t, a.Filename+" before T0", err)
 	}
 	w.Clock.Set(t0)
-	content, err := w.X.Delivery.PublicContent(t.Context(), clear.ID)
+	content, err := w.X.Delivery.Content(t.Context(), exchange.Public(), clear.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
 	content.Close()
 	for _, a := range []exchange.Artifact{mixed, held} {
-		_, err := w.X.Delivery.PublicContent(t.Context(), a.ID)
+		_, err := w.X.Delivery.Content(t.Context(), exchange.Public(), a.ID)
 		missing(t, a.Filename, err)
 	}
-	m, err := w.X.Delivery.PublicRelease(t.Context(), r.ID)
+	m, err := w.X.Delivery.Release(t.Context(), exchange.Public(), r.ID)
 	if err != nil || len(m.Items) != 2 || m.Items[0].Artifact.ID != mixed.ID || !m.Items[0].Partial || m.Items[1].Partial {
 		t.Errorf("public release: %+v %v", m.Items, err)
 	}

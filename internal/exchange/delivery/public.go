@@ -9,113 +9,23 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/policy"
 )
 
-// public is everyone's view of a program.
-func public(c exchange.Charter) *view {
-	return newView(c, policy.Recipient{Anonymous: true, MayRead: true, Channel: exchange.ChannelPublic}, time.Time{})
-}
-
-// PublicReleases lists what is public, newest first, for everyone.
+// PublicReleases lists what is public, of all programs, newest first. One of
+// them, and what is in it, is had as exchange.Public.
 func (s *Service) PublicReleases(ctx context.Context) ([]MemberRelease, error) {
-	if err := s.c.Due(ctx); err != nil {
+	programs, err := s.collections(ctx)
+	if err != nil {
 		return nil, err
 	}
 	var out []MemberRelease
-	err := s.c.Store.View(ctx, func(tx Tx) error {
-		cs, err := tx.Charters()
+	for _, p := range programs {
+		rs, err := s.Releases(ctx, exchange.Public(), p.Program)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		for _, c := range cs {
-			rs, err := tx.ReleasesOf(c.ID)
-			if err != nil {
-				return err
-			}
-			for _, r := range rs {
-				m, err := publicPart(tx, c, r, s.c.Now())
-				if err != nil {
-					return err
-				}
-				if len(m.Items) > 0 {
-					out = append(out, m)
-				}
-			}
-		}
-		return nil
-	})
-	slices.SortFunc(out, func(a, b MemberRelease) int { return b.PublicAt.Compare(a.PublicAt) })
-	return out, err
-}
-
-// publicPart is what everyone may see of a release. The message is written to
-// members and stays with them.
-func publicPart(tx Tx, c exchange.Charter, r exchange.Release, now time.Time) (MemberRelease, error) {
-	if r.PublicAt.IsZero() {
-		return MemberRelease{}, nil
+		out = append(out, rs...)
 	}
-	m, _, err := public(c).release(tx, r, now)
-	m.Message = ""
-	return m, err
-}
-
-// PublicRelease returns what everyone may see of one release.
-func (s *Service) PublicRelease(ctx context.Context, id exchange.ReleaseID) (MemberRelease, error) {
-	if err := s.c.Due(ctx); err != nil {
-		return MemberRelease{}, err
-	}
-	var m MemberRelease
-	err := s.c.Store.View(ctx, func(tx Tx) error {
-		r, err := tx.Release(id)
-		if err != nil {
-			return err
-		}
-		c, err := tx.Charter(r.Program)
-		if err != nil {
-			return err
-		}
-		if m, err = publicPart(tx, c, r, s.c.Now()); err != nil {
-			return err
-		}
-		if len(m.Items) == 0 {
-			return exchange.Missing()
-		}
-		return nil
-	})
-	if err != nil {
-		return MemberRelease{}, err
-	}
-	return m, nil
-}
-
-// PublicContent returns the bytes of a public artifact.
-func (s *Service) PublicContent(ctx context.Context, id exchange.ArtifactID) (*Content, error) {
-	if err := s.c.Due(ctx); err != nil {
-		return nil, err
-	}
-	var k *class
-	err := s.c.Store.View(ctx, func(tx Tx) error {
-		art, err := tx.Artifact(id)
-		if err != nil {
-			return err
-		}
-		c, err := tx.Charter(art.Program)
-		if err != nil {
-			return err
-		}
-		k, err = public(c).artifact(tx, art, s.c.Now())
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	permit, ok := k.decision.Permit(k.artifact.Number)
-	if !ok || !k.whole {
-		return nil, exchange.Missing()
-	}
-	b, err := s.open(permit, k.artifact)
-	if err != nil {
-		return nil, err
-	}
-	return &Content{Artifact: k.artifact, Blob: b}, nil
+	slices.SortStableFunc(out, func(a, b MemberRelease) int { return b.PublicAt.Compare(a.PublicAt) })
+	return out, nil
 }
 
 // Notices lists what the actor's organisation was told, newest first. A notice
@@ -162,7 +72,11 @@ func (s *Service) Notices(ctx context.Context, a exchange.Actor, before time.Tim
 }
 
 func (s *Service) mayBeTold(ctx context.Context, a exchange.Actor, id exchange.ReleaseID) (bool, error) {
-	r, err := s.find(ctx, id)
+	var r exchange.Release
+	err := s.c.Store.View(ctx, func(tx Tx) (err error) {
+		r, err = tx.Release(id)
+		return err
+	})
 	if err != nil {
 		return false, err
 	}
@@ -181,8 +95,6 @@ func (s *Service) mayBeTold(ctx context.Context, a exchange.Actor, id exchange.R
 		return false, err
 	}
 	// As if it had not been withdrawn: who could see it may know that it was.
-	before := r
-	before.State = exchange.ReleaseReleasing
 	seen := false
 	err = s.c.Store.View(ctx, func(tx Tx) error {
 		arts, err := tx.ArtifactsOf(id)
@@ -194,7 +106,7 @@ func (s *Service) mayBeTold(ctx context.Context, a exchange.Actor, id exchange.R
 			if err != nil {
 				return err
 			}
-			k.item.State = before.State
+			k.item.State = exchange.ReleaseReleasing
 			k.decide(v.r, s.c.Now(), policy.Decide)
 			seen = seen || k.decision.Allowed()
 		}

@@ -15,51 +15,45 @@ import (
 )
 
 // A view is what one credential may see of one program. It keeps the verdict
-// of each handling class until a fact or the clock changes it.
+// of each handling class until the clock changes it, and lives no longer than
+// the facts that it was made from.
 type view struct {
-	generation int64
-	program    exchange.ProgramID
-	none       bool // the program does not exist for the reader
-	charter    exchange.Charter
-	required   int       // agreement version
-	lapses     time.Time // when another version is required; zero: as long as the generation
-	r          policy.Recipient
-	runs       []Run          // of all spans, in order
-	given      map[int64]bool // the artifacts of runs
+	none     bool // the program does not exist for the reader
+	charter  exchange.Charter
+	required int       // agreement version
+	lapses   time.Time // when another version is required; zero: as long as the facts
+	r        policy.Recipient
+	runs     []Run          // of all spans, in order
+	given    map[int64]bool // the artifacts of runs
 
 	mu      sync.Mutex
 	classes map[int64]*class // handling classes, by number
-	wholes  map[int64]*class // artifacts as a whole, by number
 	listed  *listing
 }
 
-// listing is the releases of which the reader may see something, in [from, until).
-type listing struct {
-	releases    []MemberRelease
-	from, until time.Time // until zero: as long as the view
-}
-
-func (l *listing) holds(now time.Time) bool {
-	return l != nil && !now.Before(l.from) && (l.until.IsZero() || now.Before(l.until))
-}
-
 func newView(c exchange.Charter, r policy.Recipient, now time.Time) *view {
-	v := &view{program: c.ID, charter: c, required: c.Required(now), r: r, classes: map[int64]*class{}, wholes: map[int64]*class{}}
+	v := &view{charter: c, required: c.Required(now), r: r, classes: map[int64]*class{}}
 	if v.required != c.Agreement.Version {
 		v.lapses = c.Calendar.StartOfDay(c.Agreement.Effective)
 	}
 	return v
 }
 
-// class is a handling class as this reader sees it.
+// class is a handling class, or an artifact as a whole, as this reader sees it.
 type class struct {
-	handling exchange.HandlingClass
 	artifact exchange.Artifact
 	release  exchange.Release
 	item     policy.Item
 	decision policy.Decision
 	marks    []exchange.HandlingClass // of an artifact as a whole: of its objects
 	whole    bool                     // every object may be had
+}
+
+// cached is what was worked out from one generation of facts.
+type cached struct {
+	generation  int64
+	views       map[viewKey]*view
+	collections []Collection
 }
 
 type viewKey struct {
@@ -69,11 +63,11 @@ type viewKey struct {
 	program exchange.ProgramID
 }
 
-const maxViews = 20_000
+const maxViews = 5000
 
-// view returns the actor's view of the program, or exchange.Missing to whom
-// the program does not exist.
-func (s *Service) view(ctx context.Context, a exchange.Actor, program exchange.ProgramID) (*view, error) {
+// current returns what is known as of now's facts, with the waves open whose
+// moment has come.
+func (s *Service) current(ctx context.Context) (*cached, error) {
 	if err := s.c.Due(ctx); err != nil {
 		return nil, err
 	}
@@ -81,36 +75,54 @@ func (s *Service) view(ctx context.Context, a exchange.Actor, program exchange.P
 	if err != nil {
 		return nil, err
 	}
-	key := viewKey{a.Client(), a.Org, a.Channel, program}
-	s.mu.Lock()
-	v := s.views[key]
-	s.mu.Unlock()
-	if v != nil && v.generation == generation && (v.lapses.IsZero() || s.c.Now().Before(v.lapses)) {
-		if v.none {
-			return nil, exchange.Missing()
-		}
-		return v, nil
-	}
-	err = s.c.Store.View(ctx, func(tx Tx) (err error) {
-		v, err = resolve(tx, a, program)
-		return err
-	})
-	if exchange.KindOf(err) == exchange.NotFound {
-		v = &view{none: true}
-	} else if err != nil {
-		return nil, err
-	}
-	v.generation = generation
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.views) >= maxViews {
-		clear(s.views)
+	if s.known == nil || s.known.generation != generation {
+		s.known = &cached{generation: generation, views: map[viewKey]*view{}}
 	}
-	s.views[key] = v
-	if v.none {
+	return s.known, nil
+}
+
+// view returns the actor's view of the program, or exchange.Missing to whom
+// the program does not exist.
+func (s *Service) view(ctx context.Context, a exchange.Actor, program exchange.ProgramID) (*view, error) {
+	known, err := s.current(ctx)
+	if err != nil {
 		return nil, err
 	}
+	key := viewKey{a.Client(), a.Org, a.Channel, program}
+	s.mu.Lock()
+	v := known.views[key]
+	s.mu.Unlock()
+	if v == nil || !v.lapses.IsZero() && !s.c.Now().Before(v.lapses) {
+		err := s.c.Store.View(ctx, func(tx Tx) (err error) {
+			v, err = resolve(tx, a, program)
+			return err
+		})
+		if exchange.KindOf(err) == exchange.NotFound {
+			v = &view{none: true}
+		} else if err != nil {
+			return nil, err
+		}
+		s.mu.Lock()
+		makeRoom(known.views, maxViews)
+		known.views[key] = v
+		s.mu.Unlock()
+	}
+	if v.none {
+		return nil, exchange.Missing()
+	}
 	return v, nil
+}
+
+// makeRoom drops entries, any of them, until m holds fewer than most.
+func makeRoom[K comparable, V any](m map[K]V, most int) {
+	for k := range m {
+		if len(m) < most {
+			return
+		}
+		delete(m, k)
+	}
 }
 
 // resolve gathers the facts about the reader.
@@ -119,58 +131,55 @@ func resolve(tx Tx, a exchange.Actor, program exchange.ProgramID) (*view, error)
 	if err != nil {
 		return nil, err
 	}
-	v := newView(c, policy.Recipient{
-		Org: a.Org, Person: a.Person, Owner: a.Operates(c.Owner) || a.Approves(c.Owner),
-		Program: a.Program, Ceiling: a.Ceiling, MayRead: a.May(exchange.VerbRead), Channel: a.Channel,
-	}, tx.Now())
-	if a.Machine {
-		v.r.Person = ""
+	if a.Anonymous() && a.Channel == exchange.ChannelPublic {
+		return newView(c, policy.Recipient{Anonymous: true, MayRead: true, Channel: a.Channel}, tx.Now()), nil
 	}
-	if a.Program != "" && a.Program != program {
+	if !a.Reaches(program) {
 		return nil, exchange.Missing()
 	}
-	if err := v.membership(tx); err != nil {
+	v, err := asMember(tx, c, a.Org)
+	if err != nil {
 		return nil, err
 	}
+	v.r.Owner = a.Operates(c.Owner) || a.Approves(c.Owner)
 	if !v.r.Owner && !v.r.Member {
 		return nil, exchange.Missing()
+	}
+	v.r.Program, v.r.Ceiling, v.r.MayRead, v.r.Channel = a.Program, a.Ceiling, a.May(exchange.VerbRead), a.Channel
+	if !a.Machine {
+		v.r.Person = a.Person
 	}
 	return v, nil
 }
 
-func (v *view) membership(tx Tx) error {
-	m, err := tx.Member(v.program, v.r.Org)
+// asMember is the view of an organisation, whatever the credential.
+func asMember(tx Tx, c exchange.Charter, org exchange.OrgID) (*view, error) {
+	v := newView(c, policy.Recipient{Org: org, MayRead: true}, tx.Now())
+	m, err := tx.Member(c.ID, org)
 	if exchange.KindOf(err) == exchange.NotFound {
-		return nil
+		return v, nil
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	o, err := tx.Organisation(v.r.Org)
+	o, err := tx.Organisation(org)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	v.r.Member = m.State == exchange.MemberActive
-	v.r.Suspended = m.State == exchange.MemberSuspended || !o.SuspendedAt.IsZero()
-	v.r.Client = o.ClientOf != ""
-	v.r.Audience, v.r.Accepted, v.r.Jurisdictions = m.Audience, m.Accepted, o.Jurisdictions
-	if v.r.Client {
-		provider, err := tx.Organisation(o.ClientOf)
-		if err != nil {
-			return fmt.Errorf("reading the provider of a client: %w", err)
+	var provider exchange.Organisation
+	if o.ClientOf != "" {
+		if provider, err = tx.Organisation(o.ClientOf); err != nil {
+			return nil, fmt.Errorf("reading the provider of a client: %w", err)
 		}
-		v.r.Provider, v.r.Jurisdictions = provider.ID, slices.Concat(o.Jurisdictions, provider.Jurisdictions)
 	}
-	if m.Audience.Compelled {
-		v.r.DeniedClasses = v.charter.CompelledDisclosure.Deny
-	}
-	return v.subscribe(tx)
+	v.r = policy.MemberOf(c, m, o, provider)
+	return v, v.subscribe(tx)
 }
 
 // subscribe gathers the runs that the organisation reads. Runs of one program
 // never overlap, so those of several feeds merge by their base.
 func (v *view) subscribe(tx Tx) error {
-	spans, err := tx.Subscriptions(v.program, v.r.Org)
+	spans, err := tx.Subscriptions(v.charter.ID, v.r.Org)
 	if err != nil {
 		return err
 	}
@@ -285,11 +294,7 @@ func (v *view) facts(tx Tx, art exchange.Artifact, h exchange.HandlingClass) (*c
 	if err != nil {
 		return nil, err
 	}
-	k := &class{handling: h, artifact: art, release: r, item: policy.Item{
-		Program: art.Program, State: r.State, Class: art.Class, Handling: art.Handling,
-		Removed: !art.RemovedAt.IsZero(), Originator: art.Originator, Required: v.required, ReleasedAt: r.PublicAt,
-	}}
-	k.item = marked(k.item, h)
+	k := &class{artifact: art, release: r, item: policy.ItemOf(r, art, v.required).Under(h)}
 	if k.item.PublicAt, err = tx.OpenedTo(art.Number, exchange.PublicAudience); err != nil {
 		return nil, err
 	}
@@ -305,41 +310,6 @@ func (v *view) facts(tx Tx, art exchange.Artifact, h exchange.HandlingClass) (*c
 	return k, err
 }
 
-// artifact decides on an artifact as a whole.
-func (v *view) artifact(tx Tx, art exchange.Artifact, now time.Time) (*class, error) {
-	v.mu.Lock()
-	k := v.wholes[art.Number]
-	v.mu.Unlock()
-	if k == nil {
-		var err error
-		if k, err = v.wholeFacts(tx, art); err != nil {
-			return nil, err
-		}
-	}
-	if !k.holds(now) {
-		fresh := *k
-		fresh.decide(v.r, now, policy.Decide)
-		k = &fresh
-		v.mu.Lock()
-		v.wholes[art.Number] = k
-		v.mu.Unlock()
-	}
-	return k, nil
-}
-
-// until is the next instant at which the clock changes what may be had of the
-// artifacts that were decided on; zero: it does not.
-func (v *view) until() (at time.Time) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	for _, k := range v.wholes {
-		if u := k.decision.Until; !u.IsZero() && (at.IsZero() || u.Before(at)) {
-			at = u
-		}
-	}
-	return at
-}
-
 // wholeFacts gathers the facts about an artifact and about its objects' markings.
 func (v *view) wholeFacts(tx Tx, art exchange.Artifact) (*class, error) {
 	k, err := v.facts(tx, art, exchange.HandlingClass{Artifact: art.Number})
@@ -350,24 +320,10 @@ func (v *view) wholeFacts(tx Tx, art exchange.Artifact) (*class, error) {
 	return k, err
 }
 
-// marked is an item under the markings of some of its objects.
-func marked(i policy.Item, h exchange.HandlingClass) policy.Item {
-	i.Held, i.Handling.TLP = h.Held, max(i.Handling.TLP, h.TLP)
-	return i
-}
-
-// decide takes the decision on an artifact as a whole. Those who run the
-// program are given it whole: the objects that are held wait for them.
-func (k *class) decide(r policy.Recipient, at time.Time, decide func(policy.Recipient, policy.Item, time.Time) policy.Decision) {
-	k.decision, k.whole = decide(r, k.item, at), true
-	if r.Owner {
-		return
-	}
-	parts := make([]policy.Decision, len(k.marks))
-	for i, h := range k.marks {
-		parts[i] = policy.Decide(r, marked(k.item, h), at)
-	}
-	k.decision, k.whole = policy.Container(k.decision, parts...)
+// decide takes the decision on an artifact as a whole, by policy.Decide or
+// policy.Explain.
+func (k *class) decide(r policy.Recipient, at time.Time, by func(policy.Recipient, policy.Item, time.Time) policy.Decision) {
+	k.decision, k.whole = policy.Whole(by, r, k.item, k.marks, at)
 }
 
 // shown is the artifact as the reader sees it.
@@ -503,7 +459,7 @@ func (v *view) allows(tx Tx, e Entry, now time.Time) (bool, error) {
 // versions returns the versions of one object that the reader may see, oldest
 // first, each by the earliest entry that shows it.
 func (v *view) versions(tx Tx, id string, now time.Time) ([]Entry, error) {
-	objs, err := tx.ObjectsByHash(v.program, exchange.IDHash(id), v.given)
+	objs, err := tx.ObjectsByHash(v.charter.ID, exchange.IDHash(id), v.given)
 	if err != nil {
 		return nil, err
 	}

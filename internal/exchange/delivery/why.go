@@ -24,7 +24,7 @@ func (s *Service) Why(ctx context.Context, a exchange.Actor, program exchange.Pr
 		if err != nil {
 			return err
 		}
-		if !a.Oversees(c.Owner) || a.Program != "" && a.Program != program {
+		if !oversees(a, c) {
 			return exchange.Missing()
 		}
 		v, err := asRecipient(tx, c, recipient)
@@ -49,6 +49,11 @@ func (s *Service) Why(ctx context.Context, a exchange.Actor, program exchange.Pr
 	return w, err
 }
 
+// oversees reports whether the actor may be told what recipients of the program get.
+func oversees(a exchange.Actor, c exchange.Charter) bool {
+	return a.Oversees(c.Owner) && a.Reaches(c.ID)
+}
+
 // asPlanned takes a wave that is planned for an instant before at as open then,
 // and the release as public from its T0 on.
 func asPlanned(i policy.Item, r exchange.Release, at time.Time) policy.Item {
@@ -64,24 +69,28 @@ func asPlanned(i policy.Item, r exchange.Release, at time.Time) policy.Item {
 // asRecipient is the view of an organisation's machines, or of one person in
 // the browser.
 func asRecipient(tx Tx, c exchange.Charter, recipient string) (*view, error) {
-	v := newView(c, policy.Recipient{MayRead: true, Channel: exchange.ChannelTAXII}, tx.Now())
 	p, err := tx.PersonByLogin(recipient)
-	switch {
-	case err == nil:
-		v.r.Org, v.r.Person, v.r.Channel, v.r.Suspended = p.Org, p.ID, exchange.ChannelWeb, !p.SuspendedAt.IsZero()
-	case exchange.KindOf(err) == exchange.NotFound:
-		if _, err := tx.Organisation(exchange.OrgID(recipient)); err != nil {
+	if exchange.KindOf(err) == exchange.NotFound {
+		o, err := tx.Organisation(exchange.OrgID(recipient))
+		if err != nil {
 			return nil, err
 		}
-		v.r.Org = exchange.OrgID(recipient)
-	default:
+		v, err := asMember(tx, c, o.ID)
+		if err != nil {
+			return nil, err
+		}
+		v.r.Channel = exchange.ChannelTAXII
+		return v, nil
+	}
+	if err != nil {
 		return nil, err
 	}
-	suspended := v.r.Suspended
-	if err := v.membership(tx); err != nil {
+	v, err := asMember(tx, c, p.Org)
+	if err != nil {
 		return nil, err
 	}
-	v.r.Suspended = v.r.Suspended || suspended
+	v.r.Person, v.r.Channel = p.ID, exchange.ChannelWeb
+	v.r.Suspended = v.r.Suspended || !p.SuspendedAt.IsZero()
 	return v, nil
 }
 
@@ -140,7 +149,7 @@ func (s *Service) PreviewAs(ctx context.Context, a exchange.Actor, id exchange.R
 		if err != nil {
 			return err
 		}
-		if !a.Oversees(c.Owner) {
+		if !oversees(a, c) {
 			return exchange.Missing()
 		}
 		v, err := asRecipient(tx, c, string(org))
@@ -152,7 +161,10 @@ func (s *Service) PreviewAs(ctx context.Context, a exchange.Actor, id exchange.R
 		if err != nil {
 			return err
 		}
-		m = MemberRelease{ID: r.ID, Program: r.Program, Title: r.Title, Message: r.Message, T0: r.Plan.T0, PublicAt: r.PublicAt, State: stateWord(r)}
+		m = envelope(r)
+		if !a.Reviews(c.Owner) {
+			m.Message = r.Message // content, which an auditor does not read
+		}
 		for _, art := range arts {
 			k, err := v.wholeFacts(tx, art)
 			if err != nil {
@@ -165,7 +177,7 @@ func (s *Service) PreviewAs(ctx context.Context, a exchange.Actor, id exchange.R
 			if k.item.ReleasedAt.IsZero() {
 				k.item.ReleasedAt = r.Plan.T0
 			}
-			if k.decide(v.r, later(at, s.c.Now()), policy.Decide); k.decision.Allowed() {
+			if k.decide(v.r, exchange.Later(at, s.c.Now()), policy.Decide); k.decision.Allowed() {
 				m.Items = append(m.Items, k.shown(k.item.OpenedAt))
 			}
 		}
@@ -182,11 +194,4 @@ func plannedAt(r exchange.Release, c exchange.Charter, a exchange.Audience, clas
 		}
 	}
 	return time.Time{}
-}
-
-func later(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return b
-	}
-	return a
 }

@@ -44,10 +44,8 @@ type Answers interface {
 type Reach struct {
 	Org          exchange.OrgID
 	Name         string
-	Audience     exchange.Audience // at present
-	Weight       int64             // customers, at least 1
-	Capable      bool              // makes protections at all
-	Suspended    bool              // at present; what happened before still counts
+	Weight       int64 // customers, at least 1
+	Capable      bool  // makes protections at all
 	Offered      time.Time
 	Delivered    time.Time // in a page, as an object, or as a file
 	Opened       time.Time
@@ -61,9 +59,11 @@ type Store interface {
 }
 
 // Config is what the room is built from. MaySee answers whether the actor holds
-// anything of the release, by the one decision that every channel uses.
+// anything of the release, by the one decision that every channel uses. Due
+// opens the waves whose moment has come: an outcome at T0 knows that it is.
 type Config struct {
 	Store  Store
+	Due    func(ctx context.Context) error
 	MaySee func(ctx context.Context, actor exchange.Actor, release exchange.ReleaseID) error // exchange.NotFound
 }
 

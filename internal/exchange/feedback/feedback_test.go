@@ -15,6 +15,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/feedback"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/program"
+	"github.com/forewarn-exchange/forewarn/internal/server/servertest"
 	"github.com/forewarn-exchange/forewarn/internal/store"
 	"github.com/forewarn-exchange/forewarn/internal/store/sqlstore"
 	"github.com/forewarn-exchange/forewarn/internal/store/storetest"
@@ -45,7 +46,10 @@ func newHouse(t *testing.T, change ...func(*exchange.Charter)) *house {
 	t.Helper()
 	h := &house{t: t, clock: testkit.NewClock()}
 	h.db = storetest.SQLite(t, store.Options{Now: h.clock.Now})
-	h.room = feedback.New(feedback.Config{Store: sqlstore.For[feedback.Tx](h.db), MaySee: h.maySee})
+	h.room = feedback.New(feedback.Config{
+		Store: sqlstore.For[feedback.Tx](h.db), MaySee: h.maySee,
+		Due: func(context.Context) error { return nil }, // nothing here is on the clock
+	})
 	c := testkit.Charter()
 	for _, f := range change {
 		f(&c)
@@ -92,8 +96,7 @@ func (h *house) release(id exchange.ReleaseID, s exchange.ReleaseState, public t
 			return err
 		}
 		r.State, r.PublicAt = s, public
-		r.Version++
-		return tx.PutRelease(r)
+		return tx.PutRelease(&r)
 	})
 }
 
@@ -115,12 +118,9 @@ func (h *house) maySee(ctx context.Context, a exchange.Actor, id exchange.Releas
 	})
 }
 
-func (h *house) count(stmt string, args ...any) (n int) {
+func (h *house) count(stmt string, args ...any) int {
 	h.t.Helper()
-	if err := h.db.QueryRow(context.Background(), stmt, args...).Scan(&n); err != nil {
-		h.t.Fatal(err)
-	}
-	return n
+	return storetest.Value[int](h.t, h.db, stmt, args...)
 }
 
 func protection(change ...func(*exchange.Feedback)) exchange.Feedback {
@@ -163,10 +163,7 @@ func TestGive(t *testing.T) {
 	if d := cmp.Diff(want, l.Entries[0].Feedback); d != "" || l.Entries[0].OrgName != "Organisation m0" {
 		t.Error(d)
 	}
-	var body []byte
-	if err := h.db.QueryRow(t.Context(), `SELECT body FROM event WHERE kind = 'feedback.give'`).Scan(&body); err != nil {
-		t.Fatal(err)
-	}
+	body := storetest.Value[[]byte](t, h.db, `SELECT body FROM event WHERE kind = 'feedback.give'`)
 	var event map[string]any
 	if err := json.Unmarshal(body, &event); err != nil {
 		t.Fatal(err)
@@ -474,6 +471,29 @@ func TestOutcomeOfProgram(t *testing.T) {
 	after, err := h.room.Outcome(t.Context(), operator, testkit.Program, feedback.Window{From: t0.Add(1)})
 	if err != nil || len(after.Cases) != 1 || after.Cases[0].Release == release || !pick(after, exchange.CoverageAtRelease).NoData {
 		t.Errorf("after the window: %+v, %v", after.Cases, err)
+	}
+}
+
+// At T0 the release is public to whoever asks, before the timetable or another
+// reader has opened its wave.
+func TestOutcomeAtT0(t *testing.T) {
+	for name, ask := range map[string]func(*servertest.World, exchange.ReleaseID) (feedback.Outcome, error){
+		"program": func(w *servertest.World, _ exchange.ReleaseID) (feedback.Outcome, error) {
+			return w.X.Feedback.Outcome(t.Context(), w.Auditor, testkit.Program, feedback.Window{})
+		},
+		"release": func(w *servertest.World, id exchange.ReleaseID) (feedback.Outcome, error) {
+			return w.X.Feedback.ReleaseOutcome(t.Context(), w.Auditor, id)
+		},
+	} {
+		w := servertest.New(t)
+		r := w.Draft("Spooler", testkit.Start.AddDate(0, 1, 0))
+		w.Package(r.ID, 1)
+		w.Arm(r.ID)
+		w.Clock.Set(r.Plan.T0)
+		o, err := ask(w, r.ID)
+		if err != nil || len(o.Cases) != 1 || !o.Cases[0].Passed || !o.Cases[0].T0.Equal(r.Plan.T0) || o.Offered == 0 {
+			t.Errorf("%s: %+v, %d offered, %v", name, o.Cases, o.Offered, err)
+		}
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
@@ -51,11 +50,7 @@ func (s *Service) Give(ctx context.Context, actor exchange.Actor, f exchange.Fee
 }
 
 func give(tx Tx, actor exchange.Actor, f exchange.Feedback) (exchange.Feedback, error) {
-	release, err := tx.Release(f.Release)
-	if err != nil {
-		return f, err
-	}
-	charter, err := tx.Charter(release.Program)
+	release, charter, err := find(tx, f.Release)
 	if err != nil {
 		return f, err
 	}
@@ -169,9 +164,11 @@ func check(f exchange.Feedback, earlier []exchange.Feedback, now time.Time) []ex
 	if !slices.Contains(exchange.AllFeedbackKinds, f.Kind) {
 		ps.add("kind", "choose one of protection, sighting, false-positive, question, not-affected, acknowledged")
 	}
-	ps.lines(map[string]string{
-		"product": f.Product, "type": f.Type, "format": f.Format, "sector": f.Sector, "region": f.Region, "evidence": f.Evidence,
-	})
+	for _, l := range [][2]string{
+		{"product", f.Product}, {"type", f.Type}, {"format", f.Format}, {"sector", f.Sector}, {"region", f.Region}, {"evidence", f.Evidence},
+	} {
+		ps.line(l[0], l[1])
+	}
 	if !exchange.Storable(f.Text) || utf8.RuneCountInString(f.Text) > maxText {
 		ps.add("text", "at most %d characters of UTF-8, none of them NUL", maxText)
 	}
@@ -194,12 +191,9 @@ func check(f exchange.Feedback, earlier []exchange.Feedback, now time.Time) []ex
 	return ps
 }
 
-func (ps *faults) lines(texts map[string]string) {
-	for _, path := range []string{"product", "type", "format", "sector", "region", "evidence"} {
-		s := texts[path]
-		if !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) || utf8.RuneCountInString(s) > maxLine {
-			ps.add(path, "one line of at most %d characters", maxLine)
-		}
+func (ps *faults) line(path, s string) {
+	if !exchange.Plain(s) || utf8.RuneCountInString(s) > maxLine {
+		ps.add(path, "one line of at most %d characters", maxLine)
 	}
 }
 
@@ -225,8 +219,9 @@ func (ps *faults) protection(f exchange.Feedback, earlier []exchange.Feedback, n
 		ps.add("regions", "at most %d regions", maxRegions)
 	}
 	for i, r := range f.Regions {
-		if r == "" || !utf8.ValidString(r) || strings.ContainsFunc(r, unicode.IsControl) || len(r) > maxLine {
-			ps.add(fmt.Sprintf("regions[%d]", i), "one line of at most %d characters", maxLine)
+		path := fmt.Sprintf("regions[%d]", i)
+		if ps.line(path, r); r == "" {
+			ps.add(path, "empty")
 		}
 	}
 	if f.Amends == "" {

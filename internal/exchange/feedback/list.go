@@ -35,20 +35,8 @@ type Count struct {
 // unless the charter says that members see nothing of each other; counts below
 // MinContributors are left out.
 func (s *Service) List(ctx context.Context, actor exchange.Actor, release exchange.ReleaseID) (Listing, error) {
-	overseer, err := s.enter(ctx, actor, release)
-	if err != nil {
-		return Listing{}, err
-	}
 	var l Listing
-	err = s.c.Store.View(ctx, func(tx Tx) error {
-		r, err := tx.Release(release)
-		if err != nil {
-			return err
-		}
-		charter, err := tx.Charter(r.Program)
-		if err != nil {
-			return err
-		}
+	err := s.read(ctx, actor, release, func(tx Tx, _ exchange.Release, charter exchange.Charter, overseer bool) error {
 		all, err := tx.FeedbackOf(release)
 		if err != nil {
 			return err

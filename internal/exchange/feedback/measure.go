@@ -10,7 +10,7 @@ import (
 // The exact basis of each measure, shown with it.
 const (
 	basisLead     = "Cases whose public release has passed; members that were given something before it. First access is the first delivery or opening on record; members without one are in the denominator, not in the median. Negative: first access after the public release."
-	basisProtect  = "All cases; members able to protect, first access on record. Counted when a protection is ready; the earliest counts. Negative: ready before the first access."
+	basisProtect  = "All cases; members able to protect, first access on record. Counted when a protection is ready; the earliest counts. Negative: ready before the first access, which reaches every target."
 	basisReady    = "Cases whose public release has passed; members able to protect that were given something before it. Members without a protection are in the denominator, not in the median."
 	basisCoverage = "Cases in which the public release, and the time after it, have passed; members able to protect that were given something before the release, weighted by customers (at least 1). Members that say they are not affected are left out. A protection counts when it was live by then."
 	basisUse      = "Members able to protect that were given something, each once over all cases; those that say in every case that they are not affected are left out."

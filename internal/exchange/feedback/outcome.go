@@ -19,18 +19,18 @@ type Case struct {
 	Feedback []exchange.Feedback
 }
 
-// T0 is the instant of the public release: when the public wave opened, else
-// the planned instant of a release on the clock, as long as that lies ahead (a
-// public wave that is held keeps the embargo). A release that is being written,
-// or was withdrawn or contained before it was public, has none.
-func T0(r exchange.Release, now time.Time) (time.Time, bool) {
+// publicRelease is T0: when the public wave opened, else the planned instant of
+// a release on the clock, as long as that lies ahead (a public wave that is held
+// keeps the embargo), and of one that was closed. A release that is being
+// written, or was withdrawn or contained before it was public, has none: zero.
+func publicRelease(r exchange.Release, now time.Time) time.Time {
 	switch {
 	case !r.PublicAt.IsZero():
-		return r.PublicAt, true
+		return r.PublicAt
 	case r.State.Opens() && r.Plan.T0.After(now), r.State == exchange.ReleaseClosed:
-		return r.Plan.T0, !r.Plan.T0.IsZero()
+		return r.Plan.T0
 	}
-	return time.Time{}, false
+	return time.Time{}
 }
 
 // State is how near a case came to a member. The states are kept apart:
@@ -128,22 +128,21 @@ type Row struct {
 
 // Outcome is what came of a program, or of one release.
 type Outcome struct {
-	Program   exchange.ProgramID
-	Title     string
-	Purpose   string             // the outcome that the charter promises
-	Release   exchange.ReleaseID // of one release alone
-	Window    Window
-	At        time.Time
-	Cases     []CaseLine
-	Measures  []Measure
-	Offered   int // pairs of case and member that were given something
-	Answered  int // of these, those that said anything
-	Reached   []Reached
-	Hidden    bool  // Offered and Answered are hidden from this reader
-	Quiet     []Row // those that said nothing, with the state they are in
-	Hoarders  []Row // able to protect, fetched three cases or more, protected in none
-	Overseer  bool  // the reader sees everything
-	Threshold int   // MinContributors, for the note beside hidden figures
+	Program  exchange.ProgramID
+	Title    string
+	Purpose  string             // the outcome that the charter promises
+	Release  exchange.ReleaseID // of one release alone
+	Window   Window
+	At       time.Time
+	Cases    []CaseLine
+	Measures []Measure
+	Offered  int // pairs of case and member that were given something
+	Answered int // of these, those that said anything
+	Reached  []Reached
+	Hidden   bool  // Offered and Answered are hidden from this reader
+	Quiet    []Row // those that said nothing, with the state they are in
+	Hoarders []Row // able to protect, fetched three cases or more, protected in none
+	Overseer bool  // the reader sees everything
 }
 
 // CaseLine is one release of an outcome.
@@ -154,7 +153,8 @@ type CaseLine struct {
 	T0      time.Time // zero: not public, and not approved
 	Passed  bool      // T0 lies in the past
 	Offered int
-	Hidden  bool // Offered is hidden from this reader
+	Reached []Reached // of this case; nil for who does not oversee the program
+	Hidden  bool      // Offered is hidden from this reader
 }
 
 // Window selects releases by T0: From ≤ T0 < To. Zero ends are open.
@@ -171,16 +171,15 @@ const hoarderCases = 3
 // Compute takes the measures of requirements §7.1 from the cases as they were
 // recorded until now, in the order of exchange.AllMeasures.
 func Compute(cases []Case, now time.Time) Outcome {
-	out := Outcome{At: now, Overseer: true, Threshold: MinContributors}
+	out := Outcome{At: now, Overseer: true}
 	var all []pair
 	for _, c := range cases {
-		ps := pairs(c, now)
+		t0 := publicRelease(c.Release, now)
+		passed := !t0.IsZero() && !t0.After(now)
+		ps := pairs(c, t0, passed, now)
 		all = append(all, ps...)
-		t0, ok := T0(c.Release, now)
-		line := CaseLine{Release: c.Release.ID, Title: c.Release.Title, State: c.Release.State, Offered: len(ps)}
-		if ok {
-			line.T0, line.Passed = t0, !t0.After(now)
-		}
+		line := CaseLine{Release: c.Release.ID, Title: c.Release.Title, State: c.Release.State, T0: t0, Passed: passed, Offered: len(ps)}
+		line.Reached, _ = reached(ps)
 		out.Cases = append(out.Cases, line)
 	}
 	for _, info := range exchange.AllMeasures {
@@ -227,8 +226,7 @@ func (m *moment) earliest(at time.Time, evidenced bool, now time.Time) {
 	}
 }
 
-func pairs(c Case, now time.Time) []pair {
-	t0, ok := T0(c.Release, now)
+func pairs(c Case, t0 time.Time, passed bool, now time.Time) []pair {
 	byOrg := map[exchange.OrgID][]exchange.Feedback{}
 	replaced := amended(c.Feedback)
 	for _, f := range c.Feedback {
@@ -241,11 +239,10 @@ func pairs(c Case, now time.Time) []pair {
 		if r.Offered.IsZero() || r.Offered.After(now) {
 			continue
 		}
-		p := pair{release: c.Release, reach: r, accessed: first(r.Delivered, r.Opened)}
-		if ok {
-			p.t0, p.passed = t0, !t0.After(now)
+		p := pair{
+			release: c.Release, reach: r, t0: t0, passed: passed,
+			accessed: first(r.Delivered, r.Opened), said: !r.Acknowledged.IsZero(),
 		}
-		p.said = !r.Acknowledged.IsZero()
 		for _, f := range byOrg[r.Org] {
 			p.take(f, now)
 		}

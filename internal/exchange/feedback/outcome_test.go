@@ -317,6 +317,7 @@ func TestStanding(t *testing.T) {
 	}
 	by := exchange.DateIn(hours(0), time.UTC)
 	o := Compute([]Case{seeded()}, hours(100))
+	before := Compute([]Case{public("x", []Reach{given("a", 1, 9, fetched(-1))}, protects("a", -5, 0, ""))}, hours(100))
 	for _, c := range []struct {
 		id     exchange.MeasureID
 		target string
@@ -329,6 +330,7 @@ func TestStanding(t *testing.T) {
 		{exchange.Coverage48h, ">=90%", o, hours(0), StandingOpen}, // its day is not over
 		{exchange.TimeToProtection, "<=48h", o, hours(100), StandingMet},
 		{exchange.TimeToProtection, "<=47h", o, hours(100), StandingMissed},
+		{exchange.TimeToProtection, "<=0h", before, hours(100), StandingMet}, // ready four hours before the first access
 		{exchange.ReadinessMargin, ">=0h", o, hours(100), StandingMissed},
 		{exchange.ReadinessMargin, ">=0h", Compute(nil, hours(100)), hours(100), StandingNoData},
 	} {
@@ -369,7 +371,7 @@ func TestRedaction(t *testing.T) {
 		t.Errorf("%d offered, %d answered, hidden %v", o.Offered, o.Answered, o.Hidden)
 	}
 	for _, c := range o.Cases {
-		if !c.Hidden || c.Offered != 0 {
+		if !c.Hidden || c.Offered != 0 || c.Reached != nil {
 			t.Errorf("case %+v", c)
 		}
 	}

@@ -13,6 +13,9 @@ import (
 // figures over what is public, with their own rows, where at least
 // MinContributors organisations stand behind a figure.
 func (s *Service) Outcome(ctx context.Context, actor exchange.Actor, program exchange.ProgramID, w Window) (Outcome, error) {
+	if err := s.c.Due(ctx); err != nil {
+		return Outcome{}, err
+	}
 	var out Outcome
 	err := s.c.Store.View(ctx, func(tx Tx) error {
 		charter, err := tx.Charter(program)
@@ -29,12 +32,8 @@ func (s *Service) Outcome(ctx context.Context, actor exchange.Actor, program exc
 		}
 		var cases []Case
 		for _, r := range releases {
-			t0, ok := T0(r, tx.Now())
-			if !ok {
-				t0 = r.Plan.T0
-			}
 			// How many releases wait is itself under embargo.
-			if !w.holds(t0) || !overseer && r.PublicAt.IsZero() {
+			if !w.holds(cmp.Or(publicRelease(r, tx.Now()), r.Plan.T0)) || !overseer && r.PublicAt.IsZero() {
 				continue
 			}
 			c, err := caseOf(tx, r)
@@ -57,20 +56,8 @@ func (s *Service) Outcome(ctx context.Context, actor exchange.Actor, program exc
 
 // ReleaseOutcome is Outcome for one release, to everyone who may see it.
 func (s *Service) ReleaseOutcome(ctx context.Context, actor exchange.Actor, release exchange.ReleaseID) (Outcome, error) {
-	overseer, err := s.enter(ctx, actor, release)
-	if err != nil {
-		return Outcome{}, err
-	}
 	var out Outcome
-	err = s.c.Store.View(ctx, func(tx Tx) error {
-		r, err := tx.Release(release)
-		if err != nil {
-			return err
-		}
-		charter, err := tx.Charter(r.Program)
-		if err != nil {
-			return err
-		}
+	err := s.read(ctx, actor, release, func(tx Tx, r exchange.Release, charter exchange.Charter, overseer bool) error {
 		c, err := caseOf(tx, r)
 		if err != nil {
 			return err
@@ -85,29 +72,51 @@ func (s *Service) ReleaseOutcome(ctx context.Context, actor exchange.Actor, rele
 	return out, err
 }
 
+// read runs fn on a snapshot with the release, for those whom enter lets in.
+func (s *Service) read(ctx context.Context, actor exchange.Actor, id exchange.ReleaseID,
+	fn func(tx Tx, r exchange.Release, c exchange.Charter, overseer bool) error,
+) error {
+	overseer, err := s.enter(ctx, actor, id)
+	if err != nil {
+		return err
+	}
+	return s.c.Store.View(ctx, func(tx Tx) error {
+		r, c, err := find(tx, id)
+		if err != nil {
+			return err
+		}
+		return fn(tx, r, c, overseer)
+	})
+}
+
 // enter lets in whoever oversees the program, and whoever holds something of
 // the release.
-func (s *Service) enter(ctx context.Context, actor exchange.Actor, release exchange.ReleaseID) (overseer bool, err error) {
+func (s *Service) enter(ctx context.Context, actor exchange.Actor, id exchange.ReleaseID) (overseer bool, err error) {
+	if err := s.c.Due(ctx); err != nil {
+		return false, err
+	}
 	err = s.c.Store.View(ctx, func(tx Tx) error {
-		r, err := tx.Release(release)
-		if err != nil {
-			return err
-		}
-		charter, err := tx.Charter(r.Program)
-		if err != nil {
-			return err
-		}
-		overseer = oversees(actor, charter)
-		return nil
+		_, c, err := find(tx, id)
+		overseer = err == nil && oversees(actor, c)
+		return err
 	})
 	if err != nil || overseer {
 		return overseer, err
 	}
-	return false, s.c.MaySee(ctx, actor, release)
+	return false, s.c.MaySee(ctx, actor, id)
+}
+
+func find(tx Tx, id exchange.ReleaseID) (exchange.Release, exchange.Charter, error) {
+	r, err := tx.Release(id)
+	if err != nil {
+		return exchange.Release{}, exchange.Charter{}, err
+	}
+	c, err := tx.Charter(r.Program)
+	return r, c, err
 }
 
 func oversees(actor exchange.Actor, c exchange.Charter) bool {
-	return actor.Oversees(c.Owner) && (actor.Program == "" || actor.Program == c.ID)
+	return actor.Oversees(c.Owner) && actor.Reaches(c.ID)
 }
 
 // mayRead lets in those who oversee the program, and its active members.
@@ -115,17 +124,14 @@ func mayRead(tx Tx, actor exchange.Actor, c exchange.Charter) (overseer bool, er
 	if oversees(actor, c) {
 		return true, nil
 	}
-	if actor.Anonymous() || actor.Program != "" && actor.Program != c.ID || !actor.May(exchange.VerbRead) {
+	if actor.Anonymous() || !actor.Reaches(c.ID) || !actor.May(exchange.VerbRead) {
 		return false, exchange.Missing()
 	}
 	m, err := tx.Member(c.ID, actor.Org)
-	if err != nil {
+	switch {
+	case err != nil:
 		return false, err
-	}
-	if m.State != exchange.MemberActive {
-		return false, exchange.Missing()
-	}
-	if m.Accepted < c.Required(tx.Now()) {
+	case m.State != exchange.MemberActive, m.Accepted < c.Required(tx.Now()):
 		return false, exchange.Missing()
 	}
 	return false, nil
@@ -180,6 +186,7 @@ func (o *Outcome) redact(org exchange.OrgID) {
 		o.Offered, o.Answered, o.Hidden = 0, 0, true
 	}
 	for i := range o.Cases {
+		o.Cases[i].Reached = nil
 		if small || o.Cases[i].Offered < MinContributors {
 			o.Cases[i].Offered, o.Cases[i].Hidden = 0, true
 		}

@@ -9,8 +9,7 @@ import (
 // signsFor reports whether the actor signs for the organisation: a signatory
 // in person, not a machine.
 func signsFor(a exchange.Actor, p exchange.ProgramID, org exchange.OrgID) bool {
-	return a.Org == org && a.Is(exchange.RoleSignatory) && a.May(exchange.VerbOperate) && !a.Machine &&
-		(a.Program == "" || a.Program == p)
+	return a.Org == org && a.Is(exchange.RoleSignatory) && a.May(exchange.VerbOperate) && !a.Machine && a.Reaches(p)
 }
 
 // Accept signs a version of the program's agreement for the actor's
@@ -50,7 +49,10 @@ func (s *Service) Accept(ctx context.Context, actor exchange.Actor, program exch
 			Kind: exchange.EventAgreementAccepted, Actor: actor, Program: program,
 			Detail: exchange.Detail{"version": version},
 		})
-		return err
+		if err != nil {
+			return err
+		}
+		return s.entitle(tx, c, m.Org)
 	})
 	if err == nil {
 		err = refusal

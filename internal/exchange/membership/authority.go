@@ -10,11 +10,11 @@ import (
 func administers(a exchange.Actor) bool { return a.Administers() && a.Program == "" }
 
 func operates(a exchange.Actor, c exchange.Charter) bool {
-	return a.Operates(c.Owner) && (a.Program == "" || a.Program == c.ID)
+	return a.Operates(c.Owner) && a.Reaches(c.ID)
 }
 
 func oversees(a exchange.Actor, c exchange.Charter) bool {
-	return a.Oversees(c.Owner) && (a.Program == "" || a.Program == c.ID)
+	return a.Oversees(c.Owner) && a.Reaches(c.ID)
 }
 
 // operated answers the charter of a program that the actor operates. Who
@@ -39,10 +39,7 @@ func bringsIn(tx Tx, actor exchange.Actor) (bool, error) {
 		return true, nil
 	}
 	all, err := tx.Charters()
-	if err != nil {
-		return false, err
-	}
-	return slices.ContainsFunc(all, func(c exchange.Charter) bool { return operates(actor, c) }), nil
+	return slices.ContainsFunc(all, func(c exchange.Charter) bool { return operates(actor, c) }), err
 }
 
 // knowsAll reports whether the actor may read the register of organisations.
@@ -51,10 +48,7 @@ func knowsAll(tx Tx, actor exchange.Actor) (bool, error) {
 		return true, nil
 	}
 	all, err := tx.Charters()
-	if err != nil {
-		return false, err
-	}
-	return slices.ContainsFunc(all, func(c exchange.Charter) bool { return oversees(actor, c) }), nil
+	return slices.ContainsFunc(all, func(c exchange.Charter) bool { return oversees(actor, c) }), err
 }
 
 // standing is how an actor stands to the people of an organisation.
@@ -107,6 +101,17 @@ func standingTo(tx Tx, actor exchange.Actor, org exchange.OrgID) (standing, erro
 		return recruiter, nil
 	}
 	return manager, nil
+}
+
+// acquainted answers how the actor stands to an organisation, to everybody but
+// strangers.
+func acquainted(tx Tx, actor exchange.Actor, org exchange.OrgID) (standing, error) {
+	st, err := standingTo(tx, actor, org)
+	if err != nil || st == stranger {
+		return stranger, orMissing(err)
+	}
+	_, err = tx.Organisation(org)
+	return st, err
 }
 
 // grantable are the roles that somebody who is no administrator may give, and

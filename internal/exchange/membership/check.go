@@ -37,7 +37,7 @@ func (f *faults) bounded(path, s string) {
 	if utf8.RuneCountInString(s) > maxText {
 		f.add(path, "longer than %d characters", maxText)
 	}
-	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f || r == utf8.RuneError }) {
+	if !exchange.Plain(s) {
 		f.add(path, "holds characters that cannot be shown")
 	}
 }

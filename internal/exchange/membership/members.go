@@ -34,7 +34,7 @@ func (s *Service) Join(ctx context.Context, actor exchange.Actor, program exchan
 			return exchange.Member{}, err
 		}
 		m := exchange.Member{Program: program, Org: org, State: exchange.MemberActive, JoinedAt: tx.Now(), Since: tx.Now()}
-		return store(tx, c, m, exchange.Event{Kind: exchange.EventMemberJoined, Actor: actor})
+		return s.store(tx, c, m, exchange.Event{Kind: exchange.EventMemberJoined, Actor: actor})
 	})
 }
 
@@ -52,7 +52,7 @@ func (s *Service) Leave(ctx context.Context, actor exchange.Actor, program excha
 			return m, nil
 		}
 		m.State, m.Reason = exchange.MemberLeft, reason
-		return store(tx, c, m, exchange.Event{
+		return s.store(tx, c, m, exchange.Event{
 			Kind: exchange.EventMemberLeft, Actor: actor, Detail: exchange.Detail{"reason": reason},
 		})
 	})
@@ -71,7 +71,7 @@ func (s *Service) SuspendMember(ctx context.Context, actor exchange.Actor, progr
 			return exchange.Member{}, exchange.InvalidWith("nothing was suspended", []exchange.Problem{{Path: "reason", Message: "missing: why"}})
 		}
 		m.State, m.Reason = exchange.MemberSuspended, reason
-		return store(tx, c, m, exchange.Event{
+		return s.store(tx, c, m, exchange.Event{
 			Kind: exchange.EventMemberSuspended, Actor: actor, Detail: exchange.Detail{"reason": reason},
 		})
 	})
@@ -88,7 +88,7 @@ func (s *Service) ResumeMember(ctx context.Context, actor exchange.Actor, progra
 			return exchange.Member{}, exchange.Fail(exchange.Conflict, "the organisation has left the program; let it join again")
 		}
 		m.State, m.Reason = exchange.MemberActive, ""
-		return store(tx, c, m, exchange.Event{Kind: exchange.EventMemberResumed, Actor: actor})
+		return s.store(tx, c, m, exchange.Event{Kind: exchange.EventMemberResumed, Actor: actor})
 	})
 }
 
@@ -107,7 +107,7 @@ func (s *Service) change(ctx context.Context, fn func(Tx) (exchange.Member, erro
 // store writes a membership, records the act, places the program's members
 // anew (the member itself, and those who read as its clients) and answers the
 // membership as it is then.
-func store(tx Tx, c exchange.Charter, m exchange.Member, e exchange.Event) (exchange.Member, error) {
+func (s *Service) store(tx Tx, c exchange.Charter, m exchange.Member, e exchange.Event) (exchange.Member, error) {
 	if err := tx.PutMember(m); err != nil {
 		return exchange.Member{}, err
 	}
@@ -118,7 +118,7 @@ func store(tx Tx, c exchange.Charter, m exchange.Member, e exchange.Event) (exch
 	if _, err := tx.Record(e); err != nil {
 		return exchange.Member{}, err
 	}
-	if _, err := place(tx, c, true); err != nil {
+	if _, err := s.place(tx, c, true, m.Org); err != nil {
 		return exchange.Member{}, err
 	}
 	return tx.Member(m.Program, m.Org)
@@ -131,7 +131,7 @@ func membership(tx Tx, actor exchange.Actor, program exchange.ProgramID, org exc
 	if err != nil {
 		return exchange.Charter{}, exchange.Member{}, err
 	}
-	own := actor.Org != "" && actor.Org == org && (actor.Program == "" || actor.Program == program)
+	own := actor.Org != "" && actor.Org == org && actor.Reaches(program)
 	if !oversees(actor, c) && !own {
 		return exchange.Charter{}, exchange.Member{}, exchange.Missing()
 	}
@@ -188,7 +188,7 @@ func (s *Service) Memberships(ctx context.Context, actor exchange.Actor) ([]exch
 	err := s.c.Store.View(ctx, func(tx Tx) error {
 		all, err := tx.MembershipsOf(actor.Org)
 		for _, m := range all {
-			if actor.Program == "" || actor.Program == m.Program {
+			if actor.Reaches(m.Program) {
 				own = append(own, m)
 			}
 		}

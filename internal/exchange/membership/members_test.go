@@ -76,7 +76,7 @@ func TestMembersMoveWithTheFacts(t *testing.T) {
 	if got := w.in(t)["alpha"]; got != "early" {
 		t.Errorf("before the duty is in force: %s", got)
 	}
-	w.clock.Set(duty.ValidFrom)
+	w.Clock.Set(duty.ValidFrom)
 	moves, err := w.room.PlaceAll(t.Context())
 	if err != nil || len(moves) != 2 {
 		t.Errorf("moves %v, %v", moves, err)
@@ -197,16 +197,16 @@ func TestSuspendLeaveAndJoinAgain(t *testing.T) {
 			t.Fatalf("%+v, %v", m, err)
 		}
 	}
-	w.clock.Advance(time.Hour)
+	w.Clock.Advance(time.Hour)
 	m, err := w.room.Leave(t.Context(), w.signatory, testkit.Program, "alpha", "merger")
 	if err != nil || m.State != exchange.MemberLeft || m.Audience != (exchange.Audience{}) {
 		t.Fatalf("%+v, %v", m, err)
 	}
 	_, err = w.room.SuspendMember(t.Context(), w.operator, testkit.Program, "alpha", "x")
 	wantKind(t, err, exchange.Conflict)
-	w.clock.Advance(time.Hour)
+	w.Clock.Advance(time.Hour)
 	w.join(t, "alpha")
-	if m, err = w.room.Member(t.Context(), w.operator, testkit.Program, "alpha"); err != nil || m.Audience.Cohort != "standard" || !m.JoinedAt.Equal(w.clock.Now()) {
+	if m, err = w.room.Member(t.Context(), w.operator, testkit.Program, "alpha"); err != nil || m.Audience.Cohort != "standard" || !m.JoinedAt.Equal(w.Clock.Now()) {
 		t.Errorf("%+v, %v", m, err)
 	}
 	want := []exchange.EventKind{
@@ -311,7 +311,7 @@ func TestAT05OnlyTheCurrentAgreementCounts(t *testing.T) {
 	if err != nil || first.Person != w.signatory.Person || !first.At.Equal(testkit.Start) {
 		t.Fatalf("%+v, %v", first, err)
 	}
-	w.clock.Advance(time.Hour)
+	w.Clock.Advance(time.Hour)
 	again, err := w.room.Accept(t.Context(), w.signatory, testkit.Program, 2)
 	if diff := cmp.Diff(first, again); err != nil || diff != "" {
 		t.Errorf("%v %s", err, diff)
@@ -364,12 +364,12 @@ func TestGenerationGrowsWithEveryChange(t *testing.T) {
 			return w.room.SetJurisdiction(t.Context(), w.admin, exchange.Jurisdiction{Code: "XK", Compelled: true, Source: "an act"})
 		}},
 	}
-	last := generation(t, w.db)
+	last := generation(t, w.DB)
 	for _, a := range acts {
 		if err := a.act(); err != nil {
 			t.Fatalf("%s: %v", a.name, err)
 		}
-		now := generation(t, w.db)
+		now := generation(t, w.DB)
 		if now <= last {
 			t.Errorf("%s: the generation stays %d", a.name, now)
 		}

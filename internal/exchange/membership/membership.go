@@ -72,7 +72,13 @@ type Store interface {
 }
 
 // Config is what the room is built from.
-type Config struct{ Store Store }
+type Config struct {
+	Store Store
+	// Entitled is called, in the transaction of the act, with the members that
+	// the act may have entitled to what their audiences were given before. It may
+	// be nil.
+	Entitled func(tx Tx, c exchange.Charter, orgs []exchange.OrgID) error
+}
 
 // Service is the room.
 type Service struct{ c Config }

@@ -3,6 +3,7 @@ package membership
 import (
 	"context"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
@@ -43,7 +44,7 @@ func (s *Service) AddOrganisation(ctx context.Context, actor exchange.Actor, o e
 // attribute decides on cohorts in the programs of every owner.
 func (s *Service) ChangeOrganisation(ctx context.Context, actor exchange.Actor, o exchange.Organisation, ifRevision int64) (exchange.Organisation, error) {
 	err := s.c.Store.Update(ctx, func(tx Tx) error {
-		old, err := s.changeable(tx, actor, o.ID)
+		old, err := changeable(tx, actor, o.ID)
 		if err != nil {
 			return err
 		}
@@ -59,7 +60,7 @@ func (s *Service) ChangeOrganisation(ctx context.Context, actor exchange.Actor, 
 			return err
 		}
 		o.Revision++
-		return changed(tx, o, exchange.Event{Kind: exchange.EventOrgChanged, Actor: actor, Detail: facts(o)})
+		return s.changed(tx, o, exchange.Event{Kind: exchange.EventOrgChanged, Actor: actor, Detail: facts(o)})
 	})
 	return o, err
 }
@@ -69,7 +70,7 @@ func (s *Service) ChangeOrganisation(ctx context.Context, actor exchange.Actor, 
 func (s *Service) SuspendOrganisation(ctx context.Context, actor exchange.Actor, id exchange.OrgID, reason string) (exchange.Organisation, error) {
 	var o exchange.Organisation
 	err := s.c.Store.Update(ctx, func(tx Tx) (err error) {
-		o, err = s.changeable(tx, actor, id)
+		o, err = changeable(tx, actor, id)
 		switch {
 		case err != nil || !o.SuspendedAt.IsZero():
 			return err
@@ -92,7 +93,7 @@ func (s *Service) SuspendOrganisation(ctx context.Context, actor exchange.Actor,
 			}
 			ended += n
 		}
-		return changed(tx, o, exchange.Event{
+		return s.changed(tx, o, exchange.Event{
 			Kind: exchange.EventOrgSuspended, Actor: actor,
 			Detail: exchange.Detail{"reason": reason, "sessions_ended": ended},
 		})
@@ -105,14 +106,14 @@ func (s *Service) SuspendOrganisation(ctx context.Context, actor exchange.Actor,
 func (s *Service) ResumeOrganisation(ctx context.Context, actor exchange.Actor, id exchange.OrgID) (exchange.Organisation, error) {
 	var o exchange.Organisation
 	err := s.c.Store.Update(ctx, func(tx Tx) (err error) {
-		o, err = s.changeable(tx, actor, id)
+		o, err = changeable(tx, actor, id)
 		if err != nil || o.SuspendedAt.IsZero() {
 			return err
 		}
 		from := o.SuspendedAt
 		o.SuspendedAt, o.SuspendReason = time.Time{}, ""
 		o.Revision++
-		return changed(tx, o, exchange.Event{
+		return s.changed(tx, o, exchange.Event{
 			Kind: exchange.EventOrgResumed, Actor: actor, Detail: exchange.Detail{"suspended_at": from},
 		})
 	})
@@ -120,7 +121,7 @@ func (s *Service) ResumeOrganisation(ctx context.Context, actor exchange.Actor, 
 }
 
 // changeable answers an organisation that the actor may change.
-func (s *Service) changeable(tx Tx, actor exchange.Actor, id exchange.OrgID) (exchange.Organisation, error) {
+func changeable(tx Tx, actor exchange.Actor, id exchange.OrgID) (exchange.Organisation, error) {
 	o, err := tx.Organisation(id)
 	if err != nil || administers(actor) {
 		return o, err
@@ -133,7 +134,7 @@ func (s *Service) changeable(tx Tx, actor exchange.Actor, id exchange.OrgID) (ex
 
 // changed stores a changed organisation, records the act and places members
 // anew where the organisation takes part.
-func changed(tx Tx, o exchange.Organisation, e exchange.Event) error {
+func (s *Service) changed(tx Tx, o exchange.Organisation, e exchange.Event) error {
 	if err := tx.PutOrganisation(o); err != nil {
 		return err
 	}
@@ -144,16 +145,10 @@ func changed(tx Tx, o exchange.Organisation, e exchange.Event) error {
 	if _, err := tx.Record(e); err != nil {
 		return err
 	}
-	memberships, err := tx.MembershipsOf(o.ID)
-	if err != nil {
+	return eachProgram(tx, o.ID, func(c exchange.Charter) error {
+		_, err := s.place(tx, c, true, o.ID)
 		return err
-	}
-	for _, m := range memberships {
-		if err := replace(tx, m.Program); err != nil {
-			return err
-		}
-	}
-	return nil
+	})
 }
 
 // Organisation answers one organisation: to administrators, to who oversees a
@@ -200,12 +195,8 @@ func (s *Service) SetJurisdiction(ctx context.Context, actor exchange.Actor, j e
 		if err != nil {
 			return err
 		}
-		for _, old := range all {
-			if old.Code == j.Code && old.ValidFrom.Equal(j.ValidFrom) {
-				if old.ValidFrom = j.ValidFrom; old == j {
-					return nil
-				}
-			}
+		if j.ValidFrom = j.ValidFrom.UTC().Truncate(time.Microsecond); slices.Contains(all, j) {
+			return nil
 		}
 		if err := tx.PutJurisdiction(j); err != nil {
 			return err
@@ -220,7 +211,7 @@ func (s *Service) SetJurisdiction(ctx context.Context, actor exchange.Actor, j e
 		if err != nil {
 			return err
 		}
-		_, err = placeEverywhere(tx)
+		_, err = s.placeEverywhere(tx)
 		return err
 	})
 }

@@ -40,7 +40,7 @@ func (s *Service) AddPerson(ctx context.Context, actor exchange.Actor, p exchang
 		if err := tx.PutPerson(p); err != nil {
 			return err
 		}
-		return recordPerson(tx, actor, exchange.EventPersonAdded, p, exchange.Detail{"roles": roleNames(p.Roles)})
+		return recordPerson(tx, actor, exchange.EventPersonAdded, p, exchange.Detail{"roles": names(p.Roles)})
 	})
 	if err != nil {
 		return exchange.Person{}, err
@@ -74,14 +74,8 @@ func (s *Service) ChangePerson(ctx context.Context, actor exchange.Actor, p exch
 		}
 		next.Revision++
 		p = next
-		if err := tx.PutPerson(p); err != nil {
-			return err
-		}
-		if err := tx.BumpGeneration(); err != nil {
-			return err
-		}
-		return recordPerson(tx, actor, exchange.EventPersonChanged, p, exchange.Detail{
-			"roles": roleNames(p.Roles), "roles_before": roleNames(old.Roles),
+		return s.changedPerson(tx, actor, exchange.EventPersonChanged, p, exchange.Detail{
+			"roles": names(p.Roles), "roles_before": names(old.Roles),
 		})
 	})
 	if err != nil {
@@ -124,7 +118,8 @@ func (s *Service) SuspendPerson(ctx context.Context, actor exchange.Actor, id ex
 			return err
 		}
 		p.SuspendedAt = tx.Now()
-		return changedPerson(tx, actor, exchange.EventPersonSuspended, p, exchange.Detail{"sessions_ended": ended})
+		p.Revision++
+		return s.changedPerson(tx, actor, exchange.EventPersonSuspended, p, exchange.Detail{"sessions_ended": ended})
 	})
 }
 
@@ -137,19 +132,23 @@ func (s *Service) ResumePerson(ctx context.Context, actor exchange.Actor, id exc
 		}
 		from := p.SuspendedAt
 		p.SuspendedAt = time.Time{}
-		return changedPerson(tx, actor, exchange.EventPersonResumed, p, exchange.Detail{"suspended_at": from})
+		p.Revision++
+		return s.changedPerson(tx, actor, exchange.EventPersonResumed, p, exchange.Detail{"suspended_at": from})
 	})
 }
 
-func changedPerson(tx Tx, actor exchange.Actor, kind exchange.EventKind, p exchange.Person, d exchange.Detail) error {
-	p.Revision++
+// changedPerson stores a changed person and records the act.
+func (s *Service) changedPerson(tx Tx, actor exchange.Actor, kind exchange.EventKind, p exchange.Person, d exchange.Detail) error {
 	if err := tx.PutPerson(p); err != nil {
 		return err
 	}
 	if err := tx.BumpGeneration(); err != nil {
 		return err
 	}
-	return recordPerson(tx, actor, kind, p, d)
+	if err := recordPerson(tx, actor, kind, p, d); err != nil {
+		return err
+	}
+	return eachProgram(tx, p.Org, func(c exchange.Charter) error { return s.entitle(tx, c, p.Org) })
 }
 
 // recordPerson records an act on a person by identifier: names and addresses
@@ -164,13 +163,10 @@ func recordPerson(tx Tx, actor exchange.Actor, kind exchange.EventKind, p exchan
 func (s *Service) People(ctx context.Context, actor exchange.Actor, org exchange.OrgID) ([]exchange.Person, error) {
 	var all []exchange.Person
 	err := s.c.Store.View(ctx, func(tx Tx) error {
-		st, err := standingTo(tx, actor, org)
-		if err != nil || st == stranger {
-			return orMissing(err)
-		}
-		if _, err := tx.Organisation(org); err != nil {
+		if _, err := acquainted(tx, actor, org); err != nil {
 			return err
 		}
+		var err error
 		all, err = tx.ListPeople(org)
 		return err
 	})
@@ -216,10 +212,10 @@ func tidyPerson(p exchange.Person) exchange.Person {
 	return p
 }
 
-func roleNames(roles []exchange.Role) []string {
-	var names []string
-	for _, r := range roles {
-		names = append(names, string(r))
+// names is a list as events keep it.
+func names[T ~string](list []T) (texts []string) {
+	for _, v := range list {
+		texts = append(texts, string(v))
 	}
-	return names
+	return texts
 }

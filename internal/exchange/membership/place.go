@@ -3,6 +3,7 @@ package membership
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 )
@@ -19,7 +20,7 @@ func Place(tx Tx, c exchange.Charter) ([]exchange.Move, error) { return place(tx
 func (s *Service) PlaceAll(ctx context.Context) ([]exchange.Move, error) {
 	var moves []exchange.Move
 	err := s.c.Store.Update(ctx, func(tx Tx) (err error) {
-		moves, err = placeEverywhere(tx)
+		moves, err = s.placeEverywhere(tx)
 		return err
 	})
 	return moves, err
@@ -27,14 +28,14 @@ func (s *Service) PlaceAll(ctx context.Context) ([]exchange.Move, error) {
 
 // placeEverywhere does not ask for room in cohorts: a law holds whether or not
 // there is a seat, and the operator sees the surplus.
-func placeEverywhere(tx Tx) ([]exchange.Move, error) {
+func (s *Service) placeEverywhere(tx Tx) ([]exchange.Move, error) {
 	all, err := tx.Charters()
 	if err != nil {
 		return nil, err
 	}
 	var moves []exchange.Move
 	for _, c := range all {
-		some, err := place(tx, c, false)
+		some, err := s.place(tx, c, false)
 		if err != nil {
 			return nil, err
 		}
@@ -43,14 +44,44 @@ func placeEverywhere(tx Tx) ([]exchange.Move, error) {
 	return moves, nil
 }
 
-// replace places the members of one program anew after a member has changed.
-func replace(tx Tx, p exchange.ProgramID) error {
-	c, err := tx.Charter(p)
+// place is Place after the organisation has changed. It may be entitled to more
+// now, and so may those who were moved.
+func (s *Service) place(tx Tx, c exchange.Charter, capped bool, changed ...exchange.OrgID) ([]exchange.Move, error) {
+	moves, err := place(tx, c, capped)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range moves {
+		if !slices.Contains(changed, m.Org) {
+			changed = append(changed, m.Org)
+		}
+	}
+	return moves, s.entitle(tx, c, changed...)
+}
+
+func (s *Service) entitle(tx Tx, c exchange.Charter, orgs ...exchange.OrgID) error {
+	if s.c.Entitled == nil || len(orgs) == 0 {
+		return nil
+	}
+	return s.c.Entitled(tx, c, orgs)
+}
+
+// eachProgram calls fn for every program that the organisation is a member of.
+func eachProgram(tx Tx, org exchange.OrgID, fn func(c exchange.Charter) error) error {
+	memberships, err := tx.MembershipsOf(org)
 	if err != nil {
 		return err
 	}
-	_, err = place(tx, c, true)
-	return err
+	for _, m := range memberships {
+		c, err := tx.Charter(m.Program)
+		if err != nil {
+			return err
+		}
+		if err := fn(c); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // placer holds the facts that decide on audiences.

@@ -57,7 +57,7 @@ func (s *Service) IssueToken(ctx context.Context, actor exchange.Actor, r TokenR
 		_, err = tx.Record(exchange.Event{
 			Kind: exchange.EventTokenIssued, Actor: actor, Program: t.Program, Org: t.Org, Subject: []string{string(t.ID)},
 			Detail: exchange.Detail{
-				"person": string(t.Person), "verbs": verbNames(t.Verbs), "ceiling": t.Ceiling.String(),
+				"person": string(t.Person), "verbs": names(t.Verbs), "ceiling": t.Ceiling.String(),
 				"machine": t.Machine, "expires": t.ExpiresAt,
 			},
 		})
@@ -125,7 +125,7 @@ func checkToken(tx Tx, actor exchange.Actor, p exchange.Person, r TokenRequest) 
 		}
 	}
 	// A token makes no wider token.
-	if actor.Program != "" && r.Program != actor.Program {
+	if !actor.Reaches(r.Program) {
 		f.add("program", "wider than the token with which it is asked for")
 	}
 	if actor.Ceiling != exchange.TLPUnset && (r.Ceiling == exchange.TLPUnset || r.Ceiling > actor.Ceiling) {
@@ -185,11 +185,8 @@ func (s *Service) RevokeToken(ctx context.Context, actor exchange.Actor, id exch
 func (s *Service) Tokens(ctx context.Context, actor exchange.Actor, org exchange.OrgID) ([]exchange.Token, error) {
 	var all []exchange.Token
 	err := s.c.Store.View(ctx, func(tx Tx) error {
-		st, err := standingTo(tx, actor, org)
-		if err != nil || st == stranger {
-			return orMissing(err)
-		}
-		if _, err := tx.Organisation(org); err != nil {
+		st, err := acquainted(tx, actor, org)
+		if err != nil {
 			return err
 		}
 		if all, err = tx.ListTokens(org); err != nil || st >= manager {
@@ -230,12 +227,4 @@ func (s *Service) IssueLink(ctx context.Context, actor exchange.Actor, person ex
 		return "", err
 	}
 	return code, nil
-}
-
-func verbNames(verbs []exchange.Verb) []string {
-	var names []string
-	for _, v := range verbs {
-		names = append(names, string(v))
-	}
-	return names
 }

@@ -8,9 +8,8 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/exchange/membership"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/program"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/record"
-	"github.com/forewarn-exchange/forewarn/internal/store"
+	"github.com/forewarn-exchange/forewarn/internal/server/servertest"
 	"github.com/forewarn-exchange/forewarn/internal/store/sqlstore"
-	"github.com/forewarn-exchange/forewarn/internal/store/storetest"
 	"github.com/forewarn-exchange/forewarn/internal/testkit"
 )
 
@@ -18,9 +17,8 @@ import (
 // that have not joined yet, and an organisation (other) that owns a program of
 // its own.
 type world struct {
-	clock *testkit.Clock
-	db    *sqlstore.DB
-	room  *membership.Service
+	*servertest.World
+	room *membership.Service
 
 	admin, operator, approver, stranger exchange.Actor // of the owner, the last of other
 	signatory, analyst                  exchange.Actor // of alpha
@@ -29,9 +27,8 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{clock: testkit.NewClock()}
-	w.db = storetest.SQLite(t, store.Options{Now: w.clock.Now})
-	w.room = membership.New(membership.Config{Store: sqlstore.For[membership.Tx](w.db)})
+	w := &world{World: servertest.Open(t, t.TempDir(), testkit.NewClock())}
+	w.room = w.X.Members
 	w.admin = w.person("registrar", "admin", exchange.RoleAdmin)
 	w.operator = w.person(testkit.Owner, "operator", exchange.RoleOperator)
 	w.approver = w.person(testkit.Owner, "approver", exchange.RoleApprover)
@@ -62,12 +59,12 @@ func (w *world) person(org exchange.OrgID, name string, roles ...exchange.Role) 
 
 func (w *world) put(t *testing.T, nouns ...any) {
 	t.Helper()
-	testkit.Put(t, sqlstore.For[testkit.Tx](w.db), nouns...)
+	testkit.Put(t, sqlstore.For[testkit.Tx](w.DB), nouns...)
 }
 
 func (w *world) charter(t *testing.T, c exchange.Charter) {
 	t.Helper()
-	err := w.db.Update(t.Context(), func(tx *sqlstore.Tx) error {
+	err := w.DB.Update(t.Context(), func(tx *sqlstore.Tx) error {
 		return tx.PutProgram(program.Stored{ID: c.ID, Owner: c.Owner, Charter: c, Revision: 1})
 	})
 	if err != nil {
@@ -111,11 +108,7 @@ func (w *world) recorded(t *testing.T, org exchange.OrgID) (kinds []exchange.Eve
 
 func (w *world) entries(t *testing.T) []record.Entry {
 	t.Helper()
-	var all []record.Entry
-	err := w.db.View(t.Context(), func(tx *sqlstore.Tx) (err error) {
-		all, err = tx.Events(record.EventFilter{})
-		return err
-	})
+	all, err := w.X.Record.Events(t.Context(), exchange.System(), record.EventFilter{Limit: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 )
@@ -44,7 +43,7 @@ func (s *Service) Apply(ctx context.Context, actor exchange.Actor, toml []byte, 
 }
 
 func (s *Service) apply(tx Tx, actor exchange.Actor, c exchange.Charter, done *Applied) error {
-	if c.Owner != "" && !actor.Operates(c.Owner) || actor.Program != "" && actor.Program != c.ID {
+	if c.Owner != "" && !actor.Operates(c.Owner) || !actor.Reaches(c.ID) {
 		return exchange.Fail(exchange.Denied, "only an operator of the program's owner may apply its charter")
 	}
 	old, err := tx.Program(c.ID)
@@ -145,17 +144,19 @@ func check(tx Tx, old Stored, c exchange.Charter) error {
 // unregistered lists the organisations in a handling that the register does not
 // have: a name that nobody bears would exclude nobody, without a word.
 func unregistered(tx Tx, h exchange.Handling) (problems []exchange.Problem, err error) {
-	named := append(slices.Clone(h.Organisations), h.NotOrgs...)
-	for i, id := range named {
-		path := fmt.Sprintf("handling.organisations[%d]", i)
-		if n := i - len(h.Organisations); n >= 0 {
-			path = fmt.Sprintf("handling.not_organisations[%d]", n)
-		}
-		switch _, err := tx.Organisation(id); {
-		case exchange.KindOf(err) == exchange.NotFound:
-			problems = append(problems, exchange.Problem{Path: path, Message: "there is no such organisation; add it first"})
-		case err != nil:
-			return nil, err
+	for _, list := range []struct {
+		path string
+		ids  []exchange.OrgID
+	}{{"handling.organisations", h.Organisations}, {"handling.not_organisations", h.NotOrgs}} {
+		for i, id := range list.ids {
+			switch _, err := tx.Organisation(id); {
+			case exchange.KindOf(err) == exchange.NotFound:
+				problems = append(problems, exchange.Problem{
+					Path: fmt.Sprintf("%s[%d]", list.path, i), Message: "there is no such organisation; add it first",
+				})
+			case err != nil:
+				return nil, err
+			}
 		}
 	}
 	return problems, nil

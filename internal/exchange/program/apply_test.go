@@ -10,59 +10,39 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
-	"github.com/forewarn-exchange/forewarn/internal/exchange/membership"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/program"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/record"
-	"github.com/forewarn-exchange/forewarn/internal/store"
+	"github.com/forewarn-exchange/forewarn/internal/server/servertest"
 	"github.com/forewarn-exchange/forewarn/internal/store/sqlstore"
-	"github.com/forewarn-exchange/forewarn/internal/store/storetest"
 	"github.com/forewarn-exchange/forewarn/internal/testkit"
 )
 
 // world is an exchange with an owner, a second organisation that runs nothing,
-// and three members-to-be.
-type world struct {
-	clock    *testkit.Clock
-	db       *sqlstore.DB
-	programs *program.Service
-	members  *membership.Service
-	operator exchange.Actor
-}
+// and two members-to-be.
+type world struct{ *servertest.World }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T) world {
 	t.Helper()
-	w := &world{clock: testkit.NewClock()}
-	w.db = storetest.SQLite(t, store.Options{Now: w.clock.Now})
-	w.programs = program.New(program.Config{
-		Store: sqlstore.For[program.Tx](w.db),
-		Place: func(tx program.Tx, c exchange.Charter) ([]exchange.Move, error) {
-			return membership.Place(tx.(membership.Tx), c)
-		},
-	})
-	w.members = membership.New(membership.Config{Store: sqlstore.For[membership.Tx](w.db)})
-	w.operator = testkit.Actor(testkit.Person(testkit.Owner, "operator", exchange.RoleOperator))
-	testkit.Put(t, sqlstore.For[testkit.Tx](w.db),
+	w := world{servertest.Open(t, t.TempDir(), testkit.NewClock())}
+	testkit.Put(t, sqlstore.For[testkit.Tx](w.DB),
 		testkit.Organisation(testkit.Owner), testkit.Organisation("other"), testkit.Organisation("alpha"),
 		testkit.Organisation("beta", func(o *exchange.Organisation) { o.Products = []string{"edr"} }))
 	return w
 }
 
-func (w *world) apply(t *testing.T, toml string) program.Applied {
+func (w world) apply(t *testing.T, toml string) program.Applied {
 	t.Helper()
-	done, err := w.programs.Apply(t.Context(), w.operator, []byte(toml), false)
+	done, err := w.X.Programs.Apply(t.Context(), w.Operator, []byte(toml), false)
 	if err != nil {
 		t.Fatalf("%v %v", err, problems(err))
 	}
 	return done
 }
 
-func (w *world) events(t *testing.T, kind exchange.EventKind) []record.Entry {
+// events lists what was recorded, of the kinds alone if any are named.
+func (w world) events(t *testing.T, kinds ...exchange.EventKind) []record.Entry {
 	t.Helper()
-	var all []record.Entry
-	err := w.db.View(t.Context(), func(tx *sqlstore.Tx) (err error) {
-		all, err = tx.Events(record.EventFilter{Kind: kind})
-		return err
-	})
+	all, err := w.X.Record.Events(t.Context(), exchange.System(), record.EventFilter{Kinds: kinds, Limit: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,18 +85,18 @@ func TestAT01OpeningNamesWhatIsMissing(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
-			actor := w.operator
+			actor := w.Operator
 			if tt.field == "owner" {
 				actor = exchange.System()
 			}
-			_, err := w.programs.Apply(t.Context(), actor, []byte(tt.toml), false)
+			_, err := w.X.Programs.Apply(t.Context(), actor, []byte(tt.toml), false)
 			if exchange.KindOf(err) != exchange.Invalid || !slices.Contains(problems(err), tt.field) {
 				t.Errorf("%v names %v, want %s", err, problems(err), tt.field)
 			}
-			if list, err := w.programs.List(t.Context(), exchange.System()); err != nil || len(list) > 0 {
+			if list, err := w.X.Programs.List(t.Context(), exchange.System()); err != nil || len(list) > 0 {
 				t.Errorf("programs %v, %v; want none", list, err)
 			}
-			if got := w.events(t, ""); len(got) > 0 {
+			if got := w.events(t); len(got) > 0 {
 				t.Errorf("%d events recorded", len(got))
 			}
 		})
@@ -136,14 +116,14 @@ func TestApplyOpensAndChangesNothingTheSecondTime(t *testing.T) {
 	if got := w.events(t, exchange.EventProgramApplied); len(got) != 1 || got[0].Org != testkit.Owner {
 		t.Errorf("events %+v, want one", got)
 	}
-	c, revision, err := w.programs.Charter(t.Context(), w.operator, testkit.Program)
+	c, revision, err := w.X.Programs.Charter(t.Context(), w.Operator, testkit.Program)
 	if err != nil || revision != 1 {
 		t.Fatal(revision, err)
 	}
 	if diff := exchange.Diff(testkit.Charter(), c); len(diff) > 0 {
 		t.Errorf("read back: %v", diff)
 	}
-	text, err := w.programs.Export(t.Context(), w.operator, testkit.Program)
+	text, err := w.X.Programs.Export(t.Context(), w.Operator, testkit.Program)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,11 +138,11 @@ func TestDryRunShowsMovesAndKeepsNothing(t *testing.T) {
 	w := newWorld(t)
 	w.apply(t, charter())
 	for _, org := range []exchange.OrgID{"alpha", "beta"} {
-		if _, err := w.members.Join(t.Context(), w.operator, testkit.Program, org); err != nil {
+		if _, err := w.X.Members.Join(t.Context(), w.Operator, testkit.Program, org); err != nil {
 			t.Fatal(err)
 		}
 	}
-	before := len(w.events(t, ""))
+	before := len(w.events(t))
 	changed := charter(`products = ["edr", "ids"]`, `products = ["av"]`)
 	want := program.Applied{
 		Program: testkit.Program, DryRun: true, Revision: 2,
@@ -172,7 +152,7 @@ func TestDryRunShowsMovesAndKeepsNothing(t *testing.T) {
 			{Org: "beta", From: exchange.Audience{Cohort: "early"}, To: exchange.Audience{Cohort: "standard"}},
 		},
 	}
-	got, err := w.programs.Apply(t.Context(), w.operator, []byte(changed), true)
+	got, err := w.X.Programs.Apply(t.Context(), w.Operator, []byte(changed), true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,17 +160,17 @@ func TestDryRunShowsMovesAndKeepsNothing(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if n := len(w.events(t, "")); n != before {
+	if n := len(w.events(t)); n != before {
 		t.Errorf("the dry run recorded %d events", n-before)
 	}
-	if m, err := w.members.Member(t.Context(), w.operator, testkit.Program, "alpha"); err != nil || m.Audience.Cohort != "standard" {
+	if m, err := w.X.Members.Member(t.Context(), w.Operator, testkit.Program, "alpha"); err != nil || m.Audience.Cohort != "standard" {
 		t.Errorf("alpha is in %v, %v", m.Audience, err)
 	}
 	done := w.apply(t, changed)
 	if diff := cmp.Diff(want.Moves, done.Moves); diff != "" {
 		t.Error(diff)
 	}
-	if m, err := w.members.Member(t.Context(), w.operator, testkit.Program, "alpha"); err != nil || m.Audience.Cohort != "early" {
+	if m, err := w.X.Members.Member(t.Context(), w.Operator, testkit.Program, "alpha"); err != nil || m.Audience.Cohort != "early" {
 		t.Errorf("alpha is in %v, %v", m.Audience, err)
 	}
 	if got := w.events(t, exchange.EventMemberMoved); len(got) != 4 { // two on joining, two by the charter
@@ -229,11 +209,11 @@ func TestApplyRefuses(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
 			w.apply(t, charter())
-			_, err := w.programs.Apply(t.Context(), tt.actor, []byte(tt.toml), false)
+			_, err := w.X.Programs.Apply(t.Context(), tt.actor, []byte(tt.toml), false)
 			if exchange.KindOf(err) != tt.kind || tt.field != "" && !slices.Contains(problems(err), tt.field) {
 				t.Errorf("%v %v, want %s at %q", err, problems(err), tt.kind, tt.field)
 			}
-			if c, revision, err := w.programs.Charter(t.Context(), operator, testkit.Program); err != nil || revision != 1 || c.Title != "Early Warning" {
+			if c, revision, err := w.X.Programs.Charter(t.Context(), operator, testkit.Program); err != nil || revision != 1 || c.Title != "Early Warning" {
 				t.Errorf("revision %d, title %q, %v", revision, c.Title, err)
 			}
 		})
@@ -254,11 +234,11 @@ func TestProgramIsUnknownToOthers(t *testing.T) {
 	w := newWorld(t)
 	w.apply(t, charter())
 	for _, org := range []exchange.OrgID{"alpha", "beta"} {
-		if _, err := w.members.Join(t.Context(), w.operator, testkit.Program, org); err != nil {
+		if _, err := w.X.Members.Join(t.Context(), w.Operator, testkit.Program, org); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := w.members.SuspendMember(t.Context(), w.operator, testkit.Program, "beta", "test"); err != nil {
+	if _, err := w.X.Members.SuspendMember(t.Context(), w.Operator, testkit.Program, "beta", "test"); err != nil {
 		t.Fatal(err)
 	}
 	member := testkit.Actor(testkit.Person("alpha", "analyst", exchange.RoleAnalyst))
@@ -269,7 +249,7 @@ func TestProgramIsUnknownToOthers(t *testing.T) {
 		actor          exchange.Actor
 		knows, exports bool
 	}{
-		{"operator", w.operator, true, true},
+		{"operator", w.Operator, true, true},
 		{"auditor", testkit.Actor(testkit.Person(testkit.Owner, "auditor", exchange.RoleAuditor)), true, true},
 		{"member", member, true, false},
 		{"member with a token for another program", scoped, false, false},
@@ -279,16 +259,16 @@ func TestProgramIsUnknownToOthers(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, _, err := w.programs.Charter(t.Context(), tt.actor, testkit.Program)
-			_, _, unknown := w.programs.Charter(t.Context(), tt.actor, "no-such-program")
+			_, _, err := w.X.Programs.Charter(t.Context(), tt.actor, testkit.Program)
+			_, _, unknown := w.X.Programs.Charter(t.Context(), tt.actor, "no-such-program")
 			if tt.knows != (err == nil) || !tt.knows && err.Error() != unknown.Error() {
 				t.Errorf("charter: %v; unknown id: %v", err, unknown)
 			}
-			list, err := w.programs.List(t.Context(), tt.actor)
+			list, err := w.X.Programs.List(t.Context(), tt.actor)
 			if err != nil || tt.knows != (len(list) == 1) {
 				t.Errorf("list of %d, %v", len(list), err)
 			}
-			_, err = w.programs.Export(t.Context(), tt.actor, testkit.Program)
+			_, err = w.X.Programs.Export(t.Context(), tt.actor, testkit.Program)
 			if tt.exports != (err == nil) || !tt.knows && err.Error() != unknown.Error() {
 				t.Errorf("export: %v", err)
 			}
@@ -300,17 +280,17 @@ func TestProgramIsUnknownToOthers(t *testing.T) {
 func TestAT01ReadableAfterSunset(t *testing.T) {
 	w := newWorld(t)
 	w.apply(t, charter())
-	w.clock.Set(testkit.Start.AddDate(4, 0, 0))
-	c, _, err := w.programs.Charter(t.Context(), w.operator, testkit.Program)
-	if err != nil || !c.ReadOnlyAt(w.clock.Now()) || c.ReadOnlyAt(testkit.Start.Add(time.Hour)) {
-		t.Errorf("read-only %v, %v", c.ReadOnlyAt(w.clock.Now()), err)
+	w.Clock.Set(testkit.Start.AddDate(4, 0, 0))
+	c, _, err := w.X.Programs.Charter(t.Context(), w.Operator, testkit.Program)
+	if err != nil || !c.ReadOnlyAt(w.Clock.Now()) || c.ReadOnlyAt(testkit.Start.Add(time.Hour)) {
+		t.Errorf("read-only %v, %v", c.ReadOnlyAt(w.Clock.Now()), err)
 	}
 }
 
 func TestGenerationGrowsWithTheCharter(t *testing.T) {
 	w := newWorld(t)
 	generation := func() int64 {
-		n, err := w.db.Generation(t.Context())
+		n, err := w.DB.Generation(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -329,7 +309,7 @@ func TestGenerationGrowsWithTheCharter(t *testing.T) {
 // bears would exclude nobody.
 func TestDefaultHandlingNamesWhoExists(t *testing.T) {
 	w := newWorld(t)
-	_, err := w.programs.Apply(t.Context(), w.operator, []byte(charter("[handling]", `[handling]
+	_, err := w.X.Programs.Apply(t.Context(), w.Operator, []byte(charter("[handling]", `[handling]
 organisations = ["alpha", "no-such"]
 not_organisations = ["beta", "alpha", "Beta"]
 not_in = ["de", "GER"]`)), false)
@@ -337,13 +317,13 @@ not_in = ["de", "GER"]`)), false)
 	if diff := cmp.Diff(want, problems(err)); diff != "" {
 		t.Error(diff)
 	}
-	if got := w.events(t, ""); len(got) > 0 {
+	if got := w.events(t); len(got) > 0 {
 		t.Errorf("%d events recorded", len(got))
 	}
 	w.apply(t, charter("[handling]", `[handling]
 not_organisations = ["beta"]
 not_in = ["de", " Xa"]`))
-	c, _, err := w.programs.Charter(t.Context(), w.operator, testkit.Program)
+	c, _, err := w.X.Programs.Charter(t.Context(), w.Operator, testkit.Program)
 	if err != nil {
 		t.Fatal(err)
 	}

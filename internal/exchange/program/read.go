@@ -75,7 +75,7 @@ func known(tx Tx, actor exchange.Actor, id exchange.ProgramID) (Stored, error) {
 
 func mayKnow(tx Tx, actor exchange.Actor, p Stored) (bool, error) {
 	switch {
-	case actor.Program != "" && actor.Program != p.ID:
+	case !actor.Reaches(p.ID):
 		return false, nil
 	case actor.Oversees(p.Owner):
 		return true, nil

@@ -33,13 +33,10 @@ func overseen(tx Tx, actor exchange.Actor, id exchange.ReleaseID) error {
 		return err
 	}
 	c, err := tx.Charter(r.Program)
-	switch {
-	case err != nil:
-		return err
-	case !actor.Oversees(c.Owner), actor.Program != "" && actor.Program != r.Program:
+	if err == nil && !(actor.Oversees(c.Owner) && actor.Reaches(c.ID)) {
 		return exchange.Missing()
 	}
-	return nil
+	return err
 }
 
 // Leak is what was found outside: artifacts of one release, first seen there

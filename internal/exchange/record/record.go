@@ -11,7 +11,6 @@ import (
 
 // Tx is what this room needs kept.
 type Tx interface {
-	Now() time.Time
 	Charter(program exchange.ProgramID) (exchange.Charter, error)
 	Release(id exchange.ReleaseID) (exchange.Release, error)
 	Events(f EventFilter) ([]Entry, error)
@@ -24,7 +23,7 @@ type Tx interface {
 type EventFilter struct {
 	Program exchange.ProgramID
 	Release exchange.ReleaseID
-	Kind    exchange.EventKind
+	Kinds   []exchange.EventKind
 	Org     exchange.OrgID
 	After   int64
 	Limit   int
@@ -72,7 +71,6 @@ func CursorOf(e exchange.Exposure) Cursor {
 // Store runs functions in a read snapshot.
 type Store interface {
 	View(ctx context.Context, fn func(Tx) error) error
-	Update(ctx context.Context, fn func(Tx) error) error
 }
 
 // Config is what the room is built from.

@@ -45,9 +45,9 @@ func newWorld(t *testing.T) *world {
 			}
 		}
 		for _, r := range []exchange.ReleaseID{release, "rel_two"} {
-			err := tx.PutRelease(exchange.Release{
-				ID: r, Program: testkit.Program, Title: "One", State: exchange.ReleaseDraft, Revision: 1, Version: 1,
-				CreatedAt: testkit.Start, UpdatedAt: testkit.Start,
+			err := tx.PutRelease(&exchange.Release{
+				ID: r, Program: testkit.Program, Title: "One", State: exchange.ReleaseDraft, Revision: 1,
+				CreatedAt: testkit.Start,
 			})
 			if err != nil {
 				return err
@@ -263,7 +263,8 @@ func TestWhoSeesWhichEvents(t *testing.T) {
 		{"auditor, own program", who(testkit.Owner, exchange.RoleAuditor), early, "1234"},
 		{"operator, one release", operator, record.EventFilter{Program: testkit.Program, Release: release}, "123"},
 		{"operator, one organisation", operator, record.EventFilter{Program: testkit.Program, Org: "alpha"}, "14"},
-		{"operator, one kind", operator, record.EventFilter{Program: testkit.Program, Kind: "3.plan"}, "3"},
+		{"operator, one kind", operator, record.EventFilter{Program: testkit.Program, Kinds: []exchange.EventKind{"3.plan"}}, "3"},
+		{"operator, two kinds", operator, record.EventFilter{Program: testkit.Program, Kinds: []exchange.EventKind{"2.beta.served", "3.plan"}}, "23"},
 		{"operator, the next page", operator, record.EventFilter{Program: testkit.Program, After: 1, Limit: 2}, "23"},
 		{"operator, another's program", operator, record.EventFilter{Program: "foreign"}, "9"},
 		{"operator, no program named: own acts", operator, record.EventFilter{}, "39"},
@@ -274,7 +275,7 @@ func TestWhoSeesWhichEvents(t *testing.T) {
 		{"member, everywhere", ana, record.EventFilter{}, "1457"},
 		{"member, pages", ana, record.EventFilter{After: 1, Limit: 2}, "45"},
 		{"member asks for another", ana, record.EventFilter{Org: "beta"}, ""},
-		{"member asks for the plan", ana, record.EventFilter{Program: testkit.Program, Kind: "3.plan"}, ""},
+		{"member asks for the plan", ana, record.EventFilter{Program: testkit.Program, Kinds: []exchange.EventKind{"3.plan"}}, ""},
 		{"member's colleague", who("alpha", exchange.RoleApprover), record.EventFilter{}, "145"},
 		{"member's signatory", who("alpha", exchange.RoleSignatory), record.EventFilter{}, "1457"},
 		{"token for one program", scoped, record.EventFilter{}, "14"},

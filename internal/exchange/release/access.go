@@ -25,7 +25,7 @@ func overseen(tx Tx, a exchange.Actor, program exchange.ProgramID) (exchange.Cha
 	if err != nil {
 		return c, err
 	}
-	if !a.Oversees(c.Owner) || a.Program != "" && a.Program != program {
+	if !a.Oversees(c.Owner) || !a.Reaches(program) {
 		return c, exchange.Missing()
 	}
 	return c, nil

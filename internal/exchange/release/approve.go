@@ -29,20 +29,19 @@ func (s *Service) Send(ctx context.Context, a exchange.Actor, id exchange.Releas
 		if c.ReadOnlyAt(tx.Now()) {
 			return sunset(c)
 		}
-		arts, err := tx.ArtifactsOf(id)
+		f, err := factsOf(tx, r)
 		if err != nil {
 			return err
 		}
-		if ps := blocks(r, c, arts); len(ps) > 0 {
+		if ps := blocks(r, c, f.arts); len(ps) > 0 {
 			return exchange.InvalidWith("the release was not sent to the approvers", ps)
 		}
-		r.State, r.UpdatedAt = exchange.ReleaseWaiting, tx.Now()
-		r.Version++
-		if err := tx.PutRelease(r); err != nil {
+		r.State = exchange.ReleaseWaiting
+		if err := tx.PutRelease(&r); err != nil {
 			return err
 		}
 		out = r
-		_, err = tx.Record(event(exchange.EventReleaseSent, a, r, exchange.Detail{"revision": r.Revision, "needed": needed(r, c, arts)}))
+		_, err = tx.Record(event(exchange.EventReleaseSent, a, r, exchange.Detail{"revision": r.Revision, "needed": needed(c, f.arts)}))
 		return err
 	})
 	return out, err
@@ -67,11 +66,11 @@ func (s *Service) Approve(ctx context.Context, a exchange.Actor, id exchange.Rel
 			out = r
 			return nil
 		}
-		arts, err := tx.ArtifactsOf(id)
+		f, err := factsOf(tx, r)
 		if err != nil {
 			return err
 		}
-		if ps := blocks(r, c, arts); len(ps) > 0 {
+		if ps := blocks(r, c, f.arts); len(ps) > 0 {
 			return exchange.InvalidWith("the release was not approved", ps)
 		}
 		ap := exchange.Approval{Person: a.Person, Revision: r.Revision, At: tx.Now()}
@@ -83,19 +82,18 @@ func (s *Service) Approve(ctx context.Context, a exchange.Actor, id exchange.Rel
 		if err != nil {
 			return err
 		}
-		of := needed(r, c, arts)
+		of := needed(c, f.arts)
 		if _, err := tx.Record(event(exchange.EventReleaseApproved, a, r, exchange.Detail{"revision": r.Revision, "approval": n, "of": of})); err != nil {
 			return err
 		}
 		if n >= of {
-			if err := arm(tx, &r, c); err != nil {
+			if err := arm(tx, &r, c, f); err != nil {
 				return err
 			}
 		}
-		r.Version++
-		r.UpdatedAt = tx.Now()
+		err = tx.PutRelease(&r)
 		out = r
-		return tx.PutRelease(r)
+		return err
 	})
 	s.Wake()
 	return out, err
@@ -131,11 +129,7 @@ func approvable(r exchange.Release, c exchange.Charter, a exchange.Actor, revisi
 }
 
 // arm puts the plan on the clock.
-func arm(tx Tx, r *exchange.Release, c exchange.Charter) error {
-	f, err := factsOf(tx, *r)
-	if err != nil {
-		return err
-	}
+func arm(tx Tx, r *exchange.Release, c exchange.Charter, f facts) error {
 	r.State = exchange.ReleaseArmed
 	if len(f.given) > 0 {
 		r.State = exchange.ReleaseReleasing
@@ -144,25 +138,18 @@ func arm(tx Tx, r *exchange.Release, c exchange.Charter) error {
 		r.State = exchange.ReleasePublic
 	}
 	r.Editors = nil
-	if err := tx.PutPlanned(r.ID, keepStops(planned(*r, c, f.arts, f.given, tx.Now()), f.old)); err != nil {
+	if err := tx.PutPlanned(r.ID, keepStops(f.planned(*r, c, tx.Now()), f.old)); err != nil {
 		return err
 	}
 	return tx.BumpGeneration()
 }
 
-// needed is the number of approvals by different people that the release's
-// content requires.
-func needed(r exchange.Release, c exchange.Charter, arts []exchange.Artifact) int {
-	var classes []exchange.ContentClass
-	for _, a := range arts {
-		if a.RemovedAt.IsZero() {
-			classes = append(classes, a.Class)
-		}
-	}
-	for _, rule := range r.Plan.Rules {
-		if rule.Class.NeedsTwoApprovals() && slices.Contains(classes, rule.Class) {
-			classes = append(classes, rule.Class)
-		}
+// needed is the number of approvals by different people that content of these
+// classes requires.
+func needed(c exchange.Charter, live []exchange.Artifact) int {
+	classes := make([]exchange.ContentClass, len(live))
+	for i, a := range live {
+		classes[i] = a.Class
 	}
 	return c.Approvals.Needed(classes)
 }
@@ -171,23 +158,18 @@ func afterSunset(c exchange.Charter) exchange.Problem {
 	return exchange.Problem{Path: "t0", Message: "lies after the program's sunset date " + c.Sunset.String() + ": nothing new is shared then"}
 }
 
-// blocks lists what keeps a release from being sent or approved.
-func blocks(r exchange.Release, c exchange.Charter, arts []exchange.Artifact) []exchange.Problem {
+// blocks lists what keeps a release with this content from being sent or approved.
+func blocks(r exchange.Release, c exchange.Charter, live []exchange.Artifact) []exchange.Problem {
 	ps := r.Plan.Check(c)
 	if c.ReadOnlyAt(r.Plan.T0) {
 		ps = append(ps, afterSunset(c))
 	}
-	n := 0
-	for _, a := range arts {
-		if !a.RemovedAt.IsZero() {
-			continue
-		}
-		n++
+	for _, a := range live {
 		if !slices.ContainsFunc(r.Plan.Rules, func(rule exchange.PlanRule) bool { return rule.Class == a.Class && !rule.At.IsNever() }) {
 			ps = append(ps, exchange.Problem{Path: "artifact[" + string(a.ID) + "].class", Message: "no rule of the plan gives " + string(a.Class) + " to anyone"})
 		}
 	}
-	if n == 0 {
+	if len(live) == 0 {
 		ps = append(ps, exchange.Problem{Path: "artifact", Message: "the release holds nothing yet"})
 	}
 	return ps

@@ -1,6 +1,7 @@
 package release
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -25,11 +26,8 @@ func (s *Service) alter(ctx context.Context, a exchange.Actor, id exchange.Relea
 		if err := current(r, c.Version); err != nil {
 			return err
 		}
-		if strings.TrimSpace(c.Reason) == "" {
-			return exchange.InvalidWith("the plan was not changed", []exchange.Problem{{Path: "reason", Message: "missing: a change of plan is recorded with its reason"}})
-		}
-		if !exchange.Storable(c.Reason) {
-			return exchange.InvalidWith("the plan was not changed", []exchange.Problem{{Path: "reason", Message: "not UTF-8 text without NUL characters"}})
+		if err := reasoned(c.Reason, "the plan was not changed"); err != nil {
+			return err
 		}
 		d, tell, err := fn(tx, &r, ch)
 		if err != nil {
@@ -40,9 +38,8 @@ func (s *Service) alter(ctx context.Context, a exchange.Actor, id exchange.Relea
 		if err != nil {
 			return err
 		}
-		r.Version++
-		r.UpdatedAt, r.Reason = tx.Now(), c.Reason
-		if err := tx.PutRelease(r); err != nil {
+		r.Reason = c.Reason
+		if err := tx.PutRelease(&r); err != nil {
 			return err
 		}
 		if out.Holders, err = holders(tx, r.ID); err != nil {
@@ -93,8 +90,7 @@ func (s *Service) Move(ctx context.Context, a exchange.Actor, id exchange.Releas
 		d := exchange.Detail{"from": was, "to": r.Plan.T0}
 		text := "The public release of “" + r.Title + "” moves from " + was.UTC().Format(readable) + " to " + r.Plan.T0.Format(readable) + ". Reason: " + c.Reason
 		if !r.State.Opens() {
-			r.Revise(a.Person, tx.Now())
-			r.Version-- // alter counts it
+			r.Revise(a.Person)
 			return d, text, nil
 		}
 		return d, text, replan(tx, *r, ch)
@@ -108,31 +104,13 @@ func replan(tx Tx, r exchange.Release, ch exchange.Charter) error {
 	if err != nil {
 		return err
 	}
-	return tx.PutPlanned(r.ID, keepStops(planned(r, ch, f.arts, f.given, tx.Now()), f.old))
-}
-
-// facts is what a release holds, what of it was given, and its waves.
-type facts struct {
-	arts  []exchange.Artifact
-	given []Opening
-	old   []exchange.WaveRecord
-}
-
-func factsOf(tx Tx, r exchange.Release) (f facts, err error) {
-	if f.arts, err = tx.ArtifactsOf(r.ID); err != nil {
-		return f, err
-	}
-	if f.given, err = tx.OpeningsOf(r.ID); err != nil {
-		return f, err
-	}
-	f.old, err = tx.WavesOf(r.ID)
-	return f, err
+	return tx.PutPlanned(r.ID, keepStops(f.planned(r, ch, tx.Now()), f.old))
 }
 
 // Follow fits the waves of every approved release to a charter that was just
 // applied, inside that transaction: a new cohort is given what is public, and a
 // class that the charter now denies is taken off the clock. What was approved
-// keeps its instant.
+// keeps its instant, unless the charter now lets it wait for the public release.
 func Follow(tx Tx, c exchange.Charter) error {
 	all, err := tx.ReleasesOf(c.ID)
 	if err != nil {
@@ -147,7 +125,11 @@ func Follow(tx Tx, c exchange.Charter) error {
 			return err
 		}
 		var ws []exchange.WaveRecord
-		for _, w := range planned(r, c, f.arts, f.given, tx.Now()) {
+		for _, w := range f.planned(r, c, tx.Now()) {
+			if waits(w, r, c) { // until the public release, whatever it was approved for
+				ws = append(ws, w)
+				continue
+			}
 			ws = append(ws, atOldTimes(w, f.old)...)
 		}
 		if err := tx.PutPlanned(r.ID, keepStops(merge(ws), f.old)); err != nil {
@@ -177,6 +159,20 @@ func atOldTimes(w exchange.WaveRecord, old []exchange.WaveRecord) []exchange.Wav
 	return out
 }
 
+// reasoned refuses a change without a reason that can be kept.
+func reasoned(reason, refusal string) error {
+	p := exchange.Problem{Path: "reason"}
+	switch {
+	case strings.TrimSpace(reason) == "":
+		p.Message = "missing: a change of plan is recorded with its reason"
+	case !exchange.Storable(reason):
+		p.Message = "not UTF-8 text without NUL characters"
+	default:
+		return nil
+	}
+	return exchange.InvalidWith(refusal, []exchange.Problem{p})
+}
+
 func stopped(r exchange.Release) error {
 	return exchange.Fail(exchange.Conflict, "the release is %s; its plan was not changed", r.State)
 }
@@ -190,61 +186,71 @@ type waves struct {
 	from     []exchange.WaveState
 }
 
-// onWaves applies fn to each unopened wave of the audience (both of a cohort's
-// audiences when a is not the compelled one), at one instant or at any.
-func (s *Service) onWaves(ctx context.Context, actor exchange.Actor, on waves, c Change,
-	kind exchange.EventKind, fn func(w *exchange.WaveRecord, now time.Time),
+func (n waves) has(w exchange.WaveRecord) bool {
+	return w.Audience.Cohort == n.audience.Cohort && (w.Audience.Compelled || !n.audience.Compelled) &&
+		slices.Contains(n.from, w.State) && (n.at.IsZero() || w.At.Equal(n.at))
+}
+
+// onWaves changes each unopened wave of the audience (both of a cohort's
+// audiences when it is not the compelled one), at one instant or at any, by fn,
+// which answers whether it changed it.
+func (s *Service) onWaves(ctx context.Context, actor exchange.Actor, on waves, c Change, kind exchange.EventKind,
+	fn func(w *exchange.WaveRecord, r exchange.Release, ch exchange.Charter, now time.Time) (changed bool),
 ) (Changed, error) {
-	id, a, at, from := on.release, on.audience, on.at, on.from
-	return s.alter(ctx, actor, id, c, kind, func(tx Tx, r *exchange.Release, ch exchange.Charter) (exchange.Detail, string, error) {
+	return s.alter(ctx, actor, on.release, c, kind, func(tx Tx, r *exchange.Release, ch exchange.Charter) (exchange.Detail, string, error) {
 		if !r.State.Opens() {
 			return nil, "", exchange.Fail(exchange.Conflict, "the release is %s; it has no waves on the clock", r.State)
 		}
-		ws, err := tx.WavesOf(id)
+		ws, err := tx.WavesOf(r.ID)
 		if err != nil {
 			return nil, "", err
 		}
 		var touched []string
 		for _, w := range ws {
-			if w.Audience.Cohort != a.Cohort || a.Compelled && !w.Audience.Compelled || !slices.Contains(from, w.State) || !at.IsZero() && !w.At.Equal(at) {
-				continue
-			}
-			if kind == exchange.EventWavePushed && waits(w, *r, ch) {
-				continue
-			}
 			now := w
-			fn(&now, tx.Now())
+			if !on.has(w) || !fn(&now, *r, ch, tx.Now()) {
+				continue
+			}
 			if err := tx.SetWave(w, now); err != nil {
 				return nil, "", err
 			}
 			touched = append(touched, w.Audience.String()+" "+w.At.Format(exchange.TimeFormat))
 		}
 		if len(touched) == 0 {
-			return nil, "", exchange.Fail(exchange.Conflict, "the cohort %s has no such wave that is not open yet; the plan was not changed", a)
+			return nil, "", exchange.Fail(exchange.Conflict, "the cohort %s has no such wave that is not open yet; the plan was not changed", on.audience)
 		}
-		return exchange.Detail{"audience": a.String(), "waves": touched}, "", nil
+		return exchange.Detail{"audience": on.audience.String(), "waves": touched}, "", nil
 	})
 }
+
+// stop is what Hold and Kill do to a wave.
+func stop(s exchange.WaveState) func(*exchange.WaveRecord, exchange.Release, exchange.Charter, time.Time) bool {
+	return func(w *exchange.WaveRecord, _ exchange.Release, _ exchange.Charter, _ time.Time) bool {
+		w.State = s
+		return true
+	}
+}
+
+var notOpen = []exchange.WaveState{exchange.WaveScheduled, exchange.WaveHeld}
 
 // Hold keeps waves from opening until they are resumed. Members are not told:
 // who holds nothing of a wave does not know of it.
 func (s *Service) Hold(ctx context.Context, a exchange.Actor, id exchange.ReleaseID, to exchange.Audience, at time.Time, c Change) (Changed, error) {
-	return s.onWaves(ctx, a, waves{id, to, at, []exchange.WaveState{exchange.WaveScheduled}}, c, exchange.EventWaveHeld,
-		func(w *exchange.WaveRecord, _ time.Time) { w.State = exchange.WaveHeld })
+	return s.onWaves(ctx, a, waves{id, to, at, []exchange.WaveState{exchange.WaveScheduled}}, c, exchange.EventWaveHeld, stop(exchange.WaveHeld))
 }
 
 // Resume puts held waves back on the clock; one whose moment has passed opens now.
 func (s *Service) Resume(ctx context.Context, a exchange.Actor, id exchange.ReleaseID, to exchange.Audience, at time.Time, c Change) (Changed, error) {
 	return s.onWaves(ctx, a, waves{id, to, at, []exchange.WaveState{exchange.WaveHeld}}, c, exchange.EventWaveResumed,
-		func(w *exchange.WaveRecord, now time.Time) {
-			w.State, w.At = exchange.WaveScheduled, later(w.At, now)
+		func(w *exchange.WaveRecord, _ exchange.Release, _ exchange.Charter, now time.Time) bool {
+			w.State, w.At = exchange.WaveScheduled, exchange.Later(w.At, now)
+			return true
 		})
 }
 
 // Kill takes waves out of the plan for good.
 func (s *Service) Kill(ctx context.Context, a exchange.Actor, id exchange.ReleaseID, to exchange.Audience, at time.Time, c Change) (Changed, error) {
-	return s.onWaves(ctx, a, waves{id, to, at, []exchange.WaveState{exchange.WaveScheduled, exchange.WaveHeld}}, c, exchange.EventWaveKilled,
-		func(w *exchange.WaveRecord, _ time.Time) { w.State = exchange.WaveKilled })
+	return s.onWaves(ctx, a, waves{id, to, at, notOpen}, c, exchange.EventWaveKilled, stop(exchange.WaveKilled))
 }
 
 // Push opens approved waves now, out of band. To the public it would end the
@@ -253,8 +259,11 @@ func (s *Service) Push(ctx context.Context, a exchange.Actor, id exchange.Releas
 	if to == exchange.PublicAudience {
 		return Changed{}, exchange.Fail(exchange.Conflict, "the public wave opens at T0; to publish now, move T0 to now")
 	}
-	out, err := s.onWaves(ctx, a, waves{id, to, at, []exchange.WaveState{exchange.WaveScheduled, exchange.WaveHeld}}, c, exchange.EventWavePushed,
-		func(w *exchange.WaveRecord, now time.Time) { w.State, w.At = exchange.WaveScheduled, now })
+	out, err := s.onWaves(ctx, a, waves{id, to, at, notOpen}, c, exchange.EventWavePushed,
+		func(w *exchange.WaveRecord, r exchange.Release, ch exchange.Charter, now time.Time) bool {
+			w.State, w.At = exchange.WaveScheduled, now
+			return !waits(*w, r, ch)
+		})
 	if err != nil {
 		return out, err
 	}
@@ -314,9 +323,7 @@ func (s *Service) Close(ctx context.Context, a exchange.Actor, id exchange.Relea
 		if err != nil {
 			return nil, "", err
 		}
-		waits := slices.ContainsFunc(ws, func(w exchange.WaveRecord) bool {
-			return w.State == exchange.WaveScheduled || w.State == exchange.WaveHeld
-		})
+		waits := slices.ContainsFunc(ws, func(w exchange.WaveRecord) bool { return slices.Contains(notOpen, w.State) })
 		if r.State != exchange.ReleasePublic && (!r.State.Opens() || waits) {
 			return nil, "", exchange.Fail(exchange.Conflict, "the release is %s; only one that is public, or of which nothing opens any more, can be closed", r.State)
 		}
@@ -339,11 +346,8 @@ func (s *Service) Rearm(ctx context.Context, a exchange.Actor, id exchange.Relea
 		if c.ReadOnlyAt(tx.Now()) {
 			return sunset(c)
 		}
-		if strings.TrimSpace(in.Reason) == "" {
-			return exchange.InvalidWith("the case was not opened", []exchange.Problem{{Path: "reason", Message: "missing"}})
-		}
-		if !exchange.Storable(in.Reason) {
-			return exchange.InvalidWith("the case was not opened", []exchange.Problem{{Path: "reason", Message: "not UTF-8 text without NUL characters"}})
+		if err := reasoned(in.Reason, "the case was not opened"); err != nil {
+			return err
 		}
 		var rules []exchange.PlanRule
 		for _, r := range old.Plan.Rules {
@@ -351,18 +355,12 @@ func (s *Service) Rearm(ctx context.Context, a exchange.Actor, id exchange.Relea
 				rules = append(rules, r)
 			}
 		}
-		out = exchange.Release{
-			ID: exchange.ReleaseID(exchange.RandomID("rel")), Program: old.Program, Title: strings.TrimSpace(in.Title), Message: in.Message,
-			State: exchange.ReleaseDraft, Plan: exchange.Plan{T0: in.T0.UTC(), Rules: rules}, Revision: 1, Version: 1,
-			Author: a.Person, Editors: []exchange.PersonID{a.Person}, IncompleteFixOf: old.ID, CreatedAt: tx.Now(), UpdatedAt: tx.Now(), Reason: in.Reason,
-		}
-		if out.Title == "" {
-			out.Title = old.Title + " (incomplete fix)"
-		}
+		out = draft(a, Draft{Program: old.Program, Title: cmp.Or(strings.TrimSpace(in.Title), old.Title+" (incomplete fix)"), Message: in.Message, T0: in.T0, Rules: rules}, tx.Now())
+		out.IncompleteFixOf, out.Reason = old.ID, in.Reason
 		if err := fit(out, c); err != nil {
 			return err
 		}
-		if err := tx.PutRelease(out); err != nil {
+		if err := tx.PutRelease(&out); err != nil {
 			return err
 		}
 		e := event(exchange.EventReleaseRearmed, a, out, planDetail(out))

@@ -85,7 +85,7 @@ func (t crashTx) Release(id exchange.ReleaseID) (exchange.Release, error) {
 	return do(t, func() (exchange.Release, error) { return t.Tx.Release(id) })
 }
 
-func (t crashTx) PutRelease(r exchange.Release) error {
+func (t crashTx) PutRelease(r *exchange.Release) error {
 	return run(t, func() error { return t.Tx.PutRelease(r) })
 }
 
@@ -117,8 +117,12 @@ func (t crashTx) OpeningsOf(id exchange.ReleaseID) ([]release.Opening, error) {
 	return do(t, func() ([]release.Opening, error) { return t.Tx.OpeningsOf(id) })
 }
 
-func (t crashTx) OpenTo(o release.OpenTo) (int64, error) {
-	return do(t, func() (int64, error) { return t.Tx.OpenTo(o) })
+func (t crashTx) OpenTo(r exchange.Release, a exchange.Audience, arts []exchange.Artifact) (int64, error) {
+	return do(t, func() (int64, error) { return t.Tx.OpenTo(r, a, arts) })
+}
+
+func (t crashTx) Expose(es []exchange.Exposure) error {
+	return run(t, func() error { return t.Tx.Expose(es) })
 }
 
 func (t crashTx) Notify(orgs []exchange.OrgID, n exchange.Notice) error {

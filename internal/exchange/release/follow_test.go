@@ -57,6 +57,36 @@ func TestCharterChangesUnderAnApprovedRelease(t *testing.T) {
 	}
 }
 
+// A charter that now lets members under a duty wait for the public release does
+// so for what was approved before, too.
+func TestCharterLetsMembersUnderADutyWait(t *testing.T) {
+	w := servertest.New(t)
+	t0 := time.Date(2027, time.July, 15, 16, 0, 0, 0, time.UTC)
+	r := w.Draft("Approved before", t0)
+	w.Package(r.ID, 5)
+	w.Arm(r.ID)
+	before := wavesOf(t, w, r.ID)
+
+	text := bytes.Replace(testkit.CharterTOML(), []byte(`others = "as-cohort"`), []byte(`others = "at-release"`), 1)
+	if _, err := w.X.Programs.Apply(t.Context(), w.Operator, text, false); err != nil {
+		t.Fatal(err)
+	}
+	waited := 0
+	for key, now := range wavesOf(t, w, r.ID) {
+		want := before[key]
+		if key.audience.Compelled && want.Before(t0) {
+			want = t0
+			waited++
+		}
+		if !now.Equal(want) {
+			t.Errorf("%s to %s: %v, want %v", key.class, key.audience, now, want)
+		}
+	}
+	if waited == 0 {
+		t.Error("no wave had to wait: the test shows nothing")
+	}
+}
+
 type classTo struct {
 	audience exchange.Audience
 	class    exchange.ContentClass

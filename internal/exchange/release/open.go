@@ -3,11 +3,9 @@ package release
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
-	"github.com/forewarn-exchange/forewarn/internal/policy"
 )
 
 const (
@@ -151,15 +149,11 @@ func open(tx Tx, w exchange.WaveRecord) error {
 	if c.ReadOnlyAt(tx.Now()) {
 		return lapse(tx, r, w, c)
 	}
-	arts, err := tx.ArtifactsOf(r.ID)
+	f, err := factsOf(tx, r)
 	if err != nil {
 		return err
 	}
-	given, err := tx.OpeningsOf(r.ID)
-	if err != nil {
-		return err
-	}
-	give := lacking(arts, given, w.Audience, w.Classes)
+	give := f.lacking(w.Audience, w.Classes)
 	done := w
 	done.State, done.OpenedAt = exchange.WaveOpen, tx.Now()
 	if late := tx.Now().Sub(w.At); late > onTime {
@@ -169,21 +163,17 @@ func open(tx Tx, w exchange.WaveRecord) error {
 	if err != nil {
 		return err
 	}
-	advance(&r, w, tx.Now())
-	offers, err := offers(tx, r, w.Audience, give)
-	if err != nil {
+	if done.Objects, err = tx.OpenTo(r, w.Audience, give); err != nil {
 		return err
 	}
-	done.Objects, err = tx.OpenTo(OpenTo{Release: r, Audience: w.Audience, Artifacts: give, Event: seq, Offers: offers, Notice: exchange.Notice{
-		Program: r.Program, Release: r.ID, Kind: exchange.EventWaveOpened, Event: seq, Text: "New content in “" + r.Title + "”.",
-	}})
-	if err != nil {
+	advance(&r, w, tx.Now())
+	if err := offerWave(tx, c, r, w.Audience, give, seq); err != nil {
 		return err
 	}
 	if err := tx.SetWave(w, done); err != nil {
 		return err
 	}
-	if err := tx.PutRelease(r); err != nil {
+	if err := tx.PutRelease(&r); err != nil {
 		return err
 	}
 	return tx.BumpGeneration()
@@ -212,78 +202,6 @@ func advance(r *exchange.Release, w exchange.WaveRecord, now time.Time) {
 	if !r.PublicAt.IsZero() {
 		r.State = exchange.ReleasePublic
 	}
-	r.Version++
-	r.UpdatedAt = now
-}
-
-// offers asks the policy, for each member of the audience and each artifact,
-// whether it may be had from now on. Who may not is not told that it exists.
-func offers(tx Tx, r exchange.Release, a exchange.Audience, give []exchange.Artifact) ([]Offer, error) {
-	if a == exchange.PublicAudience || len(give) == 0 {
-		return nil, nil
-	}
-	c, err := tx.Charter(r.Program)
-	if err != nil {
-		return nil, err
-	}
-	all, err := tx.Recipients(r.Program)
-	if err != nil {
-		return nil, err
-	}
-	marks := map[int64][]exchange.HandlingClass{}
-	for _, art := range give {
-		if marks[art.Number], err = tx.ClassesOf(art.Number); err != nil {
-			return nil, err
-		}
-	}
-	var out []Offer
-	for _, m := range all {
-		if m.Audience != a {
-			continue
-		}
-		for _, art := range give {
-			item := policy.Item{
-				Program: r.Program, State: r.State, Class: art.Class, Handling: art.Handling, Originator: art.Originator,
-				Required: c.Required(tx.Now()), OpenedAt: tx.Now(), ReleasedAt: r.PublicAt,
-			}
-			if mayHave(m.facts(c, art), item, marks[art.Number], tx.Now()) {
-				out = append(out, Offer{Org: m.Org, Artifact: art.Number})
-			}
-		}
-	}
-	return out, nil
-}
-
-// mayHave reports whether the recipient may have the artifact, or some of its
-// objects under their own markings.
-func mayHave(p policy.Recipient, item policy.Item, marks []exchange.HandlingClass, now time.Time) bool {
-	parts := make([]policy.Decision, len(marks))
-	for i, h := range marks {
-		part := item
-		part.Held, part.Handling.TLP = h.Held, max(item.Handling.TLP, h.TLP)
-		parts[i] = policy.Decide(p, part, now)
-	}
-	d, _ := policy.Container(policy.Decide(p, item, now), parts...)
-	return d.Allowed()
-}
-
-// facts is the member as the policy sees it: its most entitled person, in the
-// browser. A machine of the same member may get less, never more.
-func (m Recipient) facts(c exchange.Charter, art exchange.Artifact) policy.Recipient {
-	p := policy.Recipient{
-		Org: m.Org, Suspended: m.Suspended || m.State == exchange.MemberSuspended, Member: m.State == exchange.MemberActive,
-		Client: m.Client, Provider: m.Provider, Audience: m.Audience, Accepted: m.Accepted, Jurisdictions: m.Jurisdictions,
-		MayRead: true, Channel: exchange.ChannelWeb,
-	}
-	if m.Audience.Compelled {
-		p.DeniedClasses = c.CompelledDisclosure.Deny
-	}
-	for _, person := range m.People {
-		if p.Person == "" || slices.Contains(art.Handling.Persons, person.ID) {
-			p.Person = person.ID
-		}
-	}
-	return p
 }
 
 func waveEvent(r exchange.Release, w exchange.WaveRecord, give []exchange.Artifact) exchange.Event {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 )
@@ -22,26 +21,28 @@ func (s *Service) Create(ctx context.Context, a exchange.Actor, d Draft) (exchan
 		if c.ReadOnlyAt(tx.Now()) {
 			return sunset(c)
 		}
-		out = exchange.Release{
-			ID: exchange.ReleaseID(exchange.RandomID("rel")), Program: d.Program,
-			Title: strings.TrimSpace(d.Title), Message: d.Message, State: exchange.ReleaseDraft,
-			Plan: exchange.Plan{T0: d.T0.UTC(), Rules: d.Rules}, Revision: 1, Version: 1,
-			Author: a.Person, Editors: []exchange.PersonID{a.Person},
-			CreatedAt: tx.Now(), UpdatedAt: tx.Now(),
-		}
 		if d.Rules == nil {
-			out.Plan.Rules = slices.Clone(c.Rules)
+			d.Rules = slices.Clone(c.Rules)
 		}
+		out = draft(a, d, tx.Now())
 		if err := fit(out, c); err != nil {
 			return err
 		}
-		if err := tx.PutRelease(out); err != nil {
+		if err := tx.PutRelease(&out); err != nil {
 			return err
 		}
 		_, err = tx.Record(event(exchange.EventReleaseCreated, a, out, planDetail(out)))
 		return err
 	})
 	return out, err
+}
+
+func draft(a exchange.Actor, d Draft, now time.Time) exchange.Release {
+	return exchange.Release{
+		ID: exchange.ReleaseID(exchange.RandomID("rel")), Program: d.Program, Title: strings.TrimSpace(d.Title), Message: d.Message,
+		State: exchange.ReleaseDraft, Plan: exchange.Plan{T0: d.T0.UTC(), Rules: d.Rules}, Revision: 1,
+		Author: a.Person, Editors: []exchange.PersonID{a.Person}, CreatedAt: now,
+	}
 }
 
 // Edit changes a release. Whatever it changes, the approvals lapse: they were
@@ -73,8 +74,8 @@ func (s *Service) Edit(ctx context.Context, a exchange.Actor, id exchange.Releas
 		if err := fit(r, c); err != nil {
 			return err
 		}
-		r.Revise(a.Person, tx.Now())
-		if err := tx.PutRelease(r); err != nil {
+		r.Revise(a.Person)
+		if err := tx.PutRelease(&r); err != nil {
 			return err
 		}
 		d := planDetail(r)
@@ -96,7 +97,7 @@ func (e Edit) apply(r *exchange.Release) (changed []string) {
 	if e.Message != nil && *e.Message != r.Message {
 		r.Message, changed = *e.Message, append(changed, "message")
 	}
-	if e.T0 != nil && !e.T0.Equal(r.Plan.T0) {
+	if e.T0 != nil && !e.T0.Truncate(time.Microsecond).Equal(r.Plan.T0) {
 		r.Plan.T0, changed = e.T0.UTC(), append(changed, "t0")
 	}
 	if e.Rules != nil && !slices.Equal(*e.Rules, r.Plan.Rules) {
@@ -111,7 +112,7 @@ func fit(r exchange.Release, c exchange.Charter) error {
 	if r.Title == "" {
 		ps = append(ps, exchange.Problem{Path: "title", Message: "missing"})
 	}
-	if !exchange.Storable(r.Title) || strings.ContainsFunc(r.Title, unicode.IsControl) {
+	if !exchange.Plain(r.Title) {
 		ps = append(ps, exchange.Problem{Path: "title", Message: "not one line of UTF-8 text"})
 	}
 	if !exchange.Storable(r.Message) {
@@ -129,31 +130,72 @@ func fit(r exchange.Release, c exchange.Charter) error {
 	return nil
 }
 
+// facts is what a release holds, when which audience was given it, and its waves.
+type facts struct {
+	arts  []exchange.Artifact // without those that were taken out
+	given map[opened]time.Time
+	old   []exchange.WaveRecord
+}
+
+// opened is one artifact as it was given to one audience.
+type opened struct {
+	artifact int64
+	audience exchange.Audience
+}
+
+func factsOf(tx Tx, r exchange.Release) (f facts, err error) {
+	if f.arts, err = tx.ArtifactsOf(r.ID); err != nil {
+		return f, err
+	}
+	f.arts = slices.DeleteFunc(f.arts, func(a exchange.Artifact) bool { return !a.RemovedAt.IsZero() })
+	openings, err := tx.OpeningsOf(r.ID)
+	if err != nil {
+		return f, err
+	}
+	f.given = make(map[opened]time.Time, len(openings))
+	for _, o := range openings {
+		f.given[opened{o.Artifact, o.Audience}] = o.OpenedAt
+	}
+	f.old, err = tx.WavesOf(r.ID)
+	return f, err
+}
+
 // planned returns the waves that r's plan still has to open at now: for each
 // audience and instant the classes of which it holds something that the
 // audience has not been given. A moment that has passed is now. At T0 there is
 // always a wave to the public, if only to mark that the release is public.
-func planned(r exchange.Release, c exchange.Charter, arts []exchange.Artifact, given []Opening, now time.Time) []exchange.WaveRecord {
+func (f facts) planned(r exchange.Release, c exchange.Charter, now time.Time) []exchange.WaveRecord {
 	var out []exchange.WaveRecord
 	for _, w := range exchange.Group(exchange.Schedule(r.Plan, c)) {
 		var classes []exchange.ContentClass
 		for _, cl := range w.Classes {
-			if len(lacking(arts, given, w.Audience, []exchange.ContentClass{cl})) > 0 {
+			if len(f.lacking(w.Audience, []exchange.ContentClass{cl})) > 0 {
 				classes = append(classes, cl)
 			}
 		}
 		if len(classes) > 0 {
 			out = append(out, exchange.WaveRecord{
-				Release: r.ID, Audience: w.Audience, At: later(w.At, now), Classes: classes, State: exchange.WaveScheduled,
+				Release: r.ID, Audience: w.Audience, At: exchange.Later(w.At, now), Classes: classes, State: exchange.WaveScheduled,
 			})
 		}
 	}
-	t0 := later(r.Plan.T0, now)
+	t0 := exchange.Later(r.Plan.T0, now)
 	marks := func(w exchange.WaveRecord) bool { return w.Audience == exchange.PublicAudience && w.At.Equal(t0) }
 	if r.PublicAt.IsZero() && !slices.ContainsFunc(out, marks) {
 		out = append(out, exchange.WaveRecord{Release: r.ID, Audience: exchange.PublicAudience, At: t0, State: exchange.WaveScheduled})
 	}
 	return merge(out)
+}
+
+// lacking returns the artifacts of the classes that the audience has not been given.
+func (f facts) lacking(a exchange.Audience, classes []exchange.ContentClass) []exchange.Artifact {
+	var out []exchange.Artifact
+	for _, art := range f.arts {
+		if _, has := f.given[opened{art.Number, a}]; !has && slices.Contains(classes, art.Class) {
+			out = append(out, art)
+		}
+	}
+	return out
 }
 
 // merge joins waves to one audience that fall on one instant, and sorts.
@@ -170,25 +212,6 @@ func merge(ws []exchange.WaveRecord) []exchange.WaveRecord {
 		out = append(out, w)
 	}
 	return out
-}
-
-// lacking returns the artifacts of the classes that the audience has not been given.
-func lacking(arts []exchange.Artifact, given []Opening, a exchange.Audience, classes []exchange.ContentClass) []exchange.Artifact {
-	var out []exchange.Artifact
-	for _, art := range arts {
-		has := slices.ContainsFunc(given, func(o Opening) bool { return o.Artifact == art.Number && o.Audience == a })
-		if art.RemovedAt.IsZero() && slices.Contains(classes, art.Class) && !has {
-			out = append(out, art)
-		}
-	}
-	return out
-}
-
-func later(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return b
-	}
-	return a
 }
 
 // keepStops carries "held" and "killed" from the old waves to the new ones of

@@ -25,9 +25,12 @@ func (s *Service) Read(ctx context.Context, a exchange.Actor, id exchange.Releas
 		if v.Artifacts, err = tx.ArtifactsOf(id); err != nil {
 			return err
 		}
-		v.Needed = needed(v.Release, v.Charter, v.Artifacts)
-		v.Waves, err = s.waves(tx, v.Release, v.Charter, v.Artifacts)
-		return err
+		f, err := factsOf(tx, v.Release)
+		if err != nil {
+			return err
+		}
+		v.Needed, v.Waves = needed(v.Charter, f.arts), f.waves(v.Release, v.Charter, tx.Now())
+		return nil
 	})
 	return v, err
 }
@@ -64,22 +67,12 @@ func forReader(a exchange.Actor, c exchange.Charter, r exchange.Release) exchang
 
 // waves returns what is open and what is to come: as it is on the clock, or as
 // the plan would put it there if it were approved now.
-func (s *Service) waves(tx Tx, r exchange.Release, c exchange.Charter, arts []exchange.Artifact) ([]exchange.WaveRecord, error) {
-	kept, err := tx.WavesOf(r.ID)
-	if err != nil || r.State.Opens() || r.State == exchange.ReleaseWithdrawn || r.State == exchange.ReleaseClosed || r.State == exchange.ReleaseContained {
-		return kept, err
+func (f facts) waves(r exchange.Release, c exchange.Charter, now time.Time) []exchange.WaveRecord {
+	if r.State != exchange.ReleaseDraft && r.State != exchange.ReleaseWaiting {
+		return f.old
 	}
-	given, err := tx.OpeningsOf(r.ID)
-	if err != nil {
-		return nil, err
-	}
-	var out []exchange.WaveRecord
-	for _, w := range kept {
-		if w.State == exchange.WaveOpen {
-			out = append(out, w)
-		}
-	}
-	return append(out, keepStops(planned(r, c, arts, given, tx.Now()), kept)...), nil
+	open := slices.DeleteFunc(slices.Clone(f.old), func(w exchange.WaveRecord) bool { return w.State != exchange.WaveOpen })
+	return append(open, keepStops(f.planned(r, c, now), f.old)...)
 }
 
 // Preview names who gets what when, and what is unusual about it.
@@ -90,7 +83,7 @@ func (s *Service) Preview(ctx context.Context, a exchange.Actor, id exchange.Rel
 		if err != nil {
 			return err
 		}
-		arts, err := tx.ArtifactsOf(id)
+		f, err := factsOf(tx, r)
 		if err != nil {
 			return err
 		}
@@ -98,7 +91,7 @@ func (s *Service) Preview(ctx context.Context, a exchange.Actor, id exchange.Rel
 		if err != nil {
 			return err
 		}
-		ws, err := s.waves(tx, r, c, arts)
+		o, err := newOffering(tx, c, r, f.arts)
 		if err != nil {
 			return err
 		}
@@ -106,9 +99,9 @@ func (s *Service) Preview(ctx context.Context, a exchange.Actor, id exchange.Rel
 		if err != nil {
 			return err
 		}
-		p = Preview{Release: forReader(a, c, r), Needed: needed(r, c, arts), Valid: r.Valid(), Blocks: blocks(r, c, arts)}
-		for _, w := range ws {
-			p.Waves = append(p.Waves, previewWave(w, c, arts, people, tx.Now()))
+		p = Preview{Release: forReader(a, c, r), Needed: needed(c, f.arts), Valid: r.Valid(), Blocks: blocks(r, c, f.arts)}
+		for _, w := range f.waves(r, c, tx.Now()) {
+			p.Waves = append(p.Waves, previewWave(w, o, people))
 		}
 		p.Warnings = ahead(exchange.Warnings(r.Plan, c, exchange.Schedule(r.Plan, c), tx.Now()), p.Waves, r)
 		p.Warnings = append(p.Warnings, unusual(p.Waves, lastBefore(all, r), c.Required(tx.Now()))...)
@@ -132,37 +125,52 @@ func ahead(all []exchange.Warning, ws []PreviewWave, r exchange.Release) []excha
 	})
 }
 
-func previewWave(w exchange.WaveRecord, c exchange.Charter, arts []exchange.Artifact, people []Recipient, now time.Time) PreviewWave {
+// previewWave says what a wave gives to whom. Members who have not accepted the
+// agreement are named as if they had; a warning says that they have not.
+func previewWave(w exchange.WaveRecord, o *offering, people []Recipient) PreviewWave {
 	out := PreviewWave{
 		Audience: w.Audience, Title: string(w.Audience.Cohort), At: w.At, State: w.State, OpenedAt: w.OpenedAt, Classes: w.Classes,
-		Past: w.State == exchange.WaveScheduled && !w.At.After(now),
+		Past: w.State == exchange.WaveScheduled && !w.At.After(o.now),
 	}
 	if w.Audience == exchange.PublicAudience {
 		out.Title = "everyone, without sign-in"
 	}
-	for _, co := range c.Cohorts {
+	for _, co := range o.c.Cohorts {
 		if co.ID == w.Audience.Cohort && co.Title != "" {
 			out.Title = co.Title
 		}
 	}
-	for _, a := range arts {
-		if a.RemovedAt.IsZero() && slices.Contains(w.Classes, a.Class) {
-			out.Artifacts = append(out.Artifacts, a)
-		}
-	}
-	for _, r := range people {
-		if r.Audience == w.Audience && r.State == exchange.MemberActive && !r.Suspended {
-			out.Recipients = append(out.Recipients, r)
+	then := o.then(w)
+	out.Artifacts = then.give
+	for _, m := range people {
+		signed := m
+		signed.Accepted = o.c.Agreement.Version
+		if m.Audience == w.Audience && m.Receives() && (len(then.give) == 0 || len(then.had(signed, func(exchange.Artifact) time.Time { return then.now })) > 0) {
+			out.Recipients = append(out.Recipients, m)
 		}
 	}
 	return out
+}
+
+// then is what the wave offers, at its instant.
+func (o *offering) then(w exchange.WaveRecord) *offering {
+	at := &offering{c: o.c, r: o.r, now: exchange.Later(w.At, o.now)}
+	if at.r.PublicAt.IsZero() && !at.now.Before(at.r.Plan.T0) {
+		at.r.PublicAt = at.now
+	}
+	for i, a := range o.give {
+		if slices.Contains(w.Classes, a.Class) {
+			at.give, at.marks = append(at.give, a), append(at.marks, o.marks[i])
+		}
+	}
+	return at
 }
 
 // lastBefore is when the release before r was created; zero: r is the first.
 func lastBefore(all []exchange.Release, r exchange.Release) (at time.Time) {
 	for _, o := range all {
 		if o.ID != r.ID && o.CreatedAt.Before(r.CreatedAt) {
-			at = later(o.CreatedAt, at)
+			at = exchange.Later(o.CreatedAt, at)
 		}
 	}
 	return at
@@ -202,10 +210,10 @@ func unusual(ws []PreviewWave, last time.Time, version int) []exchange.Warning {
 		}
 		for _, r := range w.Recipients {
 			if !last.IsZero() && r.Since.After(last) {
-				add(WarnNewMember, w, string(r.Org), "%s is new in cohort %s since the last release", r.Name, w.Audience.Cohort)
+				add(WarnNewMember, w, string(r.Org), "%s is new in cohort %s since the last release", r.Organisation.Name, w.Audience.Cohort)
 			}
 			if r.Accepted < version {
-				add(WarnNoAgreement, w, string(r.Org), "%s has not accepted the current agreement and will receive nothing until it does", r.Name)
+				add(WarnNoAgreement, w, string(r.Org), "%s has not accepted the current agreement and will receive nothing until it does", r.Organisation.Name)
 			}
 		}
 	}

@@ -31,7 +31,9 @@ type Tx interface {
 type Releases interface {
 	Release(id exchange.ReleaseID) (exchange.Release, error)           // with approvals; exchange.NotFound
 	ReleasesOf(program exchange.ProgramID) ([]exchange.Release, error) // oldest first
-	PutRelease(r exchange.Release) error                               // r.Version must be the stored one + 1, else exchange.Precondition
+	// PutRelease stores a new release (version 0), or changes the one that was
+	// read at r.Version, else exchange.Precondition; it raises the version.
+	PutRelease(r *exchange.Release) error
 	ReviseRelease(id exchange.ReleaseID, by exchange.PersonID) (exchange.Release, error)
 	PutApproval(release exchange.ReleaseID, a exchange.Approval) error
 	Person(id exchange.PersonID) (exchange.Person, error)
@@ -50,31 +52,15 @@ type Waves interface {
 // Audiences is where what was given is kept.
 type Audiences interface {
 	OpeningsOf(release exchange.ReleaseID) ([]Opening, error)
-	// OpenTo gives the artifacts to the audience: openings, feed entries with a
-	// date_added of their own, "offered" and one notice for each organisation
-	// named. It returns how many objects entered the feed.
-	OpenTo(o OpenTo) (objects int64, err error)
+	// OpenTo gives the artifacts to the audience: openings, and a place in its
+	// feed with a date_added of their own. It returns how many objects that is.
+	OpenTo(r exchange.Release, a exchange.Audience, artifacts []exchange.Artifact) (objects int64, err error)
+	Expose(es []exchange.Exposure) error
 	// Notify tells each organisation once of the event.
 	Notify(orgs []exchange.OrgID, n exchange.Notice) error
 	Recipients(program exchange.ProgramID) ([]Recipient, error)
 	ClassesOf(artifact int64) ([]exchange.HandlingClass, error) // of its objects; none for a document
 	HoldersOf(release exchange.ReleaseID) ([]Held, error)       // what each organisation was offered
-}
-
-// OpenTo names what is given to whom.
-type OpenTo struct {
-	Release   exchange.Release
-	Audience  exchange.Audience
-	Artifacts []exchange.Artifact
-	Event     int64 // of the wave that opens
-	Offers    []Offer
-	Notice    exchange.Notice // to each organisation that is offered something
-}
-
-// Offer is one artifact that one organisation may have from now on.
-type Offer struct {
-	Org      exchange.OrgID
-	Artifact int64
 }
 
 // Opening is one artifact as it was given to one audience.
@@ -96,19 +82,23 @@ type Held struct {
 
 // Recipient is a member as a plan sees it.
 type Recipient struct {
-	Org           exchange.OrgID
-	Name          string
-	Audience      exchange.Audience
-	State         exchange.MemberState
-	Suspended     bool
-	Accepted      int
-	JoinedAt      time.Time
-	Since         time.Time         // in this audience since
-	People        []exchange.Person // who read for it
-	Jurisdictions []string
-	Client        bool           // reads as a member's client
-	Provider      exchange.OrgID // that member; Jurisdictions are then those of both
-	Zone          string         // of its first person; empty: UTC
+	exchange.Member
+	Organisation exchange.Organisation
+	Provider     exchange.Organisation // that it is a client of; the zero value: of none
+	People       []exchange.Person     // who read for it
+}
+
+// Receives reports whether the member is one that waves give to.
+func (r Recipient) Receives() bool {
+	return r.State == exchange.MemberActive && r.Organisation.SuspendedAt.IsZero()
+}
+
+// Zone is where the member's first reader works (an IANA time zone).
+func (r Recipient) Zone() string {
+	if len(r.People) == 0 {
+		return ""
+	}
+	return r.People[0].TimeZone
 }
 
 // Store runs functions in a read snapshot or in one write transaction.

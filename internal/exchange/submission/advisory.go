@@ -14,16 +14,12 @@ func (j *job) advisory(b Blob) ([]exchange.Problem, error) {
 		return nil, err
 	}
 	if len(problems) > 0 {
-		ps := make([]exchange.Problem, len(problems))
-		for i, p := range problems {
-			ps[i] = exchange.Problem{Path: p.Path, Code: p.Rule, Section: p.Section, Message: p.Message}
-		}
-		return nil, exchange.InvalidWith("the advisory was not accepted; nothing was stored", ps)
+		return nil, exchange.InvalidWith("the advisory was not accepted; nothing was stored", problems)
 	}
 	a := &j.art
 	a.MediaType = "application/json"
 	a.Title = first(a.Title, titled(doc.Title), a.Filename, "CSAF advisory")
-	own := exchange.TLP(doc.TLP)
+	own := doc.TLP
 	if own <= a.Handling.TLP {
 		return nil, nil
 	}

@@ -8,7 +8,6 @@ import (
 	"io"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/format/stix"
@@ -100,17 +99,17 @@ func (g *stage) run() (Receipt, error) {
 		err = g.flush()
 	}
 	if errors.Is(err, errTooMany) {
-		g.problem("$.objects", "stix.size", fmt.Sprintf("more than %d objects; split the bundle", MaxObjects))
+		g.problem("$.objects", stix.RuleSize, fmt.Sprintf("more than %d objects; split the bundle", MaxObjects))
 		err = nil
 	}
 	if err != nil {
 		return Receipt{}, err
 	}
 	if sum.Objects == 0 && sum.ProblemCount == 0 {
-		g.problem("$.objects", "stix.bundle", "the bundle holds no objects")
+		g.problem("$.objects", stix.RuleBundle, "the bundle holds no objects")
 	}
 	if sum.UnresolvedMore || g.marks.full {
-		g.problem("$.objects", "stix.marking", "too many different markings for one submission; split the bundle")
+		g.problem("$.objects", stix.RuleMarking, "too many different markings for one submission; split the bundle")
 	}
 	if err := g.refuse(sum); err != nil {
 		return Receipt{}, err
@@ -145,11 +144,7 @@ func (g *stage) refuse(sum stix.Summary) error {
 	if total == 0 {
 		return nil
 	}
-	ps := make([]exchange.Problem, 0, len(sum.Problems)+len(g.problems))
-	for _, p := range sum.Problems {
-		ps = append(ps, exchange.Problem{Path: p.Path, Code: p.Rule, Section: p.Section, Message: p.Message})
-	}
-	ps = append(ps, g.problems...)
+	ps := append(sum.Problems, g.problems...)
 	ps = ps[:min(len(ps), maxProblems)]
 	public := "the bundle has 1 problem; nothing was stored"
 	if total > 1 {
@@ -349,6 +344,3 @@ func (p *patient) Read(b []byte) (int, error) {
 	}
 	return p.r.Read(b)
 }
-
-// joined is the text under which marking references are kept.
-func joined(refs []string) string { return strings.Join(refs, " ") }

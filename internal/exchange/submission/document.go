@@ -128,7 +128,7 @@ func heading(text []byte) string {
 // characters; "" where it cannot be one.
 func titled(s string) string {
 	s = strings.TrimSpace(s)
-	if !plain(s) {
+	if !exchange.Plain(s) {
 		return ""
 	}
 	if r := []rune(s); len(r) > maxTitle {

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -26,7 +24,7 @@ type house struct {
 	t     testing.TB
 	db    *sqlstore.DB
 	clock *testkit.Clock
-	blobs *blobs
+	blobs blobs
 	room  *submission.Service
 }
 
@@ -70,9 +68,9 @@ func (h *house) program(c exchange.Charter) {
 func (h *house) release(id exchange.ReleaseID, p exchange.ProgramID) {
 	h.t.Helper()
 	h.update(func(tx *sqlstore.Tx) error {
-		return tx.PutRelease(exchange.Release{
-			ID: id, Program: p, Title: "June", State: exchange.ReleaseDraft, Revision: 1, Version: 1,
-			Plan: exchange.Plan{T0: testkit.Start.Add(240 * time.Hour)}, CreatedAt: tx.Now(), UpdatedAt: tx.Now(),
+		return tx.PutRelease(&exchange.Release{
+			ID: id, Program: p, Title: "June", State: exchange.ReleaseDraft, Revision: 1,
+			Plan: exchange.Plan{T0: testkit.Start.Add(240 * time.Hour)}, CreatedAt: tx.Now(),
 		})
 	})
 }
@@ -86,8 +84,7 @@ func (h *house) state(id exchange.ReleaseID, s exchange.ReleaseState) {
 			return err
 		}
 		r.State = s
-		r.Version++
-		return tx.PutRelease(r)
+		return tx.PutRelease(&r)
 	})
 }
 
@@ -110,12 +107,9 @@ func (h *house) mustSubmit(in submission.Input, content string) submission.Recei
 	return r
 }
 
-func (h *house) count(stmt string, args ...any) (n int) {
+func (h *house) count(stmt string, args ...any) int {
 	h.t.Helper()
-	if err := h.db.QueryRow(context.Background(), stmt, args...).Scan(&n); err != nil {
-		h.t.Fatal(err)
-	}
-	return n
+	return storetest.Value[int](h.t, h.db, stmt, args...)
 }
 
 // stored is how much of submissions the store holds, in every state.
@@ -155,18 +149,10 @@ func (h *house) raw(a exchange.Artifact) map[string]string {
 // objects is what is stored of an artifact, or of all, staged ones included.
 func (h *house) objects(id exchange.ArtifactID) (out []packed.Entry) {
 	h.t.Helper()
-	rows, err := h.db.Query(context.Background(), `
+	bodies := collect(h, func(r sqlstore.Scanner) (body []byte, err error) { return body, r.Scan(&body) }, `
 		SELECT b.body FROM object_block b JOIN artifact a ON a.number = b.seq >> 24
 		WHERE a.id = ?1 OR ?1 = '' ORDER BY b.seq`, string(id))
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var body []byte
-		if err := rows.Scan(&body); err != nil {
-			h.t.Fatal(err)
-		}
+	for _, body := range bodies {
 		b, err := packed.Open(body)
 		if err != nil {
 			h.t.Fatal(err)
@@ -178,6 +164,19 @@ func (h *house) objects(id exchange.ArtifactID) (out []packed.Entry) {
 		}
 	}
 	return out
+}
+
+// collect reads rows as they are stored.
+func collect[T any](h *house, scan func(sqlstore.Scanner) (T, error), stmt string, args ...any) (all []T) {
+	h.t.Helper()
+	err := h.db.View(h.t.Context(), func(tx *sqlstore.Tx) (err error) {
+		all, err = sqlstore.Collect(tx, scan, stmt, args...)
+		return err
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return all
 }
 
 func describe(err error) string {
@@ -201,56 +200,19 @@ func wantKind(t testing.TB, err error, want exchange.Kind) {
 }
 
 // blobs is a folder of blobs as the room sees it.
-type blobs struct {
-	dir   *blob.Dir
-	mu    sync.Mutex
-	sizes map[string]int64
-}
+type blobs struct{ *blob.Dir }
 
-func newBlobs(t testing.TB) *blobs {
+func newBlobs(t testing.TB) blobs {
 	t.Helper()
 	d, err := blob.OpenDir(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { d.Close() })
-	return &blobs{dir: d, sizes: map[string]int64{}}
+	return blobs{d}
 }
 
-func (b *blobs) Write(ctx context.Context, r io.Reader, limit int64) (string, int64, error) {
-	w, err := b.dir.Create(ctx)
-	if err != nil {
-		return "", 0, err
-	}
-	defer w.Abort()
-	n, err := io.CopyBuffer(w, io.LimitReader(r, limit+1), make([]byte, 64<<10))
-	if err != nil {
-		return "", 0, err
-	}
-	if n > limit {
-		return "", 0, exchange.Fail(exchange.Exhausted, "larger than this exchange takes")
-	}
-	ref, err := w.Commit()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.sizes[ref.SHA256] = ref.Size
-	return ref.SHA256, ref.Size, err
-}
-
-func (b *blobs) Open(sha string) (submission.Blob, error) {
-	b.mu.Lock()
-	size, ok := b.sizes[sha]
-	b.mu.Unlock()
-	if !ok {
-		return nil, os.ErrNotExist
-	}
-	return b.dir.Open(blob.Ref{SHA256: sha, Size: size})
-}
-
-func (b *blobs) Sweep(ctx context.Context, keep func(string) bool, before time.Time) error {
-	_, err := b.dir.Sweep(ctx, keep, before)
-	return err
-}
+func (b blobs) Open(sha string) (submission.Blob, error) { return b.Dir.Open(sha) }
 
 const uuid = "1111-4111-8111-111111111111"
 

@@ -2,9 +2,10 @@ package submission
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
-	"github.com/forewarn-exchange/forewarn/internal/format/tlp"
+	"github.com/forewarn-exchange/forewarn/internal/format/stix"
 )
 
 const (
@@ -39,15 +40,15 @@ func newMarkings(base exchange.TLP) *markings {
 }
 
 // define notes that a marking definition carries a TLP label.
-func (m *markings) define(id string, l tlp.Label) {
-	if l == tlp.Unset {
+func (m *markings) define(id string, l exchange.TLP) {
+	if l == exchange.TLPUnset {
 		return
 	}
 	if len(m.labels) >= maxLabels {
 		m.full = true
 		return
 	}
-	m.labels[id] = max(m.labels[id], exchange.TLP(l))
+	m.labels[id] = max(m.labels[id], l)
 }
 
 // class is the index of the class for these references. A granular marking
@@ -57,8 +58,8 @@ func (m *markings) class(whole, granular []string) int {
 	m.refs = m.refs[:0]
 	for _, refs := range [2][]string{whole, granular} {
 		for _, ref := range refs {
-			if l, ok := tlp.FromMarkingID(ref); ok {
-				label = max(label, exchange.TLP(l))
+			if l, ok := stix.TLPOf(ref); ok {
+				label = max(label, l)
 			} else {
 				m.refs = append(m.refs, ref)
 			}
@@ -110,7 +111,7 @@ func (m *markings) count(i int) { m.classes[i].objects++ }
 // is not given out.
 func (m *markings) resolve(unresolved map[string]bool) (out []exchange.HandlingClass, held int) {
 	for _, c := range m.classes {
-		h := exchange.HandlingClass{ID: c.id, TLP: c.tlp, Markings: joined(c.refs)}
+		h := exchange.HandlingClass{ID: c.id, TLP: c.tlp, Markings: strings.Join(c.refs, " ")}
 		for _, ref := range c.refs {
 			h.TLP = max(h.TLP, m.labels[ref])
 			h.Held = h.Held || unresolved[ref]

@@ -2,18 +2,22 @@ package submission_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/submission"
-	"github.com/forewarn-exchange/forewarn/internal/format/tlp"
+	"github.com/forewarn-exchange/forewarn/internal/format/stix/stixtest"
 	"github.com/forewarn-exchange/forewarn/internal/store/sqlstore"
 	"github.com/forewarn-exchange/forewarn/internal/testkit"
 )
@@ -42,20 +46,14 @@ type handled struct {
 // classes is the handling of each object, by the first part of its UUID.
 func (h *house) classes() map[string]handled {
 	h.t.Helper()
-	rows, err := h.db.Query(context.Background(), `SELECT id, tlp, held, markings FROM handling_class`)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	defer rows.Close()
 	byID := map[int64]handled{}
-	for rows.Next() {
-		var id, label, held int64
-		var markings string
-		if err := rows.Scan(&id, &label, &held, &markings); err != nil {
-			h.t.Fatal(err)
-		}
-		byID[id] = handled{exchange.TLP(label), held == 1, markings}
-	}
+	collect(h, func(r sqlstore.Scanner) (none struct{}, err error) {
+		var id int64
+		var c handled
+		err = r.Scan(&id, &c.TLP, &c.Held, &c.Markings)
+		byID[id] = c
+		return none, err
+	}, `SELECT id, tlp, held, markings FROM handling_class`)
 	out := map[string]handled{}
 	for _, o := range h.objects("") {
 		_, id, _ := strings.Cut(o.ID, "--")
@@ -70,19 +68,19 @@ func TestMarkings(t *testing.T) {
 	green := exchange.Handling{TLP: exchange.TLPGreen, PAP: exchange.PAPGreen}
 	text := bundle(
 		object("00000001", ""),
-		marked("00000002", tlp.Red.MarkingID()),
-		marked("00000003", tlp.Clear.MarkingID1()), // below the artifact's: no effect
-		marked("00000004", tlp.Amber.MarkingID1(), tlp.AmberStrict.MarkingID()),
-		object("00000005", `,"object_marking_refs":["`+tlp.Green.MarkingID()+`"],"granular_markings":[{"marking_ref":"`+tlp.Red.MarkingID()+`","selectors":["pattern"]}]`),
+		marked("00000002", stixtest.MarkingID(exchange.TLPRed)),
+		marked("00000003", "marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9"), // below the artifact's: no effect
+		marked("00000004", "marking-definition--f88d31f6-486f-44da-b317-01333bde0b82", stixtest.MarkingID(exchange.TLPAmberStrict)),
+		object("00000005", `,"object_marking_refs":["`+stixtest.MarkingID(exchange.TLPGreen)+`"],"granular_markings":[{"marking_ref":"`+stixtest.MarkingID(exchange.TLPRed)+`","selectors":["pattern"]}]`),
 		marked("00000006", statement), // defined further down
 		marked("00000007", nowhere),
 		object("00000008", `,"granular_markings":[{"marking_ref":"`+nowhere+`","selectors":["pattern"]}]`),
-		marked("00000009", tlp.Amber.MarkingID(), nowhere, statement),
+		marked("00000009", stixtest.MarkingID(exchange.TLPAmber), nowhere, statement),
 		marked("0000000f", ownRed), // a label under an id of its own, defined further down
 		definition(statement),
 		`{"type":"marking-definition","spec_version":"2.1","id":"`+ownRed+`","created":"2027-01-01T00:00:00.000Z","name":"TLP:RED",`+
-			`"extensions":{"`+tlp.Extension+`":{"extension_type":"property-extension","tlp_2_0":"red"}}}`,
-		string(tlp.MarkingObject(tlp.Red)), string(tlp.MarkingObject(tlp.AmberStrict)),
+			`"extensions":{"extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d":{"extension_type":"property-extension","tlp_2_0":"red"}}}`,
+		stixtest.MarkingObject(exchange.TLPRed), stixtest.MarkingObject(exchange.TLPAmberStrict),
 	)
 	r := h.mustSubmit(submission.Input{Handling: green}, text)
 	want := map[string]handled{
@@ -151,48 +149,44 @@ func TestVersionConflict(t *testing.T) {
 }
 
 // Two that contradict each other at the same time: one is taken, not both. The
-// first waits, half stored, for the second to come through.
+// second comes while the first is half stored, and gets as far as it can.
 func TestConflictAtOnce(t *testing.T) {
-	h := newHouse(t)
-	in := submission.Input{Release: release, Class: exchange.Summary}
-	texts := []string{bundle(object("0000000a", "")), bundle(object("0000000a", `,"name":"other"`))}
-	errs := make([]error, 2)
-	second := make(chan struct{})
-	store := &pausing{Rooms: sqlstore.For[submission.Tx](h.db), at: 2, until: second}
-	store.start = func() {
-		go func() {
-			defer close(second)
-			_, errs[1] = h.room.Submit(t.Context(), operator, in, strings.NewReader(texts[1]))
-		}()
-	}
-	h.room = submission.New(submission.Config{Store: store, Blobs: h.blobs})
-	_, errs[0] = h.room.Submit(t.Context(), operator, in, strings.NewReader(texts[0]))
-	<-second
-	if (errs[0] == nil) == (errs[1] == nil) {
-		t.Errorf("%v and %v", describe(errs[0]), describe(errs[1]))
-	}
-	if got := h.stored(); got.Ready != 1 || got.Objects != 1 {
-		t.Errorf("%+v", got)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		in := submission.Input{Release: release, Class: exchange.Summary}
+		var second error
+		ended := make(chan struct{})
+		store := &meeting{Rooms: sqlstore.For[submission.Tx](h.db), at: 2}
+		h.room = submission.New(submission.Config{Store: store, Blobs: h.blobs})
+		store.start = func() {
+			defer close(ended)
+			_, second = h.room.Submit(t.Context(), operator, in, strings.NewReader(bundle(object("0000000a", `,"name":"other"`))))
+		}
+		_, first := h.room.Submit(t.Context(), operator, in, strings.NewReader(bundle(object("0000000a", ""))))
+		<-ended
+		if (first == nil) == (second == nil) {
+			t.Errorf("%v and %v", describe(first), describe(second))
+		}
+		if got := h.stored(); got.Ready != 1 || got.Objects != 1 {
+			t.Errorf("%+v", got)
+		}
+	})
 }
 
-// pausing starts something after a transaction, and waits a while for its end.
-type pausing struct {
+// meeting starts something after a transaction, and goes on when it waits or
+// has ended.
+type meeting struct {
 	sqlstore.Rooms[submission.Tx]
 	n     atomic.Int64
 	at    int64
 	start func()
-	until chan struct{}
 }
 
-func (p *pausing) Update(ctx context.Context, fn func(submission.Tx) error) error {
-	err := p.Rooms.Update(ctx, fn)
-	if p.n.Add(1) == p.at {
-		p.start()
-		select {
-		case <-p.until:
-		case <-time.After(300 * time.Millisecond):
-		}
+func (m *meeting) Update(ctx context.Context, fn func(submission.Tx) error) error {
+	err := m.Rooms.Update(ctx, fn)
+	if m.n.Add(1) == m.at {
+		go m.start()
+		synctest.Wait()
 	}
 	return err
 }
@@ -237,7 +231,8 @@ func TestRemove(t *testing.T) {
 func TestSweep(t *testing.T) {
 	h := newHouse(t)
 	kept := h.mustSubmit(submission.Input{}, bundle(object("0000000a", ""))).Artifact
-	if _, err := h.submit(submission.Input{}, "{\"type\":\"bundle\",\"objects\":[]}"); exchange.KindOf(err) != exchange.Invalid {
+	const refused = `{"type":"bundle","objects":[]}`
+	if _, err := h.submit(submission.Input{}, refused); exchange.KindOf(err) != exchange.Invalid {
 		t.Fatal(err)
 	}
 	h.update(func(tx *sqlstore.Tx) error {
@@ -282,26 +277,8 @@ func TestSweep(t *testing.T) {
 	if len(h.raw(kept)) != 1 {
 		t.Error("the bytes of a ready artifact are gone")
 	}
-	for sha := range h.blobs.sizes {
-		b, err := h.blobs.Open(sha)
-		if err == nil {
-			b.Close()
-		}
-		if (sha == kept.SHA256) != (err == nil) || err != nil && !os.IsNotExist(unwrap(err)) {
-			t.Errorf("blob %s: %v", sha[:8], err)
-		}
-	}
-}
-
-func unwrap(err error) error {
-	for {
-		u, ok := err.(interface{ Unwrap() error })
-		if !ok {
-			return err
-		}
-		if _, path := err.(*os.PathError); path {
-			return err
-		}
-		err = u.Unwrap()
+	sum := sha256.Sum256([]byte(refused))
+	if b, err := h.blobs.Open(hex.EncodeToString(sum[:])); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the bytes of a refused submission: %v, %v", b, err)
 	}
 }

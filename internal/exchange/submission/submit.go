@@ -5,7 +5,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
@@ -102,7 +101,7 @@ func (j *job) admit(tx Tx) error {
 // Others of the owner's staff know of the release and hear that they may not;
 // for everyone else it does not exist.
 func mayChange(actor exchange.Actor, c exchange.Charter, verb exchange.Verb) error {
-	if actor.Program != "" && actor.Program != c.ID {
+	if !actor.Reaches(c.ID) {
 		return exchange.Missing()
 	}
 	if actor.Operates(c.Owner) || actor.Org == c.Owner && actor.Is(exchange.RoleOperator) && actor.May(verb) {
@@ -151,7 +150,7 @@ func (j *job) check(tx Tx) ([]exchange.Problem, error) {
 	if !fileName(j.in.Filename) {
 		add("filename", "a file name has at most 200 bytes and no folder, control or separator characters")
 	}
-	if !plain(j.in.Title) || utf8.RuneCountInString(j.in.Title) > maxTitle {
+	if !exchange.Plain(j.in.Title) || utf8.RuneCountInString(j.in.Title) > maxTitle {
 		add("title", "a title is one line of at most 200 characters")
 	}
 	if j.in.MediaType != "" && !mediaType(j.in.MediaType) {
@@ -182,12 +181,8 @@ func list[T ~string](all []T) string {
 	return strings.Join(words, ", ")
 }
 
-func plain(s string) bool {
-	return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
-}
-
 func fileName(s string) bool {
-	return len(s) <= maxName && plain(s) && !strings.ContainsAny(s, `/\`) && s != "." && s != ".."
+	return len(s) <= maxName && exchange.Plain(s) && !strings.ContainsAny(s, `/\`) && s != "." && s != ".."
 }
 
 func mediaType(s string) bool {

@@ -17,6 +17,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/exchange/submission"
 	"github.com/forewarn-exchange/forewarn/internal/format/stix/stixtest"
 	"github.com/forewarn-exchange/forewarn/internal/store/sqlstore"
+	"github.com/forewarn-exchange/forewarn/internal/store/storetest"
 	"github.com/forewarn-exchange/forewarn/internal/testkit"
 )
 
@@ -48,10 +49,7 @@ func TestBundle(t *testing.T) {
 	if d := cmp.Diff(map[string]string{"indicator--0000000a-" + uuid: a, "indicator--0000000b-" + uuid: b}, h.raw(r.Artifact)); d != "" {
 		t.Error("bytes:", d)
 	}
-	var body []byte
-	if err := h.db.QueryRow(t.Context(), `SELECT body FROM event WHERE kind = 'artifact.submit'`).Scan(&body); err != nil {
-		t.Fatal(err)
-	}
+	body := storetest.Value[[]byte](t, h.db, `SELECT body FROM event WHERE kind = 'artifact.submit'`)
 	var event map[string]any
 	if err := json.Unmarshal(body, &event); err != nil {
 		t.Fatal(err)
@@ -347,9 +345,8 @@ func TestAdvisoryLabel(t *testing.T) {
 		if r.Artifact.Handling.TLP != want || (len(r.Warnings) == 1) != (given < want) {
 			t.Errorf("%s gives %s, %v", given, r.Artifact.Handling.TLP, r.Warnings)
 		}
-		var kept string
-		if err := h.db.QueryRow(t.Context(), `SELECT handling FROM artifact`).Scan(&kept); err != nil || !strings.Contains(kept, fmt.Sprintf(`"tlp":%d`, want)) {
-			t.Errorf("stored as %s, %v", kept, err)
+		if kept := storetest.Value[string](t, h.db, `SELECT handling FROM artifact`); !strings.Contains(kept, fmt.Sprintf(`"tlp":%d`, want)) {
+			t.Errorf("stored as %s", kept)
 		}
 	}
 }

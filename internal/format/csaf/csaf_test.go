@@ -10,42 +10,15 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/format/csaf"
-	"github.com/forewarn-exchange/forewarn/internal/format/tlp"
+	"github.com/forewarn-exchange/forewarn/internal/testkit"
 )
 
-// testData is the folder of real public data; a test that needs it is skipped
-// where it is absent.
-func testData(t *testing.T, elem ...string) string {
-	t.Helper()
-	if dir := os.Getenv("FOREWARN_TEST_DATA"); dir != "" {
-		return filepath.Join(append([]string{dir}, elem...)...)
-	}
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		if dir == filepath.Dir(dir) {
-			t.Skip("no module root above the test")
-		}
-		dir = filepath.Dir(dir)
-	}
-	path := filepath.Join(append([]string{dir, "..", "shared", "data"}, elem...)...)
-	if _, err := os.Stat(path); err != nil {
-		t.Skip("the test data is absent; set FOREWARN_TEST_DATA to its folder")
-	}
-	return path
-}
-
-func check(t *testing.T, in string) (csaf.Doc, []csaf.Problem) {
+func check(t *testing.T, in string) (csaf.Doc, []exchange.Problem) {
 	t.Helper()
 	doc, ps, err := csaf.Check(strings.NewReader(in))
 	if err != nil {
@@ -73,16 +46,12 @@ const advisory = `{
 
 func TestCheck(t *testing.T) {
 	doc, ps := check(t, advisory)
-	want := csaf.Doc{
-		Title: "Gateway: two faults", TrackingID: "EV-2026-1", Version: "1.0.0", Category: "csaf_security_advisory",
-		Status: "final", Publisher: "Example Vendor", TLP: tlp.AmberStrict, CVEs: []string{"CVE-2026-12345", "CVE-2026-0001"},
-		CurrentRelease: time.Date(2026, 2, 3, 3, 5, 6, 500_000_000, time.UTC), Summary: "Two faults.",
-	}
+	want := csaf.Doc{Title: "Gateway: two faults", TLP: exchange.TLPAmberStrict}
 	if diff := cmp.Diff(want, doc); diff != "" || len(ps) > 0 {
 		t.Errorf("%+v (-want +got)\n%s", ps, diff)
 	}
 	doc, ps = check(t, strings.Replace(advisory, `"distribution": {"text": "TLP:AMBER+STRICT, members only", "tlp": {"label": "AMBER", "url": "https://www.first.org/tlp/"}},`, "", 1))
-	if doc.TLP != tlp.Unset || len(ps) > 0 {
+	if doc.TLP != exchange.TLPUnset || len(ps) > 0 {
 		t.Errorf("without a label the document is %v, %+v; want none", doc.TLP, ps)
 	}
 }
@@ -127,7 +96,7 @@ func TestRefused(t *testing.T) {
 		_, ps := check(t, in)
 		var got []string
 		for _, p := range ps {
-			got = append(got, p.Rule+" "+p.Path)
+			got = append(got, p.Code+" "+p.Path)
 		}
 		if strings.Join(got, ", ") != c.want {
 			t.Errorf("%s: %+v\nwant %s", c.now, ps, c.want)
@@ -138,7 +107,7 @@ func TestRefused(t *testing.T) {
 		`{"document":{`: "csaf.syntax $.document", "{\"a\":\"\xff\"}": "csaf.syntax $",
 	} {
 		_, ps := check(t, in)
-		if len(ps) == 0 || ps[0].Rule+" "+ps[0].Path != want {
+		if len(ps) == 0 || ps[0].Code+" "+ps[0].Path != want {
 			t.Errorf("%q: %+v, want %s", in, ps, want)
 		}
 	}
@@ -199,7 +168,7 @@ func (e *endless) Read(p []byte) (int, error) {
 func TestSizeAndReadError(t *testing.T) {
 	src := &endless{start: strings.NewReader(`{"document": {"category": "a", "x": [1`)}
 	_, ps, err := csaf.Check(src)
-	if err != nil || len(ps) != 1 || ps[0].Rule != csaf.RuleSize || src.n > csaf.MaxSize+1 {
+	if err != nil || len(ps) != 1 || ps[0].Code != csaf.RuleSize || src.n > csaf.MaxSize+1 {
 		t.Errorf("an endless document: %v %+v after %d bytes", err, ps, src.n)
 	}
 	broken := errors.New("connection lost")
@@ -212,11 +181,10 @@ func TestSizeAndReadError(t *testing.T) {
 }
 
 func TestCISA(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(testData(t, "cisa-csaf"), "*.json"))
+	files, err := filepath.Glob(filepath.Join(testkit.Data(t, "cisa-csaf"), "*.json"))
 	if err != nil || len(files) != 300 {
 		t.Fatalf("%d advisories, %v; want 300", len(files), err)
 	}
-	cves := 0
 	for _, file := range files {
 		f, err := os.Open(file)
 		if err != nil {
@@ -227,21 +195,16 @@ func TestCISA(t *testing.T) {
 		if err != nil || len(ps) > 0 {
 			t.Errorf("%s: %v %+v", filepath.Base(file), err, ps)
 		}
-		if id := strings.TrimSuffix(filepath.Base(file), ".json"); !strings.EqualFold(doc.TrackingID, id) || doc.TLP != tlp.Clear ||
-			doc.Title == "" || doc.Summary == "" || doc.Version == "" || doc.CurrentRelease.Year() < 2024 {
+		if doc.Title == "" || doc.TLP != exchange.TLPClear {
 			t.Errorf("%s: %+v", filepath.Base(file), doc)
 		}
-		cves += len(doc.CVEs)
-	}
-	if cves < 300 {
-		t.Errorf("%d CVE ids in 300 advisories", cves)
 	}
 }
 
 // Every document of the standard's corpus that is valid is accepted. Most of
 // the others break rules that are not checked yet.
 func TestOASISCorpus(t *testing.T) {
-	dir := testData(t, "csaf-2.0-tests", "test", "validator", "data")
+	dir := testkit.Data(t, "csaf-2.0-tests", "test", "validator", "data")
 	b, err := os.ReadFile(filepath.Join(dir, "testcases.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -292,7 +255,7 @@ func FuzzCheck(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(ps) == 0 && (!json.Valid([]byte(in)) || doc.Title == "" || doc.TrackingID == "" || doc.Version == "" || doc.CurrentRelease.IsZero() && !strings.Contains(in, "0001")) {
+		if len(ps) == 0 && (!json.Valid([]byte(in)) || doc.Title == "") {
 			t.Fatalf("accepted: %+v", doc)
 		}
 		doc2, ps2, err := csaf.Check(iotest.HalfReader(strings.NewReader(in)))

@@ -7,16 +7,14 @@ import (
 	"strings"
 	"time"
 
-	"github.com/forewarn-exchange/forewarn/internal/format/tlp"
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
 )
 
 // document reads the skeleton of CSAF 2.0 §3.2 by the standard's JSON schema.
 type document struct {
 	*reader
-	doc  Doc
-	cves map[string]bool
-
-	label, terms string // of distribution: TLP label and text
+	doc   Doc
+	terms string // /document/distribution/text
 }
 
 func (d *document) read() error {
@@ -25,15 +23,16 @@ func (d *document) read() error {
 		"product_tree":    func() error { return d.object("§3.2.2", nil) },
 		"vulnerabilities": d.vulnerabilities,
 	})
-	if d.label != "" {
-		d.doc.TLP, _ = tlp.FromCSAF(d.label, d.terms)
+	// CSAF 2.0 has no value for AMBER+STRICT: the text says it.
+	if strict := exchange.TLPAmberStrict; d.doc.TLP != exchange.TLPUnset && strings.HasPrefix(d.terms, strict.String()) {
+		d.doc.TLP = max(d.doc.TLP, strict)
 	}
 	return err
 }
 
 func (d *document) document() error {
 	return d.object("§3.2.1", fields{
-		"category!":     func() error { return d.text("§3.2.1.3", d.category) },
+		"category!":     func() error { return d.text("§3.2.1.3", category) },
 		"csaf_version!": func() error { return d.text("§3.2.1.4", oneOf("2.0")) },
 		"publisher!":    d.publisher,
 		"title!":        func() error { return d.text("§3.2.1.11", into(&d.doc.Title, 1024)) },
@@ -49,7 +48,7 @@ func (d *document) publisher() error {
 		"category!": func() error {
 			return d.text(section, oneOf("coordinator", "discoverer", "other", "translator", "user", "vendor"))
 		},
-		"name!":      func() error { return d.text(section, into(&d.doc.Publisher, 256)) },
+		"name!":      func() error { return d.text(section, nil) },
 		"namespace!": func() error { return d.text(section, absoluteURI) },
 	})
 }
@@ -57,16 +56,16 @@ func (d *document) publisher() error {
 func (d *document) tracking() error {
 	const section = "§3.2.1.12"
 	return d.object(section, fields{
-		"current_release_date!": func() error { return d.text(section, d.currentRelease) },
-		"id!":                   func() error { return d.text(section, into(&d.doc.TrackingID, 256)) },
+		"current_release_date!": func() error { return d.text(section, date) },
+		"id!":                   func() error { return d.text(section, nil) },
 		"initial_release_date!": func() error { return d.text(section, date) },
 		"revision_history!":     func() error { return d.list(section, d.revision) },
-		"status!":               func() error { return d.text(section, d.status) },
-		"version!":              func() error { return d.text(section, d.version) },
+		"status!":               func() error { return d.text(section, oneOf("draft", "final", "interim")) },
+		"version!":              func() error { return d.text(section, versionText) },
 	})
 }
 
-func (d *document) revision(int) error {
+func (d *document) revision() error {
 	const section = "§3.2.1.12.6"
 	return d.object(section, fields{
 		"date!":    func() error { return d.text(section, date) },
@@ -85,64 +84,30 @@ func (d *document) distribution() error {
 	})
 }
 
-func (d *document) note(int) error {
+func (d *document) note() error {
 	const section = "§3.1.5"
-	var category, text string
-	err := d.object(section, fields{
+	return d.object(section, fields{
 		"category!": func() error {
-			return d.text(section, func(s string) string {
-				category = s
-				return oneOf("description", "details", "faq", "general", "legal_disclaimer", "other", "summary")(s)
-			})
+			return d.text(section, oneOf("description", "details", "faq", "general", "legal_disclaimer", "other", "summary"))
 		},
-		"text!": func() error { return d.text(section, into(&text, 4096)) },
+		"text!": func() error { return d.text(section, nil) },
 	})
-	if category == "summary" && d.doc.Summary == "" {
-		d.doc.Summary = text
-	}
-	return err
 }
 
 func (d *document) vulnerabilities() error {
 	const section = "§3.2.3"
-	return d.list(section, func(int) error {
-		return d.object(section, fields{"cve": func() error { return d.text("§3.2.3.2", d.cve) }})
+	return d.list(section, func() error {
+		return d.object(section, fields{"cve": func() error { return d.text("§3.2.3.2", cve) }})
 	})
 }
 
 // The functions below take a value and return what is wrong with it.
 
-func (d *document) category(s string) string {
-	d.doc.Category = cut(s, 256)
+func category(s string) string {
 	if edge := " \t\r\n-_."; strings.ContainsAny(s[:1], edge) || strings.ContainsAny(s[len(s)-1:], edge) {
 		return "the category may not start or end with white space, -, _ or ."
 	}
 	return ""
-}
-
-func (d *document) currentRelease(s string) string {
-	t, ok := parseDate(s)
-	if !ok {
-		return date(s)
-	}
-	d.doc.CurrentRelease = t
-	return ""
-}
-
-func (d *document) status(s string) string {
-	fault := oneOf("draft", "final", "interim")(s)
-	if fault == "" {
-		d.doc.Status = s
-	}
-	return fault
-}
-
-func (d *document) version(s string) string {
-	fault := versionText(s)
-	if fault == "" {
-		d.doc.Version = s
-	}
-	return fault
 }
 
 // tlpLabel takes the four labels of CSAF 2.0 only; CLEAR and AMBER+STRICT came
@@ -150,23 +115,16 @@ func (d *document) version(s string) string {
 func (d *document) tlpLabel(s string) string {
 	fault := oneOf("WHITE", "GREEN", "AMBER", "RED")(s)
 	if fault == "" {
-		d.label = s
+		d.doc.TLP, _ = exchange.ParseTLP(s)
 	}
 	return fault
 }
 
 var cveID = regexp.MustCompile(`^CVE-[0-9]{4}-[0-9]{4,19}$`)
 
-func (d *document) cve(s string) string {
+func cve(s string) string {
 	if !cveID.MatchString(s) {
 		return "a CVE id has the form CVE-YYYY-NNNN"
-	}
-	if !d.cves[s] {
-		if d.cves == nil {
-			d.cves = make(map[string]bool)
-		}
-		d.cves[s] = true
-		d.doc.CVEs = append(d.doc.CVEs, s)
 	}
 	return ""
 }
@@ -182,18 +140,11 @@ func versionText(s string) string {
 }
 
 func date(s string) string {
-	if _, ok := parseDate(s); !ok {
+	// RFC 3339 allows t and z.
+	if _, err := time.Parse(time.RFC3339Nano, strings.ToUpper(s)); err != nil || len(s) > 64 {
 		return "a date has the form of RFC 3339, such as 2026-01-02T03:04:05Z"
 	}
 	return ""
-}
-
-func parseDate(s string) (time.Time, bool) {
-	if len(s) > 64 {
-		return time.Time{}, false
-	}
-	t, err := time.Parse(time.RFC3339Nano, strings.ToUpper(s)) // RFC 3339 allows t and z
-	return t.UTC(), err == nil
 }
 
 func absoluteURI(s string) string {

@@ -1,116 +1,30 @@
 package csaf
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/format/jsonfeed"
 )
 
-// reader walks a JSON document token by token. It knows the path and the line
-// of the token to come and collects problems.
+// reader walks a JSON document token by token. It knows the path of the token
+// to come and collects problems.
 type reader struct {
-	src      limited
-	dec      *jsontext.Decoder
+	*jsonfeed.Feed
+	src      io.LimitedReader // ends one byte after MaxSize
 	path     []string
-	problems []Problem
-
-	offset    int64 // newlines before it are counted
-	line      int
-	lineStart int64
-}
-
-// limited ends the input after MaxSize bytes.
-type limited struct {
-	r    io.Reader
-	left int64
-	err  error // of r, other than io.EOF
-	over bool
-}
-
-var errTooLarge = errors.New("document too large")
-
-func (l *limited) Read(p []byte) (int, error) {
-	if l.err != nil {
-		return 0, l.err
-	}
-	if l.left <= 0 {
-		var one [1]byte
-		n, err := io.ReadFull(l.r, one[:])
-		if n == 0 && err == io.EOF {
-			return 0, io.EOF
-		}
-		if n == 0 {
-			l.err = err
-			return 0, err
-		}
-		l.over = true
-		return 0, errTooLarge
-	}
-	n, err := l.r.Read(p[:min(int64(len(p)), l.left)])
-	l.left -= int64(n)
-	if err != nil && err != io.EOF {
-		l.err = err
-	}
-	return n, err
+	problems []exchange.Problem
 }
 
 func newReader(r io.Reader) *reader {
-	c := &reader{src: limited{r: r, left: MaxSize}}
-	c.dec = jsontext.NewDecoder(&c.src)
-	c.path = append(c.path, "$")
+	c := &reader{src: io.LimitedReader{R: r, N: MaxSize + 1}, path: []string{"$"}}
+	c.Feed = jsonfeed.New(&c.src, MaxSize)
 	return c
-}
-
-// peek is the kind of the next token. Newlines stand only between tokens, so
-// counting what lies before each token counts them all.
-func (c *reader) peek() jsontext.Kind {
-	k := c.dec.PeekKind()
-	if k != jsontext.KindInvalid {
-		c.count(c.dec.UnreadBuffer(), c.dec.InputOffset(), -1)
-	}
-	return k
-}
-
-// count counts newlines in b, which starts at offset start, up to offset end or,
-// with end < 0, up to the next token.
-func (c *reader) count(b []byte, start, end int64) {
-	for i := max(c.offset-start, 0); i < int64(len(b)); i++ {
-		if end >= 0 && start+i >= end || end < 0 && !strings.ContainsRune(" \r\n\t,:", rune(b[i])) {
-			break
-		}
-		if b[i] == '\n' {
-			c.line++
-			c.lineStart = start + i + 1
-		}
-		c.offset = start + i + 1
-	}
-}
-
-func (c *reader) next() (jsontext.Token, error) {
-	c.peek()
-	tok, err := c.dec.ReadToken()
-	if err == nil {
-		c.offset = max(c.offset, c.dec.InputOffset())
-	}
-	return tok, err
-}
-
-// skip passes over the next value.
-func (c *reader) skip() error {
-	depth := c.dec.StackDepth()
-	for {
-		if _, err := c.next(); err != nil {
-			return err
-		}
-		if c.dec.StackDepth() <= depth {
-			return nil
-		}
-	}
 }
 
 func (c *reader) problem(rule, section, message string) {
@@ -120,7 +34,7 @@ func (c *reader) problem(rule, section, message string) {
 	if section != "" {
 		section = "CSAF 2.0 " + section
 	}
-	c.problems = append(c.problems, Problem{Path: strings.Join(c.path, ""), Rule: rule, Section: section, Message: message})
+	c.problems = append(c.problems, exchange.Problem{Path: strings.Join(c.path, ""), Code: rule, Section: section, Message: message})
 }
 
 func (c *reader) enter(part string) { c.path = append(c.path, part) }
@@ -132,15 +46,15 @@ type fields map[string]func() error
 
 // object reads an object. Properties that f does not name are passed over.
 func (c *reader) object(section string, f fields) error {
-	if c.peek() != jsontext.KindBeginObject {
+	if c.Peek() != jsontext.KindBeginObject {
 		return c.wrong(section, "this has to be an object")
 	}
-	if _, err := c.next(); err != nil {
+	if _, err := c.Token(); err != nil {
 		return err
 	}
 	have := make(map[string]bool, len(f))
-	for c.peek() != jsontext.KindEndObject {
-		tok, err := c.next()
+	for c.Peek() != jsontext.KindEndObject {
+		tok, err := c.Token()
 		if err != nil {
 			return err
 		}
@@ -148,7 +62,7 @@ func (c *reader) object(section string, f fields) error {
 		read, known := f[name]
 		if !known {
 			if read, known = f[name+"!"]; !known {
-				read = c.skip
+				read = c.Skip
 			}
 		}
 		if known {
@@ -169,22 +83,22 @@ func (c *reader) object(section string, f fields) error {
 			c.leave()
 		}
 	}
-	_, err := c.next()
+	_, err := c.Token()
 	return err
 }
 
 // list reads a list that may not be empty, each element by f.
-func (c *reader) list(section string, f func(i int) error) error {
-	if c.peek() != jsontext.KindBeginArray {
+func (c *reader) list(section string, f func() error) error {
+	if c.Peek() != jsontext.KindBeginArray {
 		return c.wrong(section, "this has to be a list")
 	}
-	if _, err := c.next(); err != nil {
+	if _, err := c.Token(); err != nil {
 		return err
 	}
 	n := 0
-	for ; c.peek() != jsontext.KindEndArray; n++ {
+	for ; c.Peek() != jsontext.KindEndArray; n++ {
 		c.enter("[" + strconv.Itoa(n) + "]")
-		if err := f(n); err != nil {
+		if err := f(); err != nil {
 			return err
 		}
 		c.leave()
@@ -192,17 +106,17 @@ func (c *reader) list(section string, f func(i int) error) error {
 	if n == 0 {
 		c.problem(RuleValue, section, "this list may not be empty")
 	}
-	_, err := c.next()
+	_, err := c.Token()
 	return err
 }
 
 // text reads a string that may not be empty. valid, where given, returns what
 // is wrong with it.
 func (c *reader) text(section string, valid func(string) string) error {
-	if c.peek() != jsontext.KindString {
+	if c.Peek() != jsontext.KindString {
 		return c.wrong(section, "this has to be a string")
 	}
-	tok, err := c.next()
+	tok, err := c.Token()
 	if err != nil {
 		return err
 	}
@@ -222,56 +136,33 @@ func (c *reader) text(section string, valid func(string) string) error {
 
 // wrong passes over a value of the wrong type.
 func (c *reader) wrong(section, message string) error {
-	if c.peek() != jsontext.KindInvalid {
+	if c.Peek() != jsontext.KindInvalid {
 		c.problem(RuleType, section, message)
 	}
-	return c.skip()
+	return c.Skip()
 }
 
 // end reads to the end of the input, where only white space may follow.
 func (c *reader) end() error {
-	c.peek()
-	_, err := c.dec.ReadToken()
-	if err == io.EOF {
-		return nil
+	rest, err := c.End()
+	if rest != "" && c.src.N > 0 {
+		c.path = c.path[:1]
+		c.problem(RuleTrailing, "§3.1", "something follows the end of the document, near "+rest)
 	}
-	if c.src.err != nil || c.src.over {
-		return err
-	}
-	c.path = c.path[:1]
-	c.problem(RuleTrailing, "§3.1", "something follows the end of the document")
-	return nil
+	return err
 }
 
-// explain turns what ended the reading into a problem; an error of the source
-// it returns.
+// explain turns what ended the reading, or nil, into a problem; an error of the
+// source it returns.
 func (c *reader) explain(err error) error {
-	if c.src.err != nil {
-		return c.src.err
-	}
-	if c.src.over {
+	switch {
+	case c.Err() != nil:
+		return c.Err()
+	case c.src.N == 0:
 		c.path = c.path[:1]
 		c.problem(RuleSize, "appendix C", fmt.Sprintf("larger than the %d bytes that this exchange takes for one advisory", MaxSize))
-		return nil
+	case err != nil:
+		c.problem(RuleSyntax, "", c.Fault(err))
 	}
-	message := "this is not JSON"
-	switch {
-	case errors.Is(err, jsontext.ErrDuplicateName):
-		message = "a name stands twice in one object"
-	case errors.Is(err, io.ErrUnexpectedEOF), err == io.EOF:
-		message = "the input ends before the JSON is complete"
-	}
-	unread, start := c.dec.UnreadBuffer(), c.dec.InputOffset()
-	at := start + int64(len(unread))
-	var syntax *jsontext.SyntacticError
-	if errors.As(err, &syntax) {
-		at = syntax.ByteOffset
-	}
-	c.count(unread, start, at)
-	message += fmt.Sprintf(", line = %d column = %d", c.line+1, max(at-c.lineStart, 0)+1)
-	if at == 0 && bytes.HasPrefix(unread, []byte{0xEF}) {
-		message += "; the input starts with a byte order mark, which JSON does not allow"
-	}
-	c.problem(RuleSyntax, "", message)
 	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
 )
 
 // checker reads one object at a time. Its buffers are reused, so that an object
@@ -127,14 +129,11 @@ func isRefName(name []byte) bool {
 func (c *checker) finish() {
 	o := &c.obj
 	if c.timed.has(pCreated) {
-		o.Created = c.times[pCreated]
-		o.Version = o.Created
+		o.Version = c.times[pCreated]
 	}
 	if c.timed.has(pModified) {
-		o.Modified = c.times[pModified]
-		o.Version = o.Modified
+		o.Version = c.times[pModified]
 	}
-	o.Revoked = c.have.has(pRevoked) && string(c.vals[pRevoked]) == "true"
 	name := pName
 	if o.Type == "relationship" {
 		name = pRelationshipType
@@ -194,13 +193,7 @@ func (c *checker) problem(at, ruleCode, section, message string) {
 	if section != "" {
 		section = "STIX 2.1 " + section
 	}
-	var id []byte
-	if c.idOK {
-		id, _ = unquote(c.vals[pID], nil)
-	}
-	c.out.list = append(c.out.list, Problem{
-		Path: c.path() + at, Object: string(id), Rule: ruleCode, Section: section, Message: message,
-	})
+	c.out.list = append(c.out.list, exchange.Problem{Path: c.path() + at, Code: ruleCode, Section: section, Message: message})
 }
 
 func (c *checker) problemAt(p prop, ruleCode, section, message string) {

@@ -4,42 +4,15 @@ import (
 	"bytes"
 	"io"
 	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/forewarn-exchange/forewarn/internal/format/stix"
+	"github.com/forewarn-exchange/forewarn/internal/testkit"
 )
-
-// testData is the folder of real public data; a test that needs it is skipped
-// where it is absent.
-func testData(tb testing.TB, elem ...string) string {
-	tb.Helper()
-	if dir := os.Getenv("FOREWARN_TEST_DATA"); dir != "" {
-		return filepath.Join(append([]string{dir}, elem...)...)
-	}
-	dir, err := os.Getwd()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		if dir == filepath.Dir(dir) {
-			tb.Skip("no module root above the test")
-		}
-		dir = filepath.Dir(dir)
-	}
-	path := filepath.Join(append([]string{dir, "..", "shared", "data"}, elem...)...)
-	if _, err := os.Stat(path); err != nil {
-		tb.Skip("the test data is absent; set FOREWARN_TEST_DATA to its folder")
-	}
-	return path
-}
 
 func readData(tb testing.TB, elem ...string) []byte {
 	tb.Helper()
-	b, err := os.ReadFile(testData(tb, elem...))
+	b, err := os.ReadFile(testkit.Data(tb, elem...))
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -1,10 +1,9 @@
-// Package stix reads STIX 2.1 content: bundles and TAXII envelopes of any size
-// in bounded memory, object by object, with each object's exact bytes. Nothing
+// Package stix reads STIX 2.1 content: bundles of any size in bounded memory, object by object, with each object's exact bytes. Nothing
 // is re-marshalled. It checks what protects an exchange (form, identity,
 // versions, times, references, markings), not yet every rule of the standard.
 package stix
 
-import "github.com/forewarn-exchange/forewarn/internal/format/tlp"
+import "github.com/forewarn-exchange/forewarn/internal/exchange"
 
 // Object is what a scan reads of one STIX object. Between two calls of yield
 // the struct, Raw, MarkingRefs and Granular are reused; the strings may be kept.
@@ -15,12 +14,8 @@ type Object struct {
 	// to 256 bytes; empty where the object has none. ID and Name share memory.
 	Name string
 
-	// SpecVersion is "2.1", or "" where an object may leave it out.
-	SpecVersion string
-
-	Created  int64 // Unix microseconds; 0 when absent. Finer digits are cut off.
-	Modified int64 // likewise
-	// Version identifies the version of the object: Modified, else Created, else 0.
+	// Version identifies the version of the object: modified, else created, in
+	// Unix microseconds, finer digits cut off; 0 where it has neither.
 	Version int64
 
 	Offset int64  // where the object's first byte stands in the input
@@ -30,22 +25,20 @@ type Object struct {
 	MarkingRefs []string // object_marking_refs, in order
 	Granular    []string // the distinct marking_ref of granular_markings
 
-	Revoked bool
-	Index   int // the position in the objects list
+	Index int // the position in the objects list
 	// Duplicate says that the same id and version, byte by byte the same, stood
 	// earlier in this input.
 	Duplicate bool
 	// DefinesTLP is the label that a marking-definition defines, by TLP 1's
-	// definition or by the TLP 2.0 extension; Unset for everything else.
-	DefinesTLP tlp.Label
+	// definition or by the TLP 2.0 extension; TLPUnset for everything else.
+	DefinesTLP exchange.TLP
 }
 
 // Options bound a scan. The zero value reads a bundle with the defaults.
 type Options struct {
-	Envelope    bool // read a TAXII 2.1 envelope, {"objects": [...]}, not a bundle
-	MaxProblems int  // how many problems are listed; default 1000
-	MaxDepth    int  // nesting within one object, itself the first level; default 64
-	MaxObject   int  // bytes of one object; default 16 MiB
+	MaxProblems int // how many problems are listed; default 1000
+	MaxDepth    int // nesting within one object, itself the first level; default 64
+	MaxObject   int // bytes of one object; default 16 MiB
 }
 
 const (
@@ -82,12 +75,11 @@ func (o Options) withDefaults() Options {
 // Summary is what a scan knows at its end. The input is acceptable only when
 // ProblemCount is 0.
 type Summary struct {
-	BundleID string
-	Objects  int            // elements of objects, faulty and repeated ones included
-	Types    map[string]int // how many of each type
+	Objects int            // elements of objects, faulty and repeated ones included
+	Types   map[string]int // how many of each type
 
-	Problems     []Problem // the first Options.MaxProblems
-	ProblemCount int       // how many there were
+	Problems     []exchange.Problem // the first Options.MaxProblems
+	ProblemCount int                // how many there were
 	// Stopped says that the scan ended before the end of the input (a syntax
 	// error, an object too large, a read error, or yield's error), so that more
 	// problems may follow.

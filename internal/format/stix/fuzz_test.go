@@ -10,8 +10,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/format/stix"
-	"github.com/forewarn-exchange/forewarn/internal/format/tlp"
+	"github.com/forewarn-exchange/forewarn/internal/format/stix/stixtest"
 )
 
 // countingReader counts the bytes that a scan takes, which may not exceed the
@@ -30,16 +31,15 @@ func (c *countingReader) Read(p []byte) (int, error) {
 func FuzzScan(f *testing.F) {
 	a := sdo("identity", `"name":"a"`)
 	for _, s := range []string{
-		bundle(a, a, sdo("malware", `"is_family":true`), string(tlp.MarkingObject(tlp.Red))), `{"objects":[` + a + `]}`,
+		bundle(a, a, sdo("malware", `"is_family":true`), stixtest.MarkingObject(exchange.TLPRed)), `{"objects":[` + a + `]}`,
 		"{\n\"type\":\"bundle\",\n\"objects\" : [ {}, [], 1 , \"\\u0000\" ] }", "{\"objects\":[{\"type\":\"\\ud83d\\ude00\\\\\"}]}",
 		bundle(sdo("note", `"content":"\\\"","object_refs":[`+ref+`],"granular_markings":[{"lang":"e","selectors":["a"]}]`)),
 		bundle(sdo("x-a", `"object_marking_refs":["`+markRef+`"],"n":[[{"a":-1.5e3}],true,null]`)) + "\n",
 	} {
-		f.Add([]byte(s), false)
-		f.Add([]byte(s), true)
+		f.Add([]byte(s))
 	}
-	f.Fuzz(func(t *testing.T, in []byte, envelope bool) {
-		opt := stix.Options{Envelope: envelope, MaxObject: 4096, MaxProblems: 50}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		opt := stix.Options{MaxObject: 4096, MaxProblems: 50}
 		src := &countingReader{r: bytes.NewReader(in)}
 		objects, sum := scanFrom(t, src, in, opt)
 		if src.n > len(in) {
@@ -76,7 +76,7 @@ func FuzzScan(f *testing.F) {
 
 func FuzzParseObject(f *testing.F) {
 	for _, s := range []string{
-		sdo("identity", `"name":"a"`), sco("process", `"pid":1`), string(tlp.MarkingObject(tlp.Amber)), "[]", " {} ", `{"type":"a\u0000"}`,
+		sdo("identity", `"name":"a"`), sco("process", `"pid":1`), stixtest.MarkingObject(exchange.TLPAmber), "[]", " {} ", `{"type":"a\u0000"}`,
 	} {
 		f.Add([]byte(s))
 	}

@@ -6,8 +6,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/format/stix"
-	"github.com/forewarn-exchange/forewarn/internal/format/tlp"
+	"github.com/forewarn-exchange/forewarn/internal/format/stix/stixtest"
 )
 
 const (
@@ -163,7 +164,7 @@ func TestRefusedObjects(t *testing.T) {
 		_, ps := stix.ParseObject([]byte(c.object))
 		got := make(map[string]int)
 		for _, p := range ps {
-			got[p.Rule+" "+p.Path]++
+			got[p.Code+" "+p.Path]++
 			if p.Message == "" {
 				t.Errorf("%s: a problem without a message", c.object)
 			}
@@ -187,10 +188,10 @@ func TestObjectFields(t *testing.T) {
 	}
 	const second = 1_000_000
 	want := stix.Object{
-		ID: "malware--" + uuid, Type: "malware", Name: "Café", SpecVersion: "2.1",
-		Created: 1767323045 * second, Modified: 1767323046*second + 500_000, Version: 1767323046*second + 500_000,
-		Offset: 2, Length: int64(len(in)) - 3, Raw: []byte(in[2 : len(in)-1]),
-		MarkingRefs: []string{markRef}, Granular: []string{markRef}, Revoked: true,
+		ID: "malware--" + uuid, Type: "malware", Name: "Café",
+		Version: 1767323046*second + 500_000,
+		Offset:  2, Length: int64(len(in)) - 3, Raw: []byte(in[2 : len(in)-1]),
+		MarkingRefs: []string{markRef}, Granular: []string{markRef},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
@@ -216,44 +217,44 @@ func TestMarkingDefinitions(t *testing.T) {
 	const own = "2b0e8f0c-55f1-4b52-8d3c-5f6f0f3a9d11"
 	const red1, clear2 = "5e57c739-391a-4eb3-b6be-7d15ca92d5ed", "94868c89-83c2-464b-929b-a1a8aa3c8487"
 	ext := func(v string) string {
-		return `"extensions":{"` + tlp.Extension + `":{"extension_type":"property-extension"` + v + `}}`
+		return `"extensions":{"extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d":{"extension_type":"property-extension"` + v + `}}`
 	}
 	for _, c := range []struct {
 		object string
-		want   tlp.Label
+		want   exchange.TLP
 		fault  string
 	}{
-		{marking(own, `"definition_type":"statement","definition":{"statement":"(c)"}`), tlp.Unset, ""},
-		{marking(red1, `"definition_type":"tlp","definition":{"tlp":"red"}`), tlp.Red, ""},
-		{marking(own, `"definition_type":"TLP","definition":{"TLP":"TLP:AMBER+STRICT"}`), tlp.AmberStrict, ""},
-		{marking(own, ext(`,"tlp_2_0":"amber+strict"`)), tlp.AmberStrict, ""},
-		{marking(own, `"definition_type":"tlp","definition":{"tlp":"white"},`+ext(`,"tlp_2_0":"red"`)), tlp.Red, ""},
-		{marking(own, `"definition_type":"tlp","definition":{"tlp":"beige"}`), tlp.Unset, stix.RuleTLP},
-		{marking(own, `"definition_type":"tlp","definition":{}`), tlp.Unset, stix.RuleTLP},
-		{marking(own, ext(`,"tlp_2_0":7`)), tlp.Unset, stix.RuleTLP},
-		{marking(own, ext("")), tlp.Unset, stix.RuleTLP},
+		{marking(own, `"definition_type":"statement","definition":{"statement":"(c)"}`), exchange.TLPUnset, ""},
+		{marking(red1, `"definition_type":"tlp","definition":{"tlp":"red"}`), exchange.TLPRed, ""},
+		{marking(own, `"definition_type":"TLP","definition":{"TLP":"TLP:AMBER+STRICT"}`), exchange.TLPAmberStrict, ""},
+		{marking(own, ext(`,"tlp_2_0":"amber+strict"`)), exchange.TLPAmberStrict, ""},
+		{marking(own, `"definition_type":"tlp","definition":{"tlp":"white"},`+ext(`,"tlp_2_0":"red"`)), exchange.TLPRed, ""},
+		{marking(own, `"definition_type":"tlp","definition":{"tlp":"beige"}`), exchange.TLPUnset, stix.RuleTLP},
+		{marking(own, `"definition_type":"tlp","definition":{}`), exchange.TLPUnset, stix.RuleTLP},
+		{marking(own, ext(`,"tlp_2_0":7`)), exchange.TLPUnset, stix.RuleTLP},
+		{marking(own, ext("")), exchange.TLPUnset, stix.RuleTLP},
 		// A well-known id that says something else would loosen what refers to it.
-		{marking(red1, `"definition_type":"tlp","definition":{"tlp":"white"}`), tlp.Clear, stix.RuleTLP},
-		{marking(red1, `"definition_type":"statement","definition":{"statement":"x"}`), tlp.Unset, stix.RuleTLP},
-		{marking(strings.ToUpper(red1), `"definition_type":"tlp","definition":{"tlp":"green"}`), tlp.Green, stix.RuleTLP},
-		{marking(clear2, ext(`,"tlp_2_0":"clear"`)), tlp.Clear, ""},
-		{marking(clear2, ext(`,"tlp_2_0":"green"`)), tlp.Green, stix.RuleTLP},
-		{marking(own, `"name":"x"`), tlp.Unset, stix.RuleRequired},
-		{marking(own, `"definition_type":"tlp"`), tlp.Unset, stix.RuleRequired},
-		{sdo("identity", `"name":"a","definition_type":"tlp","definition":{"tlp":"red"}`), tlp.Unset, ""},
+		{marking(red1, `"definition_type":"tlp","definition":{"tlp":"white"}`), exchange.TLPClear, stix.RuleTLP},
+		{marking(red1, `"definition_type":"statement","definition":{"statement":"x"}`), exchange.TLPUnset, stix.RuleTLP},
+		{marking(strings.ToUpper(red1), `"definition_type":"tlp","definition":{"tlp":"green"}`), exchange.TLPGreen, stix.RuleTLP},
+		{marking(clear2, ext(`,"tlp_2_0":"clear"`)), exchange.TLPClear, ""},
+		{marking(clear2, ext(`,"tlp_2_0":"green"`)), exchange.TLPGreen, stix.RuleTLP},
+		{marking(own, `"name":"x"`), exchange.TLPUnset, stix.RuleRequired},
+		{marking(own, `"definition_type":"tlp"`), exchange.TLPUnset, stix.RuleRequired},
+		{sdo("identity", `"name":"a","definition_type":"tlp","definition":{"tlp":"red"}`), exchange.TLPUnset, ""},
 	} {
 		got, ps := stix.ParseObject([]byte(c.object))
 		fault := ""
 		if len(ps) > 0 {
-			fault = ps[0].Rule
+			fault = ps[0].Code
 		}
 		if got.DefinesTLP != c.want || fault != c.fault {
 			t.Errorf("%s\n\tdefines %v with %q %v; want %v, %q", c.object, got.DefinesTLP, fault, ps, c.want, c.fault)
 		}
 	}
-	for _, l := range tlp.Labels {
-		if got, ps := stix.ParseObject(tlp.MarkingObject(l)); got.DefinesTLP != l || len(ps) > 0 {
-			t.Errorf("our own object of %v reads as %v, %v", l, got.DefinesTLP, ps)
+	for l := exchange.TLPClear; l <= exchange.TLPRed; l++ {
+		if got, ps := stix.ParseObject([]byte(stixtest.MarkingObject(l))); got.DefinesTLP != l || len(ps) > 0 {
+			t.Errorf("the generated object of %v reads as %v, %v", l, got.DefinesTLP, ps)
 		}
 	}
 }

@@ -3,21 +3,24 @@ package stix
 import (
 	"bytes"
 	"strings"
+
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/format/jsonfeed"
 )
 
 // ParseObject reads one object that stands alone, by the rules of Scan with the
 // default options. Paths start at $. White space around the object is allowed;
 // Offset and Length say where the object stands in raw, and Raw points into it.
 // The object's fields are as far filled as the problems permit.
-func ParseObject(raw []byte) (Object, []Problem) {
+func ParseObject(raw []byte) (Object, []exchange.Problem) {
 	opt := Options{}.withDefaults()
 	s := scanner{opt: opt, at: "$"}
 	s.out.max = opt.MaxProblems
 	s.check.init(opt, &s.out)
 	s.check.single = true
-	s.in.init(bytes.NewReader(raw), opt.MaxObject)
+	s.in = jsonfeed.New(bytes.NewReader(raw), int64(opt.MaxObject))
 
-	v, offset, err := s.in.value()
+	v, offset, err := s.in.Value()
 	if err == nil {
 		// The decoder's buffer is its own; the caller's bytes are the same.
 		v = raw[offset : offset+int64(len(v))]
@@ -28,6 +31,6 @@ func ParseObject(raw []byte) (Object, []Problem) {
 		_ = s.explain(err) // a bytes.Reader has no error of its own
 	}
 	o := s.check.obj
-	o.Type, o.SpecVersion = strings.Clone(o.Type), strings.Clone(o.SpecVersion)
+	o.Type = strings.Clone(o.Type)
 	return o, s.out.list
 }

@@ -3,25 +3,18 @@ package stix
 import (
 	"strconv"
 	"unicode/utf8"
+
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
 )
 
-// Problem is one fault in an input, at a place the sender can find. Messages
-// name properties and quote at most an id, a type or a version, escaped and cut
-// to 80 characters; no other content appears in them.
-type Problem struct {
-	Path    string // JSON path, such as $.objects[17].valid_from
-	Object  string // STIX id, when it is known and well formed
-	Rule    string // short stable code, one of the Rule constants
-	Section string // paragraph of the standard, such as "STIX 2.1 §2.16"
-	Message string
-}
-
-// The rules. The codes are stable.
+// The rules: the Code of a problem. The codes are stable. Messages name
+// properties and quote at most an id, a type or a version, escaped and cut to 80
+// characters; no other content appears in them.
 const (
 	RuleSyntax       = "stix.syntax"        // not JSON, repeated names, invalid UTF-8
 	RuleDepth        = "stix.depth"         // nested too deeply
 	RuleSize         = "stix.size"          // larger than this exchange takes
-	RuleBundle       = "stix.bundle"        // the bundle or envelope around the objects
+	RuleBundle       = "stix.bundle"        // the bundle around the objects
 	RuleTrailing     = "stix.trailing"      // something after the end
 	RuleObject       = "stix.object"        // not an object
 	RuleType         = "stix.type"          // type missing or malformed
@@ -39,7 +32,7 @@ const (
 
 // collector counts all problems and keeps the first max.
 type collector struct {
-	list  []Problem
+	list  []exchange.Problem
 	count int
 	max   int
 }
@@ -50,7 +43,7 @@ func (c *collector) room() bool {
 	return len(c.list) < c.max
 }
 
-func (c *collector) add(p Problem) {
+func (c *collector) add(p exchange.Problem) {
 	if c.room() {
 		c.list = append(c.list, p)
 	}

@@ -1,20 +1,18 @@
 package stix
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/forewarn-exchange/forewarn/internal/format/tlp"
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/format/jsonfeed"
 )
 
-// Scan reads a STIX 2.1 bundle, or a TAXII envelope, in one pass and in memory
-// that does not grow with the input, apart from 16 to 34 bytes per object. It
+// Scan reads a STIX 2.1 bundle in one pass and in memory that does not grow with the input, apart from 16 to 34 bytes per object. It
 // calls yield for each object that has no problem, in order. The members of the
 // bundle may stand in any order, so problems of the bundle itself may be found
 // after its objects: keep nothing of an input whose Summary has problems.
@@ -25,7 +23,7 @@ func Scan(r io.Reader, opt Options, yield func(*Object) error) (Summary, error) 
 	s := scanner{opt: opt.withDefaults(), yield: yield}
 	s.out.max = s.opt.MaxProblems
 	s.check.init(s.opt, &s.out)
-	s.in.init(r, s.opt.MaxObject)
+	s.in = jsonfeed.New(r, int64(s.opt.MaxObject))
 	s.sum.Types = make(map[string]int)
 
 	err := s.document()
@@ -42,7 +40,7 @@ func Scan(r io.Reader, opt Options, yield func(*Object) error) (Summary, error) 
 type scanner struct {
 	opt   Options
 	yield func(*Object) error
-	in    feed
+	in    *jsonfeed.Feed
 	check checker
 	out   collector
 	seen  seenSet
@@ -56,69 +54,57 @@ type scanner struct {
 	yielded error
 }
 
+// bundleSection is the paragraph that defines a bundle.
+const bundleSection = "STIX 2.1 §8"
+
 // errStop ends a scan whose problem is noted already.
 var errStop = errors.New("stop")
 
 func (s *scanner) problem(path, ruleCode, section, message string) {
-	s.out.add(Problem{Path: path, Rule: ruleCode, Section: section, Message: message})
+	s.out.add(exchange.Problem{Path: path, Code: ruleCode, Section: section, Message: message})
 }
 
 func (s *scanner) document() error {
 	s.at = "$"
-	if k := s.in.peek(); k != jsontext.KindBeginObject && k != jsontext.KindInvalid {
-		s.problem("$", RuleBundle, s.section(), "the input has to be one JSON object, "+s.whole())
+	if k := s.in.Peek(); k != jsontext.KindBeginObject && k != jsontext.KindInvalid {
+		s.problem("$", RuleBundle, bundleSection, "the input has to be one JSON object, a STIX bundle")
 		return errStop
 	}
-	if err := s.in.token(); err != nil {
+	if _, err := s.in.Token(); err != nil {
 		return err
 	}
 	s.head, s.wrong = make(map[string]string), make(map[string]bool)
-	for n := 0; s.in.peek() != jsontext.KindEndObject; n++ {
+	for n := 0; s.in.Peek() != jsontext.KindEndObject; n++ {
 		if n == maxMembers {
-			s.problem("$", RuleBundle, s.section(), "more than "+strconv.Itoa(maxMembers)+" members around the objects")
+			s.problem("$", RuleBundle, bundleSection, "more than "+strconv.Itoa(maxMembers)+" members around the objects")
 			return errStop
 		}
 		if err := s.member(); err != nil {
 			return err
 		}
 	}
-	if err := s.in.token(); err != nil {
+	if _, err := s.in.Token(); err != nil {
 		return err
 	}
 	s.checkHead()
 	return s.end()
 }
 
-// whole names what the input should be, for a message.
-func (s *scanner) whole() string {
-	if s.opt.Envelope {
-		return "a TAXII envelope"
-	}
-	return "a STIX bundle"
-}
-
-func (s *scanner) section() string {
-	if s.opt.Envelope {
-		return "TAXII 2.1 §3.7"
-	}
-	return "STIX 2.1 §8"
-}
-
 // member reads one member of the bundle.
 func (s *scanner) member() error {
-	quotedName, _, err := s.in.value()
+	quotedName, _, err := s.in.Value()
 	if err != nil {
 		return err
 	}
 	name, _ := unquote(quotedName, nil)
 	field := string(name[:min(len(name), 32)]) // the value overwrites the bytes
 	if field == "objects" {
-		if s.in.peek() == jsontext.KindBeginArray {
+		if s.in.Peek() == jsontext.KindBeginArray {
 			return s.objects()
 		}
-		s.problem("$.objects", RuleBundle, s.section(), "objects has to be a list")
+		s.problem("$.objects", RuleBundle, bundleSection, "objects has to be a list")
 	}
-	v, _, err := s.in.value()
+	v, _, err := s.in.Value()
 	if err != nil {
 		return err
 	}
@@ -136,12 +122,12 @@ func (s *scanner) member() error {
 
 // objects reads the list of objects.
 func (s *scanner) objects() error {
-	if err := s.in.token(); err != nil {
+	if _, err := s.in.Token(); err != nil {
 		return err
 	}
 	s.inList = true
-	for s.in.peek() != jsontext.KindEndArray {
-		raw, offset, err := s.in.value()
+	for s.in.Peek() != jsontext.KindEndArray {
+		raw, offset, err := s.in.Value()
 		if err != nil {
 			return err
 		}
@@ -156,7 +142,8 @@ func (s *scanner) objects() error {
 		}
 	}
 	s.inList = false
-	return s.in.token()
+	_, err := s.in.Token()
+	return err
 }
 
 func (s *scanner) countType(typ string) {
@@ -183,7 +170,7 @@ func (s *scanner) accept(o *Object) error {
 	}
 	for _, refs := range [2][]string{o.MarkingRefs, o.Granular} {
 		for _, id := range refs {
-			if _, ok := tlp.FromMarkingID(id); !ok {
+			if _, ok := TLPOf(id); !ok {
 				s.marks.use(&s.seen, id)
 			}
 		}
@@ -197,46 +184,34 @@ func (s *scanner) accept(o *Object) error {
 
 // checkHead checks what stands around the objects.
 func (s *scanner) checkHead() {
-	if s.opt.Envelope {
-		return
-	}
-	const section = "STIX 2.1 §8"
 	typ, ok := s.head["type"]
 	switch {
 	case !ok:
-		s.problem("$.type", RuleBundle, section, `type is required and has to be "bundle"`)
+		s.problem("$.type", RuleBundle, bundleSection, `type is required and has to be "bundle"`)
 	case s.wrong["type"] || typ != "bundle":
-		s.problem("$.type", RuleBundle, section, `type has to be "bundle"`)
+		s.problem("$.type", RuleBundle, bundleSection, `type has to be "bundle"`)
 	}
 	id, ok := s.head["id"]
 	kind, valid := splitID([]byte(id))
 	switch {
 	case !ok:
-		s.problem("$.id", RuleBundle, section, "id is required")
+		s.problem("$.id", RuleBundle, bundleSection, "id is required")
 	case s.wrong["id"] || !valid || string(kind) != "bundle":
-		s.problem("$.id", RuleBundle, section, "id has to have the form bundle--UUID")
-	default:
-		s.sum.BundleID = id
+		s.problem("$.id", RuleBundle, bundleSection, "id has to have the form bundle--UUID")
 	}
 	if v, ok := s.head["spec_version"]; ok && (s.wrong["spec_version"] || v != "2.1") {
-		s.problem("$.spec_version", RuleSpecVersion, section, "the bundle says that it is not STIX 2.1; this exchange takes STIX 2.1, so convert it first")
+		s.problem("$.spec_version", RuleSpecVersion, bundleSection, "the bundle says that it is not STIX 2.1; this exchange takes STIX 2.1, so convert it first")
 	}
 }
 
 // end reads to the end of the input, where only white space may follow.
 func (s *scanner) end() error {
-	s.in.peek()
-	_, err := s.in.dec.ReadToken()
-	if err == io.EOF {
-		return nil
+	rest, err := s.in.End()
+	if rest != "" {
+		s.problem("$", RuleTrailing, bundleSection, "something follows the end of the input, near "+rest)
+		return errStop
 	}
-	if s.in.src.err != nil {
-		return err
-	}
-	space := skipSpace(s.in.dec.UnreadBuffer(), 0)
-	line, column := s.in.at(s.in.dec.InputOffset() + int64(space))
-	s.problem("$", RuleTrailing, s.section(), fmt.Sprintf("something follows the end of the input, near line = %d column = %d", line, column))
-	return errStop
+	return err
 }
 
 // explain turns what ended the scan into a problem, where the content is at
@@ -247,55 +222,17 @@ func (s *scanner) explain(err error) error {
 		return nil
 	case s.yielded != nil:
 		return s.yielded
-	case s.in.src.err != nil:
-		return fmt.Errorf("reading %s: %w", s.whole(), s.in.src.err)
+	case s.in.Err() != nil:
+		return fmt.Errorf("reading a STIX bundle: %w", s.in.Err())
 	}
 	path := s.at
 	if s.inList {
 		path = "$.objects[" + strconv.Itoa(s.sum.Objects) + "]"
 	}
-	if s.in.src.tooLarge {
-		line, column := s.in.at(s.in.pos.offset)
-		s.problem(path, RuleSize, "", fmt.Sprintf("larger than the %d bytes that this exchange takes for one object, line = %d column = %d", s.opt.MaxObject, line, column))
+	if s.in.TooLarge() {
+		s.problem(path, RuleSize, "", fmt.Sprintf("larger than the %d bytes that this exchange takes for one object, %s", s.opt.MaxObject, s.in.Place()))
 		return nil
 	}
-	cause := err
-	var syntax *jsontext.SyntacticError
-	if errors.As(err, &syntax) && syntax.Err != nil {
-		cause = syntax.Err
-	}
-	message := syntaxMessage(cause)
-	if syntax != nil {
-		line, column := s.in.at(syntax.ByteOffset)
-		message += fmt.Sprintf(", line = %d column = %d", line, column)
-		if syntax.ByteOffset == 0 && bytes.HasPrefix(s.in.dec.UnreadBuffer(), []byte{0xEF}) {
-			message += "; the input starts with a byte order mark, which JSON does not allow"
-		}
-	}
-	s.problem(path, RuleSyntax, "RFC 8259", message)
+	s.problem(path, RuleSyntax, "RFC 8259", s.in.Fault(err))
 	return nil
-}
-
-// syntaxMessage says what is wrong without the decoder's own text, which quotes
-// bytes of the content.
-func syntaxMessage(err error) string {
-	text := err.Error()
-	switch {
-	case errors.Is(err, jsontext.ErrDuplicateName):
-		return "a name stands twice in one object"
-	case errors.Is(err, jsontext.ErrNonStringName):
-		return "a name in an object has to be a string"
-	case errors.Is(err, io.ErrUnexpectedEOF), err == io.EOF:
-		return "the input ends before the JSON is complete"
-	case strings.Contains(text, "invalid UTF-8"):
-		return "the text is not UTF-8"
-	case strings.Contains(text, "escape sequence"), strings.Contains(text, "surrogate"):
-		return "an escape sequence in a string is wrong"
-	case strings.Contains(text, "within string"), strings.Contains(text, "in string"):
-		return "a string holds a character that has to be escaped"
-	case strings.Contains(text, "maximum nesting"), strings.Contains(text, "max depth"):
-		return "nested too deeply"
-	default:
-		return "this is not JSON"
-	}
 }

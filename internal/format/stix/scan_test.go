@@ -15,9 +15,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/format/stix"
 	"github.com/forewarn-exchange/forewarn/internal/format/stix/stixtest"
-	"github.com/forewarn-exchange/forewarn/internal/format/tlp"
+	"github.com/forewarn-exchange/forewarn/internal/testkit"
 )
 
 const bundleID = "bundle--0f4f6c1e-1f6c-4d5e-8a55-6c7f1f0f9a01"
@@ -27,10 +28,10 @@ func bundle(objects ...string) string {
 }
 
 // rulesAt are rule and path of each problem.
-func rulesAt(ps []stix.Problem) string {
+func rulesAt(ps []exchange.Problem) string {
 	var s []string
 	for _, p := range ps {
-		s = append(s, p.Rule+" "+p.Path)
+		s = append(s, p.Code+" "+p.Path)
 	}
 	return strings.Join(s, ", ")
 }
@@ -57,7 +58,7 @@ func TestScanAttack(t *testing.T) {
 
 // The examples of the standard's authors, granular markings among them.
 func TestScanExamples(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(testData(t, "stix-examples"), "*.json"))
+	files, err := filepath.Glob(filepath.Join(testkit.Data(t, "stix-examples"), "*.json"))
 	if err != nil || len(files) != 11 {
 		t.Fatalf("%d examples, %v; want 11", len(files), err)
 	}
@@ -79,7 +80,6 @@ func TestScanExamples(t *testing.T) {
 func TestScanBundle(t *testing.T) {
 	a := sdo("identity", `"name":"a"`)
 	id := `"id":"` + bundleID + `"`
-	env := stix.Options{Envelope: true}
 	for _, c := range []struct {
 		name, input string
 		opt         stix.Options
@@ -118,10 +118,7 @@ func TestScanBundle(t *testing.T) {
 		{"size over the limit", bundle(a, a), stix.Options{MaxObject: len(a) - 1}, 0, "stix.size $.objects[0]"},
 		{"too much space", `{"type":"bundle",` + strings.Repeat(" ", 5000) + id + `}`, stix.Options{MaxObject: 1000}, 0, "stix.size $"},
 		{"too many members", `{` + strings.TrimSuffix(strings.Join(numbered(300), ","), ",") + `}`, stix.Options{}, 0, "stix.bundle $"},
-		{"envelope", `{"more":false,"objects":[` + a + `]}`, env, 1, ""},
-		{"empty envelope", `{}`, env, 0, ""},
-		{"envelope list", `[]`, env, 0, "stix.bundle $"},
-		{"bundle without envelope", `{"objects":[` + a + `]}`, stix.Options{}, 1, "stix.bundle $.type, stix.bundle $.id"},
+		{"objects alone", `{"objects":[` + a + `]}`, stix.Options{}, 1, "stix.bundle $.type, stix.bundle $.id"},
 	} {
 		for _, reader := range []io.Reader{strings.NewReader(c.input), iotest.OneByteReader(strings.NewReader(c.input))} {
 			objects, sum := scanFrom(t, reader, []byte(c.input), c.opt)
@@ -196,7 +193,7 @@ func TestScanMarkings(t *testing.T) {
 	use := func(refs ...string) string {
 		return sdo("identity", `"name":"a","object_marking_refs":["`+strings.Join(refs, `","`)+`"],"granular_markings":[{"marking_ref":"`+statement(9)+`","selectors":["name"]}]`)
 	}
-	_, sum := scan(t, []byte(bundle(define(1), use(statement(1), statement(2), statement(3), tlp.Red.MarkingID(), tlp.Red.MarkingID1()), define(2))), stix.Options{})
+	_, sum := scan(t, []byte(bundle(define(1), use(statement(1), statement(2), statement(3), stixtest.MarkingID(exchange.TLPRed), "marking-definition--5e57c739-391a-4eb3-b6be-7d15ca92d5ed"), define(2))), stix.Options{})
 	if diff := cmp.Diff([]string{statement(3), statement(9)}, sum.UnresolvedMarkings); diff != "" || sum.UnresolvedMore {
 		t.Errorf("unresolved, more %v (-want +got)\n%s", sum.UnresolvedMore, diff)
 	}
@@ -235,8 +232,8 @@ func TestScanProblemCap(t *testing.T) {
 		t.Errorf("%d objects passed, %d of %d problems", len(objects), len(sum.Problems), sum.ProblemCount)
 	}
 	p := sum.Problems[3]
-	want := stix.Problem{
-		Path: "$.objects[1].pattern", Object: "indicator--" + uuid, Rule: stix.RuleRequired,
+	want := exchange.Problem{
+		Path: "$.objects[1].pattern", Code: stix.RuleRequired,
 		Section: "STIX 2.1 §4.7", Message: "pattern is required in indicator",
 	}
 	if diff := cmp.Diff(want, p); diff != "" {
@@ -265,7 +262,7 @@ func TestMessagesEchoNoContent(t *testing.T) {
 			t.Errorf("%s is accepted", in)
 		}
 		for _, p := range sum.Problems {
-			text := p.Path + p.Object + p.Message
+			text := p.Path + p.Message
 			if strings.Contains(text, secret) || strings.Contains(text, "\u202e") || len(p.Message) > 250 {
 				t.Errorf("%s\n\tshows %+v", in, p)
 			}
@@ -293,7 +290,7 @@ func TestScanErrors(t *testing.T) {
 }
 
 func TestGenerated(t *testing.T) {
-	for _, opt := range []stixtest.Options{{}, {TLP: tlp.AmberStrict, Size: 600}, {Envelope: true, Size: 5000}} {
+	for _, opt := range []stixtest.Options{{}, {TLP: exchange.TLPAmberStrict, Size: 600}, {Size: 5000}} {
 		var b, again, other bytes.Buffer
 		for seed, w := range map[uint64]*bytes.Buffer{1: &b, 2: &other} {
 			if err := stixtest.Bundle(w, 1000, seed, opt); err != nil {
@@ -306,7 +303,7 @@ func TestGenerated(t *testing.T) {
 		if !bytes.Equal(b.Bytes(), again.Bytes()) || bytes.Equal(b.Bytes(), other.Bytes()) {
 			t.Error("the bytes do not follow from the seed")
 		}
-		objects, sum := scan(t, b.Bytes(), stix.Options{Envelope: opt.Envelope})
+		objects, sum := scan(t, b.Bytes(), stix.Options{})
 		if sum.ProblemCount > 0 || len(objects) != 1000 || len(sum.UnresolvedMarkings) > 0 {
 			t.Fatalf("%d objects, problems %+v", len(objects), sum.Problems)
 		}

@@ -1,7 +1,7 @@
 package stix
 
 import (
-	"bytes"
+	"slices"
 	"strconv"
 )
 
@@ -63,7 +63,6 @@ func (c *checker) checkSpecVersion() {
 	case !ok:
 		c.problemAt(pSpecVersion, RuleSpecVersion, "§3.2", "spec_version has to be a string")
 	case string(text) == "2.1":
-		c.obj.SpecVersion = "2.1"
 	case string(text) == "2.0":
 		c.problemAt(pSpecVersion, RuleSpecVersion, "§3.2", "this is a STIX 2.0 object; this exchange takes STIX 2.1, so convert it first")
 	default:
@@ -90,7 +89,7 @@ func (c *checker) checkKinds() {
 		case kMarking:
 			c.checkMarkingRefs(v)
 		case kGranule:
-			c.checkGranular(v)
+			c.markingList(v, pGranular, "§7.2.3", c.granule)
 		default:
 			if form := props[p].kind.wrong(v); form != "" {
 				c.problemAt(p, RulePropertyType, c.section(p), props[p].name+" has to be "+form)
@@ -183,12 +182,7 @@ func (c *checker) checkRefs(name, v []byte) {
 		c.problem(place(name), RulePropertyType, "§2.12", "a list of references may not be empty")
 		return
 	}
-	cur := inside(v)
-	for i := 0; ; i++ {
-		v, ok := cur.element()
-		if !ok {
-			return
-		}
+	for i, v := range elements(v) {
 		c.checkRef(name, i, v)
 	}
 }
@@ -228,61 +222,40 @@ func (c *checker) marking(v []byte) (id string, ok bool) {
 }
 
 func (c *checker) checkMarkingRefs(v []byte) {
-	const name = "object_marking_refs"
-	if !isFilled(v) {
-		c.problem("."+name, RuleMarking, "§7.2.2", name+" has to be a list that is not empty")
-		return
-	}
-	cur := inside(v)
-	for i := 0; ; i++ {
-		v, ok := cur.element()
-		if !ok {
-			return
-		}
+	c.markingList(v, pMarkingRefs, "§7.2.2", func(v []byte) string {
 		id, ok := c.marking(v)
 		if !ok {
-			c.problem("."+name+"["+strconv.Itoa(i)+"]", RuleMarking, "§7.2.2", "this has to be the id of a marking-definition")
-			continue
+			return "this has to be the id of a marking-definition"
 		}
 		if len(c.obj.MarkingRefs) == maxMarkings {
-			c.problem("."+name, RuleMarking, "§7.2.2", "this exchange takes at most 1000 markings of one object")
-			return
+			return "this exchange takes at most 1000 markings of one object"
 		}
 		c.obj.MarkingRefs = append(c.obj.MarkingRefs, id)
-	}
+		return ""
+	})
 }
 
-func (c *checker) checkGranular(v []byte) {
-	const name = "granular_markings"
+// markingList checks a list of markings, each by fault, which says what is
+// wrong with it. One that is wrong could not be honoured, so none is passed over.
+func (c *checker) markingList(v []byte, p prop, section string, fault func(v []byte) string) {
 	if !isFilled(v) {
-		c.problem("."+name, RuleMarking, "§7.2.3", name+" has to be a list that is not empty")
+		c.problemAt(p, RuleMarking, section, props[p].name+" has to be a list that is not empty")
 		return
 	}
-	cur := inside(v)
-	for i := 0; ; i++ {
-		v, ok := cur.element()
-		if !ok {
-			return
-		}
-		if fault := c.granule(v); fault != "" {
-			c.problem("."+name+"["+strconv.Itoa(i)+"]", RuleMarking, "§7.2.3", fault)
+	for i, v := range elements(v) {
+		if wrong := fault(v); wrong != "" {
+			c.problem("."+props[p].name+"["+strconv.Itoa(i)+"]", RuleMarking, section, wrong)
 		}
 	}
 }
 
-// granule reads one granular marking and returns what is wrong with it. An
-// unreadable marking could not be honoured, so none is passed over.
+// granule reads one granular marking and returns what is wrong with it.
 func (c *checker) granule(v []byte) (fault string) {
 	if !isObject(v) {
 		return "a granular marking has to be an object"
 	}
 	var ref, lang, selectors []byte
-	for cur := inside(v); ; {
-		name, value, ok := cur.member()
-		if !ok {
-			break
-		}
-		name, c.name = unquote(name, c.name)
+	for name, value := range c.members(v) {
 		switch string(name) {
 		case "marking_ref":
 			ref = value
@@ -307,10 +280,8 @@ func (c *checker) granule(v []byte) (fault string) {
 	if !ok {
 		return "marking_ref has to be the id of a marking-definition"
 	}
-	for _, known := range c.obj.Granular {
-		if known == id {
-			return ""
-		}
+	if slices.Contains(c.obj.Granular, id) {
+		return ""
 	}
 	if len(c.obj.Granular) == maxMarkings {
 		return "this exchange takes at most 1000 different markings of one object"
@@ -323,13 +294,10 @@ func isTextList(v []byte) bool {
 	if !isFilled(v) {
 		return false
 	}
-	for cur := inside(v); ; {
-		s, ok := cur.element()
-		if !ok {
-			return true
-		}
-		if !isString(s) || bytes.Equal(s, []byte(`""`)) {
+	for _, s := range elements(v) {
+		if !isString(s) || string(s) == `""` {
 			return false
 		}
 	}
+	return true
 }

@@ -2,6 +2,7 @@ package stix
 
 import (
 	"bytes"
+	"iter"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -117,6 +118,36 @@ func (c *cursor) member() (name, value []byte, ok bool) {
 	c.i = i + 1
 	value, ok = c.element()
 	return name, value, ok
+}
+
+// elements are the elements of the array v, counted from 0.
+func elements(v []byte) iter.Seq2[int, []byte] {
+	return func(yield func(int, []byte) bool) {
+		cur := inside(v)
+		for i := 0; ; i++ {
+			e, ok := cur.element()
+			if !ok || !yield(i, e) {
+				return
+			}
+		}
+	}
+}
+
+// members are the names, unquoted and valid until the next one, and the values
+// of the object v.
+func (c *checker) members(v []byte) iter.Seq2[[]byte, []byte] {
+	return func(yield func(name, value []byte) bool) {
+		cur := inside(v)
+		for {
+			name, value, ok := cur.member()
+			if !ok {
+				return
+			}
+			if name, c.name = unquote(name, c.name); !yield(name, value) {
+				return
+			}
+		}
+	}
 }
 
 // unquote is the text of a JSON string. Where it has escapes it is written to

@@ -5,21 +5,11 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/format/stix/stixtest"
-	"github.com/forewarn-exchange/forewarn/internal/format/tlp"
 )
 
 // Unresolved is a marking that nobody has defined: what bears it is held.
 const Unresolved = "marking-definition--00000000-0000-4000-8000-000000000001"
-
-// Mark is the marking of a label, or "" for TLPUnset.
-func Mark(l exchange.TLP) string {
-	if l == exchange.TLPUnset {
-		return ""
-	}
-	return tlp.Label(l).MarkingID()
-}
 
 // MarkedID is the STIX id of the i-th object of Marked.
 func MarkedID(seed uint64, i int) string { return stixtest.ID("indicator", seed, i) }

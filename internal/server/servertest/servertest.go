@@ -257,7 +257,7 @@ func (w *World) Arm(id exchange.ReleaseID) exchange.Release {
 // Events lists the recorded events of a kind, oldest first.
 func (w *World) Events(kind exchange.EventKind) ([]record.Entry, error) {
 	w.T.Helper()
-	return w.X.Record.Events(w.T.Context(), exchange.System(), record.EventFilter{Kind: kind, Limit: 1000})
+	return w.X.Record.Events(w.T.Context(), exchange.System(), record.EventFilter{Kinds: []exchange.EventKind{kind}, Limit: 1000})
 }
 
 // View reads what a release room reads.

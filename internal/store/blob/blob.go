@@ -1,10 +1,9 @@
 // Package blob keeps files by their content: the name of a blob is the SHA-256
-// of its bytes, so equal content is one file and a changed byte is seen. What
-// Commit has acknowledged survives a power cut: the file is synced, renamed
-// into place, and the folders are synced.
+// of its bytes, so equal content is one file. What Write has answered survives a
+// power cut: the file is synced, renamed into place, and the folders are synced.
 //
 //	ROOT/tmp/…           blobs being written
-//	ROOT/ab/cd/abcd…     blobs, named by 64 hexadecimal digits
+//	ROOT/ab/cd/abcd…     blobs, named by 64 lower-case hexadecimal digits
 package blob
 
 import (
@@ -15,13 +14,14 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
 )
 
 const (
@@ -30,14 +30,8 @@ const (
 	tempFolder = "tmp"
 )
 
-// Ref names a blob.
-type Ref struct {
-	SHA256 string // 64 lower-case hexadecimal digits
-	Size   int64  // bytes
-}
-
 // Dir is a folder of blobs. Its methods may be called by many goroutines; one
-// process at a time may sweep or delete.
+// process at a time may sweep.
 type Dir struct {
 	root  string
 	files *files
@@ -60,96 +54,63 @@ func OpenDir(root string) (*Dir, error) {
 // readable until they are closed.
 func (d *Dir) Close() error { return d.files.close() }
 
-// Writer takes the bytes of one blob. It ends with Commit or Abort.
-type Writer struct {
-	ctx  context.Context
-	dir  *Dir
-	file *os.File
-	buf  *bufio.Writer
-	hash hash.Hash
-	size int64
-	err  error
-}
-
-// Create begins a blob. Writing ends with an error when ctx does.
-func (d *Dir) Create(ctx context.Context) (*Writer, error) {
-	name := filepath.Join(d.root, tempFolder, rand.Text())
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+// Write makes a durable blob of what r gives until its end, and answers its name
+// and its size in bytes. More than limit bytes are exchange.Exhausted. Content
+// that exists already stays one file. After an error nothing of it remains.
+func (d *Dir) Write(ctx context.Context, r io.Reader, limit int64) (sha string, size int64, err error) {
+	f, err := os.OpenFile(filepath.Join(d.root, tempFolder, rand.Text()), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("creating a blob: %w", err)
+		return "", 0, fmt.Errorf("creating a blob: %w", err)
 	}
-	return &Writer{ctx: ctx, dir: d, file: f, buf: bufio.NewWriterSize(f, bufferSize), hash: sha256.New()}, nil
-}
-
-// Write adds bytes.
-func (w *Writer) Write(p []byte) (int, error) {
-	if w.err == nil {
-		w.err = w.ctx.Err()
+	sha, size, err = fill(f, during{ctx, r}, limit)
+	if closed := f.Close(); err == nil {
+		err = closed
 	}
-	if w.err != nil {
-		return 0, w.err
-	}
-	n, err := w.buf.Write(p)
-	w.hash.Write(p[:n])
-	w.size += int64(n)
-	w.err = err
-	return n, err
-}
-
-// Commit makes the blob durable and answers its name. Content that exists
-// already stays one file. After an error nothing of the blob remains.
-func (w *Writer) Commit() (Ref, error) {
-	if w.file == nil {
-		return Ref{}, fs.ErrClosed
-	}
-	if w.err == nil {
-		w.err = w.ctx.Err()
-	}
-	if w.err == nil {
-		w.err = w.buf.Flush()
-	}
-	if w.err == nil {
-		w.err = w.file.Sync()
-	}
-	if w.err != nil {
-		w.Abort()
-		return Ref{}, fmt.Errorf("writing a blob: %w", w.err)
-	}
-	ref := Ref{SHA256: hex.EncodeToString(w.hash.Sum(nil)), Size: w.size}
-	name := w.file.Name()
-	err := w.file.Close()
-	w.file = nil
 	if err == nil {
-		err = w.dir.settle(name, ref)
+		err = d.settle(f.Name(), sha, size)
 	}
-	w.err = fs.ErrClosed
 	if err != nil {
-		_ = os.Remove(name)
-		return Ref{}, fmt.Errorf("keeping a blob: %w", err)
+		_ = os.Remove(f.Name()) // what stays is swept
+		return "", 0, fmt.Errorf("writing a blob: %w", err)
 	}
-	return ref, nil
+	return sha, size, nil
 }
 
-// Abort removes what was written. After Commit it does nothing.
-func (w *Writer) Abort() {
-	if w.file == nil {
-		return
+// fill writes and syncs the file.
+func fill(f *os.File, r io.Reader, limit int64) (sha string, size int64, err error) {
+	buf, h := bufio.NewWriterSize(f, bufferSize), sha256.New()
+	if size, err = io.Copy(io.MultiWriter(buf, h), io.LimitReader(r, limit+1)); err != nil {
+		return "", 0, err
 	}
-	_ = w.file.Close()
-	_ = os.Remove(w.file.Name()) // what stays is swept
-	w.file = nil
-	if w.err == nil {
-		w.err = fs.ErrClosed
+	if size > limit {
+		return "", 0, exchange.Fail(exchange.Exhausted, "the submission is larger than %d bytes; nothing was stored", limit)
 	}
+	if err = buf.Flush(); err == nil {
+		err = f.Sync()
+	}
+	return hex.EncodeToString(h.Sum(nil)), size, err
+}
+
+// during reads until ctx ends.
+type during struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (r during) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.Reader.Read(p)
 }
 
 // settle gives a synced file its name.
-func (d *Dir) settle(temp string, ref Ref) error {
+func (d *Dir) settle(temp, sha string, size int64) error {
 	d.place.Lock()
 	defer d.place.Unlock()
-	final := d.path(ref.SHA256)
+	final := d.path(sha)
 	folder := filepath.Dir(final)
-	if info, err := os.Stat(final); err == nil && info.Size() == ref.Size {
+	if info, err := os.Stat(final); err == nil && info.Size() == size {
 		// A new date keeps a sweep from taking it for old.
 		now := time.Now()
 		if err := os.Chtimes(final, now, now); err != nil {
@@ -165,7 +126,7 @@ func (d *Dir) settle(temp string, ref Ref) error {
 		if err := os.Rename(temp, final); err != nil {
 			return err
 		}
-		d.files.forget(ref.SHA256) // a torn file of that name may be open
+		d.files.forget(sha) // a torn file of that name may be open
 	}
 	return syncDir(folder)
 }
@@ -202,66 +163,19 @@ func check(sha string) error {
 	return fmt.Errorf("blob name: %w", fs.ErrInvalid)
 }
 
-// ErrCorrupt is the answer to a blob whose bytes are not those of its name.
-var ErrCorrupt = errors.New("the blob's content has changed")
-
-// Open opens a blob to read from. It answers fs.ErrNotExist when there is none
-// and ErrCorrupt when its size differs from the one given (a negative size is
-// not compared); the hash is looked at by Verify.
-func (d *Dir) Open(ref Ref) (*File, error) {
-	if err := check(ref.SHA256); err != nil {
+// Open opens a blob to read from. It answers fs.ErrNotExist when there is none.
+func (d *Dir) Open(sha string) (*File, error) {
+	if err := check(sha); err != nil {
 		return nil, err
 	}
-	f, err := d.files.open(ref.SHA256, d.path(ref.SHA256))
+	f, err := d.files.open(sha, d.path(sha))
 	if err != nil {
 		return nil, fmt.Errorf("opening a blob: %w", err)
-	}
-	if ref.Size >= 0 && f.Size() != ref.Size {
-		return nil, errors.Join(fmt.Errorf("opening a blob of %d bytes: found %d: %w", ref.Size, f.Size(), ErrCorrupt), f.Close())
 	}
 	return f, nil
 }
 
-// Verify reads the whole blob and compares its hash with its name.
-func (d *Dir) Verify(ctx context.Context, ref Ref) error {
-	f, err := d.Open(ref)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	h := sha256.New()
-	buf := make([]byte, bufferSize)
-	r := io.NewSectionReader(f, 0, f.Size())
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		n, err := r.Read(buf)
-		h.Write(buf[:n])
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return fmt.Errorf("verifying a blob: %w", err)
-		}
-	}
-	if hex.EncodeToString(h.Sum(nil)) != ref.SHA256 {
-		return fmt.Errorf("verifying a blob: %w", ErrCorrupt)
-	}
-	return nil
-}
-
-// Delete removes a blob. One that does not exist is no error. Readers that
-// have it open finish undisturbed.
-func (d *Dir) Delete(ref Ref) error {
-	if err := check(ref.SHA256); err != nil {
-		return err
-	}
-	d.place.Lock()
-	defer d.place.Unlock()
-	return d.remove(ref.SHA256)
-}
-
+// remove takes a blob away. Readers that have it open finish undisturbed.
 func (d *Dir) remove(sha string) error {
 	name := d.path(sha)
 	err := os.Remove(name)

@@ -12,7 +12,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"time"
+
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
 )
 
 func openDir(t *testing.T) *Dir {
@@ -29,25 +32,20 @@ func openDir(t *testing.T) *Dir {
 	return d
 }
 
-func put(t *testing.T, d *Dir, content string) Ref {
+const plenty = 1 << 30
+
+func put(t *testing.T, d *Dir, content string) string {
 	t.Helper()
-	w, err := d.Create(t.Context())
-	if err != nil {
-		t.Fatal(err)
+	sha, size, err := d.Write(t.Context(), strings.NewReader(content), int64(len(content)))
+	if err != nil || size != int64(len(content)) {
+		t.Fatalf("%d bytes: %v", size, err)
 	}
-	if _, err := io.WriteString(w, content); err != nil {
-		t.Fatal(err)
-	}
-	ref, err := w.Commit()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ref
+	return sha
 }
 
-func read(t *testing.T, d *Dir, ref Ref) string {
+func read(t *testing.T, d *Dir, sha string) string {
 	t.Helper()
-	f, err := d.Open(ref)
+	f, err := d.Open(sha)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,24 +97,20 @@ func wantTree(t *testing.T, d *Dir, blobs, temps int) {
 	}
 }
 
-func TestCommitNamesContent(t *testing.T) {
+func TestWriteNamesContent(t *testing.T) {
 	d := openDir(t)
 	// The SHA-256 of "abc" of FIPS 180-2, appendix B.1.
-	want := Ref{SHA256: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", Size: 3}
-	if got := put(t, d, "abc"); got != want {
-		t.Fatalf("got %v, want %v", got, want)
+	const want = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+	for range 2 {
+		if got := put(t, d, "abc"); got != want {
+			t.Fatalf("got %v, want %v", got, want)
+		}
 	}
-	if _, err := os.Stat(filepath.Join(d.root, "ba", "78", want.SHA256)); err != nil {
+	if _, err := os.Stat(filepath.Join(d.root, "ba", "78", want)); err != nil {
 		t.Error(err)
 	}
 	if got := read(t, d, want); got != "abc" {
 		t.Errorf("read %q", got)
-	}
-	if err := d.Verify(t.Context(), want); err != nil {
-		t.Error(err)
-	}
-	if got := put(t, d, "abc"); got != want {
-		t.Errorf("second commit got %v", got)
 	}
 	put(t, d, "")
 	wantTree(t, d, 2, 0)
@@ -125,129 +119,93 @@ func TestCommitNamesContent(t *testing.T) {
 func TestLargeContent(t *testing.T) {
 	d := openDir(t)
 	content := strings.Repeat("0123456789abcdef", 3*bufferSize/16) + "tail"
-	ref := put(t, d, content)
-	if read(t, d, ref) != content {
+	sha := put(t, d, content)
+	if read(t, d, sha) != content {
 		t.Error("content differs")
 	}
-	f, err := d.Open(ref)
+	f, err := d.Open(sha)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
 	piece := make([]byte, 4)
-	if _, err := f.ReadAt(piece, ref.Size-4); err != nil || string(piece) != "tail" {
+	if _, err := f.ReadAt(piece, f.Size()-4); err != nil || string(piece) != "tail" {
 		t.Errorf("got %q, %v", piece, err)
 	}
 }
 
-func TestAbortLeavesNothing(t *testing.T) {
-	d := openDir(t)
-	w, err := d.Create(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.Write([]byte("secret")); err != nil {
-		t.Fatal(err)
-	}
-	w.Abort()
-	w.Abort()
-	if _, err := w.Write([]byte("more")); err == nil {
-		t.Error("writing after Abort succeeded")
-	}
-	if _, err := w.Commit(); err == nil {
-		t.Error("Commit after Abort succeeded")
-	}
-	wantTree(t, d, 0, 0)
+// ending calls end when it is first read from, and goes on.
+type ending struct {
+	io.Reader
+	end func()
 }
 
-func TestCancelledWriterLeavesNothing(t *testing.T) {
+func (e ending) Read(p []byte) (int, error) {
+	e.end()
+	return e.Reader.Read(p)
+}
+
+func TestFailedWriteLeavesNothing(t *testing.T) {
 	d := openDir(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	w, err := d.Create(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.Write([]byte("half")); err != nil {
-		t.Fatal(err)
-	}
-	cancel()
-	if _, err := w.Commit(); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v", err)
+	broken := errors.New("broken off")
+	for name, c := range map[string]struct {
+		body  io.Reader
+		limit int64
+		is    func(error) bool
+	}{
+		"cancelled":  {ending{strings.NewReader("content"), cancel}, plenty, func(err error) bool { return errors.Is(err, context.Canceled) }},
+		"broken off": {io.MultiReader(strings.NewReader("content"), iotest.ErrReader(broken)), plenty, func(err error) bool { return errors.Is(err, broken) }},
+		"too large":  {strings.NewReader("content"), 6, func(err error) bool { return exchange.KindOf(err) == exchange.Exhausted }},
+	} {
+		ctx := ctx
+		if name != "cancelled" {
+			ctx = t.Context()
+		}
+		if sha, size, err := d.Write(ctx, c.body, c.limit); !c.is(err) || sha != "" || size != 0 {
+			t.Errorf("%s: got %q, %d, %v", name, sha, size, err)
+		}
 	}
 	wantTree(t, d, 0, 0)
 }
 
 func TestOpenRefuses(t *testing.T) {
 	d := openDir(t)
-	ref := put(t, d, "content")
+	sha := put(t, d, "content")
 	for name, c := range map[string]struct {
-		ref  Ref
+		sha  string
 		want error
 	}{
-		"absent":     {Ref{strings.Repeat("0", 64), 7}, fs.ErrNotExist},
-		"wrong size": {Ref{ref.SHA256, 8}, ErrCorrupt},
-		"path":       {Ref{"../../" + ref.SHA256[6:], 7}, fs.ErrInvalid},
-		"upper case": {Ref{strings.ToUpper(ref.SHA256), 7}, fs.ErrInvalid},
-		"empty":      {Ref{}, fs.ErrInvalid},
+		"absent":     {strings.Repeat("0", 64), fs.ErrNotExist},
+		"path":       {"../../" + sha[6:], fs.ErrInvalid},
+		"upper case": {strings.ToUpper(sha), fs.ErrInvalid},
+		"empty":      {"", fs.ErrInvalid},
 	} {
-		if f, err := d.Open(c.ref); !errors.Is(err, c.want) || f != nil {
+		if f, err := d.Open(c.sha); !errors.Is(err, c.want) || f != nil {
 			t.Errorf("%s: got %v, want %v", name, err, c.want)
 		}
 	}
 }
 
-func TestVerifySeesChangedByte(t *testing.T) {
+func TestWriteReplacesTornFile(t *testing.T) {
 	d := openDir(t)
-	ref := put(t, d, "content")
-	if err := os.WriteFile(d.path(ref.SHA256), []byte("c0ntent"), 0o600); err != nil {
+	sha := put(t, d, "content")
+	if err := os.Truncate(d.path(sha), 3); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Verify(t.Context(), ref); !errors.Is(err, ErrCorrupt) {
-		t.Errorf("got %v, want ErrCorrupt", err)
-	}
-}
-
-func TestCommitReplacesTornFile(t *testing.T) {
-	d := openDir(t)
-	ref := put(t, d, "content")
-	if err := os.Truncate(d.path(ref.SHA256), 3); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := d.Open(ref); !errors.Is(err, ErrCorrupt) {
-		t.Errorf("got %v, want ErrCorrupt", err)
+	if got := read(t, d, sha); got != "con" { // and the torn file is open now
+		t.Fatalf("read %q", got)
 	}
 	put(t, d, "content")
-	if err := d.Verify(t.Context(), ref); err != nil {
-		t.Error(err)
+	if got := read(t, d, sha); got != "content" {
+		t.Errorf("read %q", got)
 	}
-}
-
-func TestDelete(t *testing.T) {
-	d := openDir(t)
-	ref := put(t, d, "content")
-	f, err := d.Open(ref)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	for range 2 {
-		if err := d.Delete(ref); err != nil {
-			t.Error(err)
-		}
-	}
-	if _, err := d.Open(ref); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("got %v, want ErrNotExist", err)
-	}
-	if _, err := f.ReadAt(make([]byte, 7), 0); err != nil {
-		t.Errorf("an open blob became unreadable: %v", err)
-	}
-	wantTree(t, d, 0, 0)
 }
 
 func TestSweep(t *testing.T) {
 	d := openDir(t)
 	kept, unkept, fresh := put(t, d, "kept"), put(t, d, "unkept"), put(t, d, "fresh")
-	again := put(t, d, "committed again")
+	again := put(t, d, "written again")
 	old := time.Now().Add(-48 * time.Hour)
 	age := func(name string) {
 		t.Helper()
@@ -255,71 +213,66 @@ func TestSweep(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, ref := range []Ref{kept, unkept, again} {
-		age(d.path(ref.SHA256))
+	for _, sha := range []string{kept, unkept, again} {
+		age(d.path(sha))
 	}
-	put(t, d, "committed again")
-	// A crash leaves a temporary file behind; another is being written now.
-	crashed, err := d.Create(t.Context())
+	put(t, d, "written again")
+	reading, err := d.Open(unkept)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := crashed.file.Close(); err != nil {
-		t.Fatal(err)
+	defer reading.Close()
+	// A crash left one temporary file behind; another is being written now.
+	crashed, current := filepath.Join(d.root, tempFolder, "crashed"), filepath.Join(d.root, tempFolder, "current")
+	for _, name := range []string{crashed, current} {
+		if err := os.WriteFile(name, []byte("half"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	age(crashed.file.Name())
-	current, err := d.Create(t.Context())
-	if err != nil {
-		t.Fatal(err)
+	age(crashed)
+	for range 2 {
+		if err := d.Sweep(t.Context(), func(sha string) bool { return sha == kept }, time.Now().Add(-24*time.Hour)); err != nil {
+			t.Fatal(err)
+		}
 	}
-	keep := func(sha string) bool { return sha == kept.SHA256 }
-	swept, err := d.Sweep(t.Context(), keep, time.Now().Add(-24*time.Hour))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := (Swept{Temporary: 1, Blobs: 1, Bytes: unkept.Size}); swept != want {
-		t.Errorf("swept %+v, want %+v", swept, want)
-	}
-	for _, ref := range []Ref{kept, fresh, again} {
-		if err := d.Verify(t.Context(), ref); err != nil {
-			t.Error(err)
+	for sha, content := range map[string]string{kept: "kept", fresh: "fresh", again: "written again"} {
+		if got := read(t, d, sha); got != content {
+			t.Errorf("read %q, want %q", got, content)
 		}
 	}
 	if _, err := d.Open(unkept); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v, want ErrNotExist", err)
 	}
-	if _, err := current.Commit(); err != nil {
+	if _, err := reading.ReadAt(make([]byte, 6), 0); err != nil {
+		t.Errorf("an open blob became unreadable: %v", err)
+	}
+	if _, err := os.Stat(current); err != nil {
 		t.Error(err)
 	}
+	wantTree(t, d, 3, 1)
 }
 
 func TestManyWritersOneFile(t *testing.T) {
 	d := openDir(t)
-	refs := make([]Ref, 16)
+	shas := make([]string, 16)
 	var group sync.WaitGroup
-	for i := range refs {
+	for i := range shas {
 		group.Go(func() {
-			w, err := d.Create(t.Context())
-			if err != nil {
+			content := fmt.Sprintf("content %d", i%2)
+			var err error
+			if shas[i], _, err = d.Write(t.Context(), strings.NewReader(content), plenty); err != nil {
 				t.Error(err)
 				return
 			}
-			if _, err := fmt.Fprintf(w, "content %d", i%2); err != nil {
-				t.Error(err)
-			}
-			if refs[i], err = w.Commit(); err != nil {
-				t.Error(err)
-				return
-			}
-			if err := d.Verify(t.Context(), refs[i]); err != nil {
+			if f, err := d.Open(shas[i]); err != nil || f.Size() != int64(len(content)) || f.Close() != nil {
 				t.Error(err)
 			}
 		})
 	}
 	group.Wait()
-	for i, ref := range refs {
-		if ref != refs[i%2] {
-			t.Errorf("writer %d got %v, want %v", i, ref, refs[i%2])
+	for i, sha := range shas {
+		if sha != shas[i%2] {
+			t.Errorf("writer %d got %v, want %v", i, sha, shas[i%2])
 		}
 	}
 	wantTree(t, d, 2, 0)
@@ -328,7 +281,7 @@ func TestManyWritersOneFile(t *testing.T) {
 func TestOpenFilesAreBounded(t *testing.T) {
 	d := openDir(t)
 	d.files.limit = 2
-	var refs []Ref
+	var refs []string
 	for i := range 4 {
 		refs = append(refs, put(t, d, fmt.Sprint("content ", i)))
 	}

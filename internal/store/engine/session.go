@@ -13,15 +13,6 @@ import (
 // constant texts; only lists of values of differing length can exceed it.
 const maxStatements = 512
 
-// Config says how sessions treat a statement.
-type Config struct {
-	// Rewrite turns the shared text into the text of the engine.
-	Rewrite func(stmt string) string
-	// Prepare keeps every statement prepared on its connection. It is false
-	// for a driver that does this itself.
-	Prepare bool
-}
-
 // Session is one connection. It must not be used by two goroutines at once.
 //
 // database/sql can prepare a statement for a whole pool, but then every use
@@ -30,7 +21,7 @@ type Config struct {
 // a plain map is enough.
 type Session struct {
 	conn    *sql.Conn
-	config  Config
+	dialect Dialect
 	entries map[string]entry
 	reused  bool
 }
@@ -41,12 +32,12 @@ type entry struct {
 }
 
 // Open takes a connection out of db for as long as the session lives.
-func Open(ctx context.Context, db *sql.DB, config Config) (*Session, error) {
+func Open(ctx context.Context, db *sql.DB, dialect Dialect) (*Session, error) {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("opening a database connection: %w", err)
 	}
-	return &Session{conn: conn, config: config, entries: make(map[string]entry)}, nil
+	return &Session{conn: conn, dialect: dialect, entries: make(map[string]entry)}, nil
 }
 
 // Reused reports whether the session has been in the pool before, so that its
@@ -83,8 +74,8 @@ func (s *Session) entry(ctx context.Context, stmt string) (entry, error) {
 	if e, ok := s.entries[stmt]; ok {
 		return e, nil
 	}
-	e := entry{text: s.config.Rewrite(stmt)}
-	if s.config.Prepare {
+	e := entry{text: s.dialect.Rewrite(stmt)}
+	if s.dialect.Embedded() {
 		prepared, err := s.conn.PrepareContext(ctx, e.text)
 		if err != nil {
 			return entry{}, err
@@ -98,10 +89,9 @@ func (s *Session) entry(ctx context.Context, stmt string) (entry, error) {
 // Trim forgets the prepared statements when there are too many. It is called
 // between transactions, when no rows are open.
 func (s *Session) Trim() {
-	if len(s.entries) <= maxStatements {
-		return
+	if len(s.entries) > maxStatements {
+		s.closeStatements()
 	}
-	s.closeStatements()
 }
 
 func (s *Session) closeStatements() {
@@ -122,13 +112,13 @@ func (s *Session) Discard() {
 	_ = s.conn.Close()
 }
 
-// Pool keeps up to size sessions. The one given back last is taken first, so
+// Pool keeps sessions to read with. The one given back last is taken first, so
 // that a quiet pool works with warm caches.
 type Pool struct {
-	db     *sql.DB
-	config Config
-	slots  chan struct{} // holds one token per session in use
-	ending chan struct{} // closed by Close
+	db      *sql.DB
+	dialect Dialect
+	slots   chan struct{} // holds one token per session in use
+	ending  chan struct{} // closed by Close
 
 	mu     sync.Mutex
 	idle   []*Session
@@ -138,9 +128,9 @@ type Pool struct {
 // ErrClosed is the answer of a closed pool.
 var ErrClosed = errors.New("the store is closed")
 
-// NewPool makes a pool that opens connections of db as they are needed.
-func NewPool(db *sql.DB, size int, config Config) *Pool {
-	return &Pool{db: db, config: config, slots: make(chan struct{}, size), ending: make(chan struct{})}
+// NewPool makes a pool that opens connections to read as they are needed.
+func NewPool(h Handles) *Pool {
+	return &Pool{db: h.Read, dialect: h.Dialect, slots: make(chan struct{}, h.Readers), ending: make(chan struct{})}
 }
 
 // Take waits for a free session. The caller ends with Give or Drop.
@@ -158,7 +148,7 @@ func (p *Pool) Take(ctx context.Context) (*Session, error) {
 	}
 	s, err := p.pop()
 	if s == nil && err == nil {
-		s, err = Open(ctx, p.db, p.config)
+		s, err = Open(ctx, p.db, p.dialect)
 	}
 	if err != nil {
 		<-p.slots

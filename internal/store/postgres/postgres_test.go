@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"testing"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // registers the driver
@@ -41,9 +42,8 @@ func TestRewrite(t *testing.T) {
 // A server that restarts, or an administrator, ends the connections that wait
 // for work: the next calls open new ones, and nobody sees an error.
 func TestIdleConnectionsDie(t *testing.T) {
-	engine := storetest.Engines(t)[1]
-	url := engine.URL(t)
-	db := engine.OpenAt(t, url)
+	url := storetest.PostgreSQL.URL(t)
+	db := storetest.PostgreSQL.OpenAt(t, url)
 	admin, err := sql.Open("pgx", url)
 	if err != nil {
 		t.Fatal(err)
@@ -66,7 +66,6 @@ func TestIdleConnectionsDie(t *testing.T) {
 	calls := map[string]func() error{
 		"View":   func() error { return db.View(ctx, count) },
 		"Update": func() error { return db.Update(ctx, count) },
-		"Query":  func() error { return db.QueryRow(ctx, `SELECT 1`).Scan(new(int)) },
 	}
 	for name, call := range calls {
 		for range 2 {
@@ -83,7 +82,7 @@ func TestIdleConnectionsDie(t *testing.T) {
 
 // A reader that gives up ends its statement and leaves the pool usable.
 func TestReaderGivesUp(t *testing.T) {
-	db := storetest.Engines(t)[1].Open(t)
+	db := storetest.PostgreSQL.Open(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	err := db.View(ctx, func(tx *sqlstore.Tx) error {
 		cancel()
@@ -94,21 +93,22 @@ func TestReaderGivesUp(t *testing.T) {
 	}
 	for range 20 { // more than the pool holds
 		ctx, cancel := context.WithCancel(t.Context())
-		rows, err := db.Query(ctx, `SELECT generate_series(1, 100000)`)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !rows.Next() {
-			t.Fatal(rows.Err())
-		}
-		cancel()
-		for rows.Next() {
-		}
-		if rows.Err() == nil {
-			t.Error("a cancelled reader came to the end")
+		err := db.View(ctx, func(tx *sqlstore.Tx) error {
+			rows, err := tx.Query(`SELECT generate_series(1, 100000)`)
+			if err != nil {
+				return err
+			}
+			if !rows.Next() {
+				return rows.Err()
+			}
+			cancel()
+			for rows.Next() {
+			}
+			return rows.Err()
+		})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("a cancelled reader got %v", err)
 		}
 	}
-	if err := db.QueryRow(t.Context(), `SELECT 1`).Scan(new(int)); err != nil {
-		t.Error(err)
-	}
+	storetest.Value[int](t, db, `SELECT 1`)
 }

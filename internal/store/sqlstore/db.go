@@ -45,22 +45,14 @@ func Migrations() fs.FS {
 	return sub
 }
 
-// Options of a DB. The zero value works.
-type Options struct {
-	Now    func() time.Time // time.Now when nil
-	Logger *slog.Logger     // nothing is logged when nil
-}
-
 // DB is one open store. All its methods may be called by many goroutines.
 //
 // In a testing/synctest bubble, open it inside the bubble.
 type DB struct {
 	handles engine.Handles
-	dialect engine.Dialect
 	now     func() time.Time
 	log     *slog.Logger
 	readers *engine.Pool
-	config  engine.Config
 	memory  memory
 
 	queue   chan *job
@@ -74,31 +66,30 @@ type DB struct {
 	retries   atomic.Int64
 }
 
-// New makes a DB of open handles and starts its writer.
-func New(h engine.Handles, o Options) *DB {
-	if o.Now == nil {
-		o.Now = time.Now
+// New makes a DB of open handles and starts its writer. Without now it is
+// time.Now; without log nothing is logged.
+func New(h engine.Handles, now func() time.Time, log *slog.Logger) *DB {
+	if now == nil {
+		now = time.Now
 	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
 	}
-	config := engine.Config{Rewrite: h.Dialect.Rewrite, Prepare: h.Dialect.Embedded()}
 	db := &DB{
 		handles: h,
-		dialect: h.Dialect,
-		now:     o.Now,
-		log:     o.Logger,
-		readers: engine.NewPool(h.Read, h.Readers, config),
-		config:  config,
+		now:     now,
+		log:     log,
+		readers: engine.NewPool(h),
 		queue:   make(chan *job, maxBatch),
 		written: make(chan struct{}),
 	}
+	db.memory.generation.opened = time.Now()
 	go db.write()
 	return db
 }
 
 // Engine is "sqlite" or "postgres".
-func (db *DB) Engine() string { return db.dialect.Name() }
+func (db *DB) Engine() string { return db.handles.Dialect.Name() }
 
 // Stats are counters since the store was opened.
 type Stats struct {
@@ -141,7 +132,7 @@ func (db *DB) View(ctx context.Context, fn func(*Tx) error) (err error) {
 func (db *DB) begin(ctx context.Context, s *engine.Session, writable bool) *Tx {
 	return &Tx{
 		ctx: ctx, session: s, now: db.instant(),
-		writable: writable, embedded: db.dialect.Embedded(), memory: &db.memory,
+		writable: writable, embedded: db.handles.Dialect.Embedded(), memory: &db.memory,
 	}
 }
 
@@ -153,7 +144,7 @@ func (db *DB) beginRead(ctx context.Context) (*engine.Session, error) {
 		if err != nil {
 			return nil, err
 		}
-		if _, err = s.Exec(ctx, db.dialect.Begin(false)); err == nil {
+		if _, err = s.Exec(ctx, db.handles.Dialect.Begin(false)); err == nil {
 			return s, nil
 		}
 		reused := s.Reused()
@@ -164,47 +155,8 @@ func (db *DB) beginRead(ctx context.Context) (*engine.Session, error) {
 	}
 }
 
-// Query runs one reading statement without a transaction around it. The rows
-// hold a connection until they are closed or read to the end.
-func (db *DB) Query(ctx context.Context, stmt string, args ...any) (*Rows, error) {
-	if err := checkArguments(args); err != nil {
-		return nil, err
-	}
-	inner := ctx
-	if db.dialect.Embedded() {
-		inner = context.WithoutCancel(ctx)
-	}
-	for {
-		s, err := db.readers.Take(ctx)
-		if err != nil {
-			return nil, err
-		}
-		rows, err := s.Query(inner, stmt, args...)
-		if err == nil {
-			return &Rows{rows: rows, ctx: ctx, end: func(err error) {
-				if err != nil && !db.dialect.Embedded() {
-					db.readers.Drop(s) // a broken-off statement leaves a network connection unusable
-					return
-				}
-				db.readers.Give(s)
-			}}, nil
-		}
-		reused := s.Reused()
-		db.readers.Drop(s)
-		if !reused || engine.IsAnswer(err) || ctx.Err() != nil {
-			return nil, err
-		}
-	}
-}
-
-// QueryRow is Query for the first row. Scan must follow.
-func (db *DB) QueryRow(ctx context.Context, stmt string, args ...any) *Row {
-	rows, err := db.Query(ctx, stmt, args...)
-	return &Row{rows: rows, err: err}
-}
-
 // Close runs what is queued, waits for open transactions, and closes the
-// engine. Later calls of Update, View and Query answer ErrClosed.
+// engine. Later calls of Update and View answer ErrClosed.
 func (db *DB) Close() error {
 	db.closing.Lock()
 	again := db.closed

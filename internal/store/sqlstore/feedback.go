@@ -132,15 +132,14 @@ func (tx *Tx) NamesOf(release exchange.ReleaseID) (map[exchange.OrgID]string, er
 }
 
 // Reach answers how near a release came to each organisation that was offered
-// anything of it: the first instant of each kind, by organisation. The weight,
-// the audience and the ability to protect are those of today; the store keeps
-// no history of them.
+// anything of it: the first instant of each kind, by organisation. The weight
+// and the ability to protect are those of today; the store keeps no history of
+// them.
 func (tx *Tx) Reach(release exchange.ReleaseID) ([]feedback.Reach, error) {
 	all, err := Collect(tx, scanReach, `
-		SELECT o.id, o.name, o.customers, o.attributes, o.suspended_at, COALESCE(m.audience, ''), COALESCE(m.state, ''),
-			e.offered, e.delivered, e.opened, e.acknowledged
+		SELECT o.id, o.name, o.customers, o.attributes, e.offered, e.delivered, e.opened, e.acknowledged
 		FROM (
-			SELECT org, MIN(release) AS release,
+			SELECT org,
 				MIN(CASE WHEN kind = 'offered' THEN at END) AS offered,
 				COALESCE(MIN(CASE WHEN kind = 'delivered' OR kind = 'downloaded' THEN at END), 0) AS delivered,
 				COALESCE(MIN(CASE WHEN kind = 'opened' THEN at END), 0) AS opened,
@@ -148,8 +147,6 @@ func (tx *Tx) Reach(release exchange.ReleaseID) ([]feedback.Reach, error) {
 			FROM exposure WHERE release = ?1 GROUP BY org
 		) AS e
 		JOIN organisation o ON o.id = e.org
-		LEFT JOIN release r ON r.id = e.release
-		LEFT JOIN member m ON m.program = r.program AND m.org = e.org
 		WHERE e.offered IS NOT NULL
 		ORDER BY o.id`, string(release))
 	if err != nil {
@@ -159,9 +156,9 @@ func (tx *Tx) Reach(release exchange.ReleaseID) ([]feedback.Reach, error) {
 }
 
 func scanReach(s Scanner) (r feedback.Reach, err error) {
-	var id, lists, audience, state string
-	var customers, suspended, offered, delivered, opened, acknowledged int64
-	err = s.Scan(&id, &r.Name, &customers, &lists, &suspended, &audience, &state, &offered, &delivered, &opened, &acknowledged)
+	var id, lists string
+	var customers, offered, delivered, opened, acknowledged int64
+	err = s.Scan(&id, &r.Name, &customers, &lists, &offered, &delivered, &opened, &acknowledged)
 	if err != nil {
 		return feedback.Reach{}, err
 	}
@@ -171,10 +168,6 @@ func scanReach(s Scanner) (r feedback.Reach, err error) {
 	}
 	org := exchange.Organisation{Customers: customers, Products: a.Products}
 	r.Org, r.Weight, r.Capable = exchange.OrgID(id), org.Weight(), org.Capable()
-	r.Suspended = suspended != 0 || state == string(exchange.MemberSuspended)
-	if r.Audience, err = exchange.ParseAudience(audience); err != nil {
-		return feedback.Reach{}, fmt.Errorf("reading an audience: %w", err)
-	}
 	r.Offered, r.Delivered = instant(offered), instant(delivered)
 	r.Opened, r.Acknowledged = instant(opened), instant(acknowledged)
 	return r, nil

@@ -38,8 +38,7 @@ func (tx *Tx) makeFeed(program exchange.ProgramID, a exchange.Audience) (int64, 
 	if err != nil {
 		return 0, fmt.Errorf("beginning a feed: %w", err)
 	}
-	_, err = tx.appendFeed(program, id, given)
-	return id, err
+	return id, tx.appendFeed(program, id, given)
 }
 
 func (tx *Tx) newFeed(program exchange.ProgramID, audience string, org exchange.OrgID) (int64, error) {
@@ -52,20 +51,6 @@ func (tx *Tx) newFeed(program exchange.ProgramID, audience string, org exchange.
 		return 0, fmt.Errorf("beginning a feed: %w", err)
 	}
 	return id, nil
-}
-
-// objectsOf is how many objects the artifacts hold.
-func (tx *Tx) objectsOf(numbers []int64) (total int64, err error) {
-	for _, n := range numbers {
-		ns, err := Collect(tx, scanInt, `SELECT objects FROM artifact WHERE number = ?1`, n)
-		if err != nil {
-			return 0, err
-		}
-		for _, n := range ns {
-			total += n
-		}
-	}
-	return total, nil
 }
 
 // clock answers the last date_added that the program gave.
@@ -102,26 +87,26 @@ func (tx *Tx) dates(program exchange.ProgramID, n int64) (first, step int64, err
 
 // appendFeed appends the artifacts to a feed, one run each: what that costs
 // does not depend on how many objects they hold.
-func (tx *Tx) appendFeed(program exchange.ProgramID, feed int64, numbers []int64) (int64, error) {
+func (tx *Tx) appendFeed(program exchange.ProgramID, feed int64, numbers []int64) error {
 	for _, artifact := range numbers {
 		n, err := tx.blocks().positions(artifact)
 		if err != nil {
-			return 0, fmt.Errorf("appending to a feed: %w", err)
+			return fmt.Errorf("appending to a feed: %w", err)
 		}
 		if n == 0 {
 			continue // a document: it is not part of the collection
 		}
 		base, step, err := tx.dates(program, n)
 		if err != nil {
-			return 0, err
+			return err
 		}
 		_, err = tx.Exec(`
 			INSERT INTO feed_run (feed, base, step, n, artifact) VALUES (?1, ?2, ?3, ?4, ?5)`, feed, base, step, n, artifact)
 		if err != nil {
-			return 0, fmt.Errorf("appending to a feed: %w", err)
+			return fmt.Errorf("appending to a feed: %w", err)
 		}
 	}
-	return tx.objectsOf(numbers)
+	return nil
 }
 
 // Resubscribe ends the organisation's present period and begins the next, in
@@ -215,8 +200,7 @@ func (tx *Tx) catchUp(program exchange.ProgramID, org exchange.OrgID, from, to e
 	if err := tx.subscribe(program, org, feed, now); err != nil {
 		return err
 	}
-	_, err = tx.appendFeed(program, feed, missing)
-	return err
+	return tx.appendFeed(program, feed, missing)
 }
 
 // Subscriptions lists what stretches of which feeds the organisation reads, by

@@ -1,6 +1,8 @@
 package sqlstore
 
 import (
+	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -12,24 +14,19 @@ const idempotencyAge = 48 * time.Hour
 // the digest of that request, the status and the body. found is false when
 // there was none within 48 hours.
 func (tx *Tx) Idempotent(client, key string) (request []byte, status int, body []byte, found bool, err error) {
-	rows, err := tx.Query(`
+	err = tx.QueryRow(`
 		SELECT request, status, body FROM idempotency
-		WHERE client = ?1 AND key = ?2 AND at > ?3`, client, key, micros(tx.now.Add(-idempotencyAge)))
-	if err != nil {
+		WHERE client = ?1 AND key = ?2 AND at > ?3`,
+		client, key, micros(tx.now.Add(-idempotencyAge))).Scan(&request, &status, &body)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil, 0, nil, false, nil
+	case err != nil:
 		return nil, 0, nil, false, fmt.Errorf("looking for an earlier answer: %w", err)
-	}
-	defer rows.Close()
-	if !rows.Next() {
-		return nil, 0, nil, false, rows.Err()
-	}
-	var code int64
-	if err := rows.Scan(&request, &code, &body); err != nil {
-		return nil, 0, nil, false, fmt.Errorf("reading an earlier answer: %w", err)
-	}
-	if body == nil { // SQLite reads empty bytes as none
+	case body == nil: // SQLite reads empty bytes as none
 		body = []byte{}
 	}
-	return request, int(code), body, true, nil
+	return request, status, body, true, nil
 }
 
 // PutIdempotent keeps the answer to a request. An answer that is kept already

@@ -120,21 +120,11 @@ func (tx *Tx) ObjectsIn(artifact, after int64, limit int) ([]delivery.Object, er
 	return out, nil
 }
 
-// Offered lists the artifacts of a release that the organisation was offered.
-func (tx *Tx) Offered(id exchange.ReleaseID, org exchange.OrgID) ([]int64, error) {
-	ns, err := Collect(tx, scanInt, `
-		SELECT artifact FROM exposure WHERE org = ?1 AND release = ?2 AND kind = 'offered'`, string(org), string(id))
-	if err != nil {
-		return nil, fmt.Errorf("reading offers: %w", err)
-	}
-	return ns, nil
-}
-
 // Notices lists what the organisation was told before an instant, newest first.
 func (tx *Tx) Notices(org exchange.OrgID, before time.Time, limit int) ([]exchange.Notice, error) {
 	ns, err := Collect(tx, scanNotice, `
 		SELECT id, org, program, release, kind, at, event, text, read_at FROM notice
-		WHERE org = ?1 AND at < ?2 ORDER BY at DESC, id DESC LIMIT ?3 + 0`, string(org), micros(before), int64(limit))
+		WHERE org = ?1 AND at < ?2 ORDER BY at DESC, event DESC, id DESC LIMIT ?3 + 0`, string(org), micros(before), int64(limit))
 	if err != nil {
 		return nil, fmt.Errorf("listing notices: %w", err)
 	}

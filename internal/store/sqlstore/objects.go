@@ -51,23 +51,14 @@ func (tx *Tx) PutObjects(program exchange.ProgramID, artifact int64, objs []subm
 	return clashes, nil
 }
 
-// Numbers go to the engine as one JSON array: binding a parameter for each
-// costs more than all the rest.
-const (
-	newsSQLite = `SELECT value ->> 0 AS id_hash, value ->> 1 AS seq, value ->> 2 AS version FROM json_each(?1)`
-	newsServer = `SELECT (value ->> 0)::BIGINT AS id_hash, (value ->> 1)::BIGINT AS seq, (value ->> 2)::BIGINT AS version
-		FROM json_array_elements(?1::JSON)`
-)
-
-func (tx *Tx) news() string {
-	if tx.embedded {
-		return newsSQLite
-	}
-	return newsServer
-}
-
 // news is an object as the index knows it.
 type news struct{ hash, seq, version int64 }
+
+// news is the table of what newsText wrote.
+func (tx *Tx) news() string {
+	return `SELECT CAST(value ->> 0 AS BIGINT) AS id_hash, CAST(value ->> 1 AS BIGINT) AS seq, CAST(value ->> 2 AS BIGINT) AS version
+		FROM ` + tx.elements()
+}
 
 func newsText(ps []news) string {
 	b := make([]byte, 0, len(ps)*48+2)

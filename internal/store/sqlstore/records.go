@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -78,14 +79,11 @@ const generationAge = 500 * time.Millisecond
 
 // generation is the newest value of the counter that this process knows.
 type generation struct {
-	value atomic.Int64
-	until atomic.Int64 // believed until then, in nanoseconds of the process
-	look  sync.Mutex   // one goroutine at a time looks
+	value  atomic.Int64
+	opened time.Time    // by the monotonic clock: changes of the wall clock make nothing older
+	until  atomic.Int64 // believed until then, in nanoseconds since opened
+	look   sync.Mutex   // one goroutine at a time looks
 }
-
-// processStart makes the age of the generation independent of changes of the
-// wall clock.
-var processStart = time.Now()
 
 func (g *generation) raise(n int64) {
 	for {
@@ -96,7 +94,7 @@ func (g *generation) raise(n int64) {
 	}
 }
 
-func (g *generation) believed() bool { return int64(time.Since(processStart)) < g.until.Load() }
+func (g *generation) believed() bool { return int64(time.Since(g.opened)) < g.until.Load() }
 
 // Generation is a number that grows whenever what was decided before may no
 // longer hold: a cache may answer while the number at which it was filled is
@@ -114,9 +112,12 @@ func (db *DB) Generation(ctx context.Context) (int64, error) {
 	if g.believed() {
 		return g.value.Load(), nil
 	}
-	asked := time.Since(processStart)
+	asked := time.Since(g.opened)
 	var n int64
-	if err := db.QueryRow(ctx, `SELECT n FROM counter WHERE name = 'generation'`).Scan(&n); err != nil {
+	err := db.View(ctx, func(tx *Tx) error {
+		return tx.QueryRow(`SELECT n FROM counter WHERE name = 'generation'`).Scan(&n)
+	})
+	if err != nil {
 		return 0, fmt.Errorf("reading the generation: %w", err)
 	}
 	g.raise(n)
@@ -180,8 +181,12 @@ func (tx *Tx) Events(f record.EventFilter) ([]record.Entry, error) {
 	if f.Release != "" {
 		where.and("release = ?", string(f.Release))
 	}
-	if f.Kind != "" {
-		where.and("kind = ?", string(f.Kind))
+	if len(f.Kinds) > 0 {
+		var kinds []any
+		for _, k := range f.Kinds {
+			kinds = append(kinds, string(k))
+		}
+		where.and("kind IN (?"+strings.Repeat(", ?", len(kinds)-1)+")", kinds...)
 	}
 	if f.Org != "" {
 		where.and("org = ?", string(f.Org))
@@ -248,51 +253,38 @@ func scanExposure(s Scanner) (e exchange.Exposure, err error) {
 	return e, err
 }
 
-// exposeRows is how many exposures one statement stores.
-const exposeRows = 32
-
-var exposeMany = exposeText(exposeRows)
-
-func exposeText(rows int) string {
-	const columns = 8
-	var b strings.Builder
-	b.WriteString(`INSERT INTO exposure (artifact, org, client, kind, release, channel, at, event) VALUES `)
-	for i := range rows {
-		b.WriteString(map[bool]string{true: ", (", false: "("}[i > 0])
-		for c := range columns {
-			if c > 0 {
-				b.WriteString(", ")
-			}
-			b.WriteString("?" + strconv.Itoa(i*columns+c+1))
-		}
-		b.WriteString(")")
-	}
-	b.WriteString(" ON CONFLICT (artifact, org, client, kind) DO NOTHING")
-	return b.String()
-}
-
 // Expose notes how near artifacts came to readers. Of one artifact, client and
 // kind the first line stays. Number, not Artifact, says which artifact it is.
 func (tx *Tx) Expose(es []exchange.Exposure) error {
-	for len(es) > 0 {
-		n, text := exposeRows, exposeMany
-		if len(es) < exposeRows {
-			n, text = 1, exposeOne
-		}
-		args := make([]any, 0, n*8)
-		for _, e := range es[:n] {
-			args = append(args, e.Number, string(e.Org), e.Client, string(e.Kind), string(e.Release),
-				string(e.Channel), micros(e.At), e.Event)
-		}
-		if _, err := tx.Exec(text, args...); err != nil {
-			return fmt.Errorf("noting exposure: %w", err)
-		}
-		es = es[n:]
+	if len(es) == 0 {
+		return nil
+	}
+	rows := make([][8]any, len(es))
+	for i, e := range es {
+		rows[i] = [8]any{e.Number, e.Org, e.Client, e.Kind, e.Release, e.Channel, micros(e.At), e.Event}
+	}
+	text, err := json.Marshal(rows)
+	if err != nil {
+		return fmt.Errorf("noting exposure: %w", err)
+	}
+	_, err = tx.Exec(`
+		INSERT INTO exposure (artifact, org, client, kind, release, channel, at, event)
+		SELECT CAST(value ->> 0 AS BIGINT), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
+			CAST(value ->> 6 AS BIGINT), CAST(value ->> 7 AS BIGINT)
+		FROM `+tx.elements()+` WHERE TRUE
+		ON CONFLICT (artifact, org, client, kind) DO NOTHING`, string(text))
+	if err != nil {
+		return fmt.Errorf("noting exposure: %w", err)
 	}
 	return nil
 }
 
-const exposeOne = `
-	INSERT INTO exposure (artifact, org, client, kind, release, channel, at, event)
-	VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-	ON CONFLICT (artifact, org, client, kind) DO NOTHING`
+// elements is the table of the elements of ?1, a JSON array. Many rows go to
+// the engine that way: binding a parameter for each value costs more than all
+// the rest.
+func (tx *Tx) elements() string {
+	if tx.embedded {
+		return `json_each(?1)`
+	}
+	return `json_array_elements(?1::JSON)`
+}

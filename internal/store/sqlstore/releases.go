@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
@@ -100,8 +99,12 @@ func (tx *Tx) ReleasesOf(program exchange.ProgramID) ([]exchange.Release, error)
 	return rs, nil
 }
 
-// PutRelease stores a release whose version is the stored one + 1, or a new one.
-func (tx *Tx) PutRelease(r exchange.Release) error {
+// PutRelease stores a new release (version 0), or changes the one that was read
+// at r.Version. It raises the version and notes the time.
+func (tx *Tx) PutRelease(r *exchange.Release) error {
+	r.Version++
+	r.UpdatedAt = tx.now
+	r.Plan.T0 = instant(micros(r.Plan.T0)) // as it will be read
 	rules, err := rulesText(r.Plan.Rules)
 	if err != nil {
 		return err
@@ -138,8 +141,9 @@ func (tx *Tx) ReviseRelease(id exchange.ReleaseID, by exchange.PersonID) (exchan
 	if err != nil {
 		return r, err
 	}
-	r.Revise(by, tx.Now())
-	return r, tx.PutRelease(r)
+	r.Revise(by)
+	err = tx.PutRelease(&r)
+	return r, err
 }
 
 // PutApproval stores one person's approval of one revision.
@@ -283,45 +287,22 @@ func scanOpening(s Scanner) (o release.Opening, err error) {
 }
 
 // OpenTo gives artifacts to an audience; see release.Audiences.
-func (tx *Tx) OpenTo(o release.OpenTo) (int64, error) {
-	var numbers []int64
-	for _, a := range o.Artifacts {
-		numbers = append(numbers, a.Number)
+func (tx *Tx) OpenTo(r exchange.Release, a exchange.Audience, artifacts []exchange.Artifact) (objects int64, err error) {
+	numbers := make([]int64, len(artifacts))
+	for i, art := range artifacts {
+		numbers[i] = art.Number
+		objects += art.Objects
 		if _, err := tx.Exec(`
 			INSERT INTO opening (artifact, audience, release, opened_at) VALUES (?1, ?2, ?3, ?4)`,
-			a.Number, o.Audience.String(), string(o.Release.ID), micros(tx.Now())); err != nil {
+			art.Number, a.String(), string(r.ID), micros(tx.now)); err != nil {
 			return 0, fmt.Errorf("opening an artifact: %w", err)
 		}
 	}
-	var objects int64
-	feed, ok, err := tx.feedOf(o.Release.Program, o.Audience.String(), "")
-	if err != nil {
-		return 0, err
+	feed, ok, err := tx.feedOf(r.Program, a.String(), "")
+	if err != nil || !ok { // nobody is in the audience yet, or it is the public
+		return objects, err
 	}
-	if ok && o.Audience != exchange.PublicAudience {
-		if objects, err = tx.appendFeed(o.Release.Program, feed, numbers); err != nil {
-			return 0, err
-		}
-	} else if objects, err = tx.objectsOf(numbers); err != nil {
-		return 0, err
-	}
-	var orgs []exchange.OrgID
-	exposed := make([]exchange.Exposure, 0, len(o.Offers))
-	told := map[exchange.OrgID]bool{}
-	for _, f := range o.Offers {
-		exposed = append(exposed, exchange.Exposure{
-			Number: f.Artifact, Release: o.Release.ID, Org: f.Org, Kind: exchange.ExposureOffered,
-			Channel: exchange.ChannelSystem, At: tx.Now(), Event: o.Event,
-		})
-		if !told[f.Org] {
-			told[f.Org] = true
-			orgs = append(orgs, f.Org)
-		}
-	}
-	if err := tx.Expose(exposed); err != nil {
-		return 0, err
-	}
-	return objects, tx.Notify(orgs, o.Notice)
+	return objects, tx.appendFeed(r.Program, feed, numbers)
 }
 
 // Notify tells each organisation once of the event.
@@ -346,7 +327,9 @@ func (tx *Tx) Recipients(program exchange.ProgramID) ([]release.Recipient, error
 		return nil, err
 	}
 	orgs, err := Collect(tx, scanOrganisation, `
-		SELECT `+organisationColumns+` FROM organisation WHERE id IN (SELECT org FROM member WHERE program = ?1)`, string(program))
+		SELECT `+organisationColumns+` FROM organisation
+		WHERE id IN (SELECT org FROM member WHERE program = ?1) OR id IN (
+			SELECT c.client_of FROM organisation c JOIN member m ON m.org = c.id WHERE m.program = ?1)`, string(program))
 	if err != nil {
 		return nil, fmt.Errorf("listing recipients: %w", err)
 	}
@@ -367,16 +350,7 @@ func (tx *Tx) Recipients(program exchange.ProgramID) ([]release.Recipient, error
 	out := make([]release.Recipient, len(ms))
 	for i, m := range ms {
 		o := byOrg[m.Org]
-		out[i] = release.Recipient{
-			Org: m.Org, Name: o.Name, Audience: m.Audience, State: m.State, Suspended: !o.SuspendedAt.IsZero(), Accepted: m.Accepted,
-			JoinedAt: m.JoinedAt, Since: m.Since, People: readers[m.Org], Jurisdictions: o.Jurisdictions, Client: o.ClientOf != "", Provider: o.ClientOf,
-		}
-		if o.ClientOf != "" {
-			out[i].Jurisdictions = slices.Concat(o.Jurisdictions, byOrg[o.ClientOf].Jurisdictions)
-		}
-		if len(out[i].People) > 0 {
-			out[i].Zone = out[i].People[0].TimeZone
-		}
+		out[i] = release.Recipient{Member: m, Organisation: o, Provider: byOrg[o.ClientOf], People: readers[m.Org]}
 	}
 	return out, nil
 }

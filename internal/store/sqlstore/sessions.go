@@ -47,10 +47,17 @@ func (tx *Tx) UseLink(hash []byte) (authn.Credential, error) {
 	if person, err = found(person, err, "using a sign-in link"); err != nil {
 		return authn.Credential{}, err
 	}
-	c, err := scanHolder(tx.QueryRow(`
+	var row personRow
+	var suspended int64
+	err = tx.QueryRow(`
 		SELECT `+personColumns+`, o.suspended_at
-		FROM person p JOIN organisation o ON o.id = p.org WHERE p.id = ?1`, person))
-	return found(c, err, "reading who signs in")
+		FROM person p JOIN organisation o ON o.id = p.org WHERE p.id = ?1`, person).Scan(append(row.dest(), &suspended)...)
+	if _, err = found(row, err, "reading who signs in"); err != nil {
+		return authn.Credential{}, err
+	}
+	c := authn.Credential{OrgSuspended: suspended != 0}
+	c.Person, err = row.person()
+	return c, err
 }
 
 // PutSession stores a session and removes those that have expired.
@@ -122,16 +129,4 @@ func (tx *Tx) TokenOf(login string, hash []byte) (exchange.TokenID, error) {
 		SELECT t.id FROM person p JOIN token t ON t.org = p.org AND t.person = p.id
 		WHERE p.login = ?1 AND t.hash = ?2`, login, hash).Scan(&id)
 	return found(exchange.TokenID(id), err, "looking for a token")
-}
-
-// scanHolder reads a person and whether their organisation is suspended.
-func scanHolder(s Scanner) (c authn.Credential, err error) {
-	var row personRow
-	var suspended int64
-	if err := s.Scan(append(row.dest(), &suspended)...); err != nil {
-		return authn.Credential{}, err
-	}
-	c.OrgSuspended = suspended != 0
-	c.Person, err = row.person()
-	return c, err
 }

@@ -27,13 +27,11 @@ var (
 	ErrRowsOpen = errors.New("the rows of an earlier statement are still open: collect them first")
 )
 
-// IsUnique reports whether a statement broke a UNIQUE or PRIMARY KEY
-// constraint. The transaction's function must return then; where a duplicate
-// is expected, write ON CONFLICT.
-func IsUnique(err error) bool { return engine.IsUnique(err) }
-
 // Tx is one function's transaction. It is used by one goroutine and only
 // until the function returns.
+//
+// In Update, what belongs to one caller's context does not break off the
+// statements: the transaction is shared with other callers.
 //
 // A statement that the engine refuses fails the whole function, also when the
 // function goes on and returns nil: PostgreSQL would discard such a
@@ -53,13 +51,6 @@ type Tx struct {
 
 // Now is the one instant of the transaction, in UTC, whole microseconds.
 func (tx *Tx) Now() time.Time { return tx.now }
-
-// Writable is true in Update and false in View.
-func (tx *Tx) Writable() bool { return tx.writable }
-
-// Context carries the caller's values. In Update it has no end: a transaction
-// shared with other callers is not broken off half-way.
-func (tx *Tx) Context() context.Context { return tx.ctx }
 
 // AfterCommit calls f once the transaction is durable, in the order of the
 // calls and before Update returns. f runs on the writer: it must be short and
@@ -92,7 +83,7 @@ func (tx *Tx) Query(stmt string, args ...any) (*Rows, error) {
 	if err != nil {
 		return nil, tx.refuse(err)
 	}
-	tx.open = &Rows{rows: rows, ctx: tx.ctx, end: tx.closed}
+	tx.open = &Rows{rows: rows, tx: tx}
 	return tx.open, nil
 }
 
@@ -133,13 +124,6 @@ func (tx *Tx) refuse(err error) error {
 	return err
 }
 
-func (tx *Tx) closed(err error) {
-	tx.open = nil
-	if err != nil {
-		_ = tx.refuse(err)
-	}
-}
-
 // finish ends the transaction's use and turns a statement's failure that the
 // function did not report into the function's.
 func (tx *Tx) finish(err error) error {
@@ -172,10 +156,9 @@ type Scanner interface {
 // Rows are the rows of one statement.
 type Rows struct {
 	rows *sql.Rows
-	ctx  context.Context
+	tx   *Tx
 	err  error
 	done bool
-	end  func(error)
 }
 
 // Next steps to the next row. After the last one the rows are closed.
@@ -183,7 +166,7 @@ func (r *Rows) Next() bool {
 	if r.done {
 		return false
 	}
-	if r.err = r.ctx.Err(); r.err == nil {
+	if r.err = r.tx.ctx.Err(); r.err == nil {
 		if r.rows.Next() {
 			return true
 		}
@@ -213,7 +196,10 @@ func (r *Rows) finish() error {
 	if r.err == nil {
 		r.err = err
 	}
-	r.end(r.err)
+	r.tx.open = nil
+	if r.err != nil {
+		_ = r.tx.refuse(r.err)
+	}
 	return err
 }
 

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -42,7 +41,8 @@ type job struct {
 // fn may run more than once (after a conflict, or when the shared transaction
 // was lost), so it must not keep state from an earlier run. It must not call
 // Update: ErrNested. When ctx ends before fn starts, fn does not run; after
-// that the outcome is waited for. A panic in fn becomes an error.
+// that the outcome is waited for. A panic in fn becomes an error; fn must not end
+// its goroutine, as t.Fatal does.
 func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -103,22 +103,16 @@ type writer struct {
 	session *engine.Session
 	open    bool   // a transaction is open
 	ran     []*job // have run in it and wait for its commit
-	current *job   // is running
-	rest    []*job // are to run again, each alone
 }
 
 // write is the writer's goroutine.
 func (db *DB) write() {
-	clean := false
+	ended := false
 	defer func() {
-		if clean {
-			db.endWriter()
-			return
+		if !ended { // by runtime.Goexit: nobody would write any more, and all would wait
+			panic("a function of Update ended its goroutine (t.Fatal?): it must return an error")
 		}
-		db.afterExit()
-		go db.write()
 	}()
-	db.runRest()
 	for j := range db.queue {
 		start := time.Now()
 		for n := 1; ; n++ {
@@ -132,29 +126,7 @@ func (db *DB) write() {
 		}
 		db.commitAll()
 	}
-	clean = true
-}
-
-// afterExit answers the function that has ended the writer's goroutine
-// (runtime.Goexit, as t.Fatal does) and has the others of its transaction run
-// again.
-func (db *DB) afterExit() {
-	w := &db.writer
-	if w.current != nil {
-		w.current.done <- errors.New("a function of a transaction ended its goroutine")
-		w.current = nil
-	}
-	if w.open {
-		w.rest = append(w.ran, w.rest...)
-	} else { // a hook did it: the transaction is durable
-		for _, j := range w.ran {
-			j.done <- nil
-		}
-	}
-	db.rollback()
-}
-
-func (db *DB) endWriter() {
+	ended = true
 	if db.writer.session != nil {
 		db.writer.session.Discard()
 	}
@@ -188,7 +160,7 @@ func (db *DB) join(j *job) {
 		return
 	}
 	if err := db.control("SAVEPOINT f"); err != nil {
-		db.startOver(j)
+		db.startOver(append(w.ran, j))
 		return
 	}
 	err := db.call(j)
@@ -198,11 +170,11 @@ func (db *DB) join(j *job) {
 			w.ran = append(w.ran, j)
 			return
 		}
-		db.startOver(j)
+		db.startOver(append(w.ran, j))
 		return
 	}
 	if engine.IsRetryable(err) {
-		db.startOver(j)
+		db.startOver(append(w.ran, j))
 		return
 	}
 	lost := db.control("ROLLBACK TO f")
@@ -212,7 +184,7 @@ func (db *DB) join(j *job) {
 	if lost != nil {
 		// The engine gave the whole transaction up, as SQLite does when the
 		// disk is full: the others are run again without this one.
-		db.startOver(nil)
+		db.startOver(w.ran)
 	}
 	j.done <- err
 }
@@ -226,30 +198,18 @@ func (db *DB) joinFirst(j *job) {
 	case err == nil:
 		db.writer.ran = append(db.writer.ran, j)
 	case engine.IsRetryable(err):
-		db.startOver(j)
+		db.startOver([]*job{j})
 	default:
 		db.rollback()
 		j.done <- err
 	}
 }
 
-// startOver gives the open transaction up and runs its functions, and the one
-// given, each in a transaction of its own.
-func (db *DB) startOver(last *job) {
-	w := &db.writer
-	w.rest = w.ran
-	if last != nil {
-		w.rest = append(w.rest, last)
-	}
+// startOver gives the open transaction up and runs the functions, each in a
+// transaction of its own.
+func (db *DB) startOver(jobs []*job) {
 	db.rollback()
-	db.runRest()
-}
-
-func (db *DB) runRest() {
-	w := &db.writer
-	for len(w.rest) > 0 {
-		j := w.rest[0]
-		w.rest = w.rest[1:]
+	for _, j := range jobs {
 		db.retries.Add(1)
 		j.done <- db.alone(j)
 	}
@@ -292,7 +252,7 @@ func (db *DB) commitAll() {
 	}
 	err := db.commit()
 	if err != nil && engine.IsRetryable(err) {
-		db.startOver(nil)
+		db.startOver(ran)
 		return
 	}
 	if err != nil {
@@ -342,14 +302,14 @@ func (db *DB) open() error {
 	for {
 		fresh := w.session == nil
 		if fresh {
-			s, err := engine.Open(context.Background(), db.handles.Write, db.config)
+			s, err := engine.Open(context.Background(), db.handles.Write, db.handles.Dialect)
 			if err != nil {
 				return err
 			}
 			w.session = s
 		}
 		w.open = true
-		err := db.control(db.dialect.Begin(true))
+		err := db.control(db.handles.Dialect.Begin(true))
 		if err == nil {
 			return nil
 		}
@@ -382,22 +342,14 @@ func (db *DB) control(text string) error {
 
 // call runs the function of a job once.
 func (db *DB) call(j *job) (err error) {
-	db.writer.current = j
-	returned := false
 	tx := db.begin(context.WithoutCancel(j.ctx), db.writer.session, true)
 	defer func() {
 		if r := recover(); r != nil {
 			db.log.Error("function of a transaction panicked", "stack", string(debug.Stack()))
 			err = fmt.Errorf("panic in a transaction: %v", r)
-			returned = true
 		}
 		err = tx.finish(err)
 		j.after = tx.after
-		if returned { // otherwise the goroutine is ending, and write must know in which job
-			db.writer.current = nil
-		}
 	}()
-	err = j.run(tx)
-	returned = true
-	return err
+	return j.run(tx)
 }

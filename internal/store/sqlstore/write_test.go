@@ -45,9 +45,8 @@ func TestGroupCommit(t *testing.T) {
 		if s.Functions != callers || s.Commits < 2 || s.Commits > 10 {
 			t.Errorf("%d functions in %d commits, want %d in about 2", s.Functions, s.Commits, callers)
 		}
-		var n int
-		if err := db.QueryRow(t.Context(), `SELECT n FROM counter WHERE name = 'event'`).Scan(&n); err != nil || n != callers {
-			t.Errorf("counter is %d, %v; want %d", n, err, callers)
+		if n := storetest.Value[int](t, db, `SELECT n FROM counter WHERE name = 'event'`); n != callers {
+			t.Errorf("counter is %d, want %d", n, callers)
 		}
 	})
 }

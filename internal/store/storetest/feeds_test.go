@@ -11,7 +11,6 @@ import (
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
-	"github.com/forewarn-exchange/forewarn/internal/exchange/release"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/submission"
 	"github.com/forewarn-exchange/forewarn/internal/store"
 	"github.com/forewarn-exchange/forewarn/internal/store/sqlstore"
@@ -45,7 +44,7 @@ func objectsOf(t *testing.T, tx *sqlstore.Tx, r exchange.Release, id string, n i
 // given opens artifacts to an audience.
 func given(t *testing.T, tx *sqlstore.Tx, r exchange.Release, a exchange.Audience, artifacts ...exchange.Artifact) int64 {
 	t.Helper()
-	return must[int64](t)(tx.OpenTo(release.OpenTo{Release: r, Audience: a, Artifacts: artifacts}))
+	return must[int64](t)(tx.OpenTo(r, a, artifacts))
 }
 
 // dates lists what a stretch of a feed holds: artifact and date_added.
@@ -85,7 +84,7 @@ func TestFeeds(t *testing.T) {
 			}
 		}
 		within(t, db, func(tx *sqlstore.Tx) {
-			if err := tx.PutRelease(r); err != nil {
+			if err := tx.PutRelease(&r); err != nil {
 				t.Fatal(err)
 			}
 			for _, org := range []exchange.OrgID{"alpha", "beta"} {
@@ -189,7 +188,7 @@ func TestResubscribe(t *testing.T) {
 			})
 		}
 		do(func(tx *sqlstore.Tx) {
-			if err := tx.PutRelease(r); err != nil {
+			if err := tx.PutRelease(&r); err != nil {
 				t.Fatal(err)
 			}
 			both, mine, theirs, later = objectsOf(t, tx, r, "art_both", 2), objectsOf(t, tx, r, "art_mine", 1), objectsOf(t, tx, r, "art_theirs", 1), objectsOf(t, tx, r, "art_later", 1)

@@ -20,18 +20,14 @@ var (
 	other = exchange.Audience{Cohort: "standard", Compelled: true}
 )
 
-func offset(t *testing.T, s string) exchange.Offset {
-	return must[exchange.Offset](t)(exchange.ParseOffset(s))
-}
-
 // aRelease is one with every field set.
 func aRelease(t *testing.T, id string) exchange.Release {
 	return exchange.Release{
 		ID: exchange.ReleaseID(id), Program: "p", Title: "Titel ä", Message: "**Read**\n", State: exchange.ReleaseReleasing,
 		Plan: exchange.Plan{T0: at.AddDate(0, 1, 0), Rules: []exchange.PlanRule{
-			{Class: exchange.PoC, Cohort: "early", At: offset(t, "T0-5bd@18:00")}, {Class: exchange.Summary, Cohort: exchange.PublicCohort}, {Class: exchange.Samples, Cohort: "x", At: exchange.Never()},
+			{Class: exchange.PoC, Cohort: "early", At: testkit.Offset("T0-5bd@18:00")}, {Class: exchange.Summary, Cohort: exchange.PublicCohort}, {Class: exchange.Samples, Cohort: "x", At: exchange.Never()},
 		}},
-		Revision: 3, Version: 1, Author: "per_a", IncompleteFixOf: "rel_0", CreatedAt: at, UpdatedAt: at.Add(time.Second),
+		Revision: 3, Author: "per_a", IncompleteFixOf: "rel_0", CreatedAt: at,
 		PublicAt: at.Add(2 * time.Second), ClosedAt: at.Add(3 * time.Second), Reason: "a reason", Editors: []exchange.PersonID{"per_a", "per_b"},
 	}
 }
@@ -44,7 +40,7 @@ func TestReleases(t *testing.T) {
 			if _, err := tx.Release(r.ID); exchange.KindOf(err) != exchange.NotFound {
 				t.Errorf("an unknown release: %v", err)
 			}
-			if err := tx.PutRelease(r); err != nil {
+			if err := tx.PutRelease(&r); err != nil {
 				t.Fatal(err)
 			}
 			if d := cmp.Diff(r, must[exchange.Release](t)(tx.Release(r.ID)), cmp.AllowUnexported(exchange.Offset{})); d != "" {
@@ -65,15 +61,15 @@ func TestReleases(t *testing.T) {
 				t.Errorf("%d valid approvals", n)
 			}
 		})
-		// Only the next version is taken.
-		for _, version := range []int64{0, 1, 3} {
+		// Only a change to the version that stands is taken.
+		for _, version := range []int64{0, 2, 3} {
 			err := db.Update(t.Context(), func(tx *sqlstore.Tx) error {
 				stale := r
 				stale.Version, stale.Title = version, "stale"
-				return tx.PutRelease(stale)
+				return tx.PutRelease(&stale)
 			})
 			if exchange.KindOf(err) != exchange.Precondition {
-				t.Errorf("version %d after 1: %v", version, err)
+				t.Errorf("a change to version %d of 1: %v", version, err)
 			}
 		}
 		within(t, db, func(tx *sqlstore.Tx) {
@@ -87,7 +83,7 @@ func TestReleases(t *testing.T) {
 			elsewhere := aRelease(t, "rel_c")
 			elsewhere.Program = "q"
 			for _, r := range []exchange.Release{newer, older, elsewhere} {
-				if err := tx.PutRelease(r); err != nil {
+				if err := tx.PutRelease(&r); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -114,7 +110,7 @@ func TestWaves(t *testing.T) {
 		armed.State, draft.State = exchange.ReleaseArmed, exchange.ReleaseDraft
 		within(t, db, func(tx *sqlstore.Tx) {
 			for _, r := range []exchange.Release{armed, draft} {
-				if err := tx.PutRelease(r); err != nil {
+				if err := tx.PutRelease(&r); err != nil {
 					t.Fatal(err)
 				}
 				err := tx.PutPlanned(r.ID, []exchange.WaveRecord{
@@ -207,7 +203,7 @@ func TestOpenings(t *testing.T) {
 		r := aRelease(t, "rel_1")
 		var numbers []int64
 		within(t, db, func(tx *sqlstore.Tx) {
-			if err := tx.PutRelease(r); err != nil {
+			if err := tx.PutRelease(&r); err != nil {
 				t.Fatal(err)
 			}
 			for _, id := range []string{"art_1", "art_2"} {
@@ -220,15 +216,27 @@ func TestOpenings(t *testing.T) {
 			}
 		})
 		arts := []exchange.Artifact{{Number: numbers[0]}, {Number: numbers[1]}}
-		open := release.OpenTo{Release: r, Audience: early, Artifacts: arts, Event: 7, Offers: []release.Offer{
-			{Org: "alpha", Artifact: numbers[0]}, {Org: "alpha", Artifact: numbers[1]}, {Org: "beta", Artifact: numbers[1]},
-		}, Notice: exchange.Notice{Program: "p", Release: r.ID, Kind: exchange.EventWaveOpened, Event: 7, Text: "New ä"}}
+		notice := exchange.Notice{Program: "p", Release: r.ID, Kind: exchange.EventWaveOpened, Event: 7, Text: "New ä"}
 		within(t, db, func(tx *sqlstore.Tx) {
-			if n := must[int64](t)(tx.OpenTo(open)); n != 0 {
+			if n := must[int64](t)(tx.OpenTo(r, early, arts)); n != 0 {
 				t.Errorf("%d objects of artifacts without any", n)
 			}
+			var offers []exchange.Exposure
+			for _, o := range []struct {
+				org exchange.OrgID
+				n   int64
+			}{{"alpha", numbers[0]}, {"alpha", numbers[1]}, {"beta", numbers[1]}} {
+				offers = append(offers, exchange.Exposure{Number: o.n, Release: r.ID, Org: o.org, Kind: exchange.ExposureOffered, At: at, Event: 7})
+			}
+			if err := tx.Expose(offers); err != nil {
+				t.Fatal(err)
+			}
+			if err := tx.Notify([]exchange.OrgID{"alpha", "beta"}, notice); err != nil {
+				t.Fatal(err)
+			}
 		})
-		if err := db.Update(t.Context(), func(tx *sqlstore.Tx) error { _, err := tx.OpenTo(open); return err }); err == nil {
+		again := func(tx *sqlstore.Tx) error { _, err := tx.OpenTo(r, early, arts); return err }
+		if err := db.Update(t.Context(), again); err == nil {
 			t.Error("the same was given twice")
 		}
 		now = at.Add(time.Minute)
@@ -257,7 +265,7 @@ func TestOpenings(t *testing.T) {
 				t.Error(d)
 			}
 			// Another act is told as well, the same act never twice.
-			for _, n := range []exchange.Notice{open.Notice, {Release: r.ID, Kind: exchange.EventReleaseRearmed, Event: 9, Text: "again"}} {
+			for _, n := range []exchange.Notice{notice, {Release: r.ID, Kind: exchange.EventReleaseRearmed, Event: 9, Text: "again"}} {
 				if err := tx.Notify([]exchange.OrgID{"alpha"}, n); err != nil {
 					t.Fatal(err)
 				}
@@ -298,7 +306,7 @@ func TestOpenings(t *testing.T) {
 			}
 			next := aRelease(t, "rel_2")
 			next.IncompleteFixOf, next.CreatedAt = r.ID, at.Add(30*time.Second)
-			if err := tx.PutRelease(next); err != nil {
+			if err := tx.PutRelease(&next); err != nil {
 				t.Fatal(err)
 			}
 			if when := must[time.Time](t)(tx.ToldIncomplete(r.ID, "")); !when.Equal(next.CreatedAt) {
@@ -306,7 +314,7 @@ func TestOpenings(t *testing.T) {
 			}
 			people := must[[]release.Recipient](t)(tx.Recipients("p"))
 			if len(people) != 2 || people[0].Org != "alpha" || len(people[0].People) != 2 || people[0].Accepted != 1 || people[0].Audience != early ||
-				people[1].Accepted != 0 || people[1].Audience != other || people[0].State != exchange.MemberActive || people[0].Name != "Alpha" {
+				people[1].Accepted != 0 || people[1].Audience != other || people[0].State != exchange.MemberActive || people[0].Organisation.Name != "Alpha" {
 				t.Errorf("recipients: %+v", people)
 			}
 		})

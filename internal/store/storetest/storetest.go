@@ -18,19 +18,17 @@ type Engine struct {
 	URL func(t testing.TB) string
 }
 
-// Engines are all engines. Where PostgreSQL is not installed its tests are
-// skipped, and fail when CI=true: there it must be installed.
-func Engines(_ testing.TB) []Engine {
-	return []Engine{
-		{Name: "sqlite", URL: sqliteURL},
-		{Name: "postgres", URL: postgresURL},
-	}
-}
+// The engines. Where PostgreSQL is not installed its tests are skipped, and fail
+// when CI=true: there it must be installed.
+var (
+	embedded   = Engine{Name: "sqlite", URL: sqliteURL}
+	PostgreSQL = Engine{Name: "postgres", URL: postgresURL}
+)
 
 // Each runs a test on every engine.
 func Each(t *testing.T, test func(t *testing.T, e Engine)) {
 	t.Helper()
-	for _, e := range Engines(t) {
+	for _, e := range []Engine{embedded, PostgreSQL} {
 		t.Run(e.Name, func(t *testing.T) { test(t, e) })
 	}
 }
@@ -65,7 +63,17 @@ func (e Engine) OpenAt(t testing.TB, url string, o ...store.Options) *sqlstore.D
 // SQLite opens an empty embedded store: enough for the tests of a room.
 func SQLite(t testing.TB, o ...store.Options) *sqlstore.DB {
 	t.Helper()
-	return Engine{Name: "sqlite", URL: sqliteURL}.Open(t, o...)
+	return embedded.Open(t, o...)
+}
+
+// Value is what a statement reads: the one column of its first row.
+func Value[T any](t testing.TB, db *sqlstore.DB, stmt string, args ...any) (v T) {
+	t.Helper()
+	err := db.View(t.Context(), func(tx *sqlstore.Tx) error { return tx.QueryRow(stmt, args...).Scan(&v) })
+	if err != nil {
+		t.Fatalf("%s: %v", stmt, err)
+	}
+	return v
 }
 
 // Main runs the tests of a package and stops the PostgreSQL they have started:

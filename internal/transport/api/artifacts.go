@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"hash"
 	"io"
-	"mime"
 	"net/http"
 	"strings"
 	"time"
@@ -16,7 +15,6 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
-	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/submission"
 	"github.com/forewarn-exchange/forewarn/internal/transport/httpkit"
 )
@@ -64,12 +62,12 @@ func octets(op *huma.Operation) {
 }
 
 type receipt struct {
-	Artifact  artifact       `json:"artifact"`
-	Duplicate bool           `json:"duplicate" doc:"the same submission was here before; nothing was stored"`
-	Types     map[string]int `json:"types,omitempty" doc:"STIX objects by type"`
-	Held      int            `json:"held,omitempty" doc:"objects held because a marking could not be resolved"`
-	Warnings  []fault        `json:"warnings"`
-	Release   release        `json:"release"`
+	Artifact  artifact        `json:"artifact"`
+	Duplicate bool            `json:"duplicate" doc:"the same submission was here before; nothing was stored"`
+	Types     map[string]int  `json:"types,omitempty" doc:"STIX objects by type"`
+	Held      int             `json:"held,omitempty" doc:"objects held because a marking could not be resolved"`
+	Warnings  []httpkit.Fault `json:"warnings"`
+	Release   release         `json:"release"`
 }
 
 type outReceipt struct {
@@ -89,13 +87,9 @@ func (s *server) submitArtifact(ctx context.Context, a exchange.Actor, in *inArt
 		return nil, err
 	}
 	httpkit.Stream(in.w)
-	media := in.MediaType
-	if media == "application/octet-stream" {
-		media = ""
-	}
 	got, err := s.Submissions.Submit(ctx, a, submission.Input{
 		Release: exchange.ReleaseID(in.Release), Class: exchange.ContentClass(in.Class), Kind: exchange.ArtifactKind(in.Kind),
-		Title: in.Title, Filename: in.Filename, MediaType: media, Handling: h, Supersedes: exchange.ArtifactID(in.Supersedes),
+		Title: in.Title, Filename: in.Filename, MediaType: in.MediaType, Handling: h, Supersedes: exchange.ArtifactID(in.Supersedes),
 	}, body)
 	if err != nil {
 		return nil, err
@@ -104,7 +98,7 @@ func (s *server) submitArtifact(ctx context.Context, a exchange.Actor, in *inArt
 		Status: http.StatusCreated, Location: prefix + "/artifacts/" + string(got.Artifact.ID), ETag: etag(got.Release.Version),
 		Body: receipt{
 			Artifact: wireArtifact(got.Artifact), Duplicate: got.Duplicate, Types: got.Types, Held: got.Held,
-			Warnings: wires(got.Warnings, wireFault), Release: wireRelease(got.Release),
+			Warnings: httpkit.Faults(got.Warnings), Release: wireRelease(got.Release),
 		},
 	}
 	if got.Duplicate {
@@ -209,28 +203,8 @@ func (s *server) readContent(ctx context.Context, a exchange.Actor, in *inArtifa
 	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		r, w := humago.Unwrap(hc)
-		serveContent(w, r, c)
+		httpkit.ServeContent(w, r, c)
 	}}, nil
-}
-
-func serveContent(w http.ResponseWriter, r *http.Request, c *delivery.Content) {
-	defer func() { _ = c.Close() }() // only read from
-	httpkit.Stream(w)
-	h := w.Header()
-	h.Set("ETag", `"`+c.Artifact.SHA256+`"`)
-	h.Set("Content-Type", attachmentType(c.Artifact))
-	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": c.Artifact.Filename}))
-	h.Set("Cache-Control", "private, no-store")
-	http.ServeContent(w, r, "", time.Time{}, io.NewSectionReader(c, 0, c.Size()))
-}
-
-// attachmentType is never one that a browser would run.
-func attachmentType(a exchange.Artifact) string {
-	switch media, _, _ := mime.ParseMediaType(a.MediaType); media {
-	case "application/stix+json", "application/json", "application/pdf", "application/zip", "text/plain", "text/markdown", "text/csv":
-		return a.MediaType
-	}
-	return "application/octet-stream"
 }
 
 func bytesAnswer(op *huma.Operation) {

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -80,9 +81,7 @@ func (p Paging) key() (string, error) {
 	}
 	b, err := base64.RawURLEncoding.DecodeString(p.After)
 	if err != nil || len(b) == 0 || b[0] != 'k' {
-		return "", exchange.InvalidWith("the page could not be found", []exchange.Problem{
-			{Path: "query.after", Message: "no cursor of this list; take it from the Link with rel=next"},
-		})
+		return "", noCursor("query.after")
 	}
 	return string(b[1:]), nil
 }
@@ -94,71 +93,57 @@ func (p Paging) number() (int64, error) {
 	}
 	n, err := strconv.ParseInt(key, 10, 64)
 	if err != nil || n < 0 {
-		_, err = Paging{After: "."}.key()
+		return 0, noCursor("query.after")
 	}
-	return n, err
+	return n, nil
+}
+
+// noCursor refuses a cursor that no list gave.
+func noCursor(path string) error {
+	return exchange.InvalidWith("the page could not be found", []exchange.Problem{
+		{Path: path, Message: "no cursor of this list; take it from the page before"},
+	})
 }
 
 func cursor(key string) string { return base64.RawURLEncoding.EncodeToString([]byte("k" + key)) }
 
-// nextLink is the Link header (RFC 8288) of the page that follows.
-func nextLink(path string, query url.Values, key string) string {
-	if key == "" {
-		return ""
-	}
-	q := url.Values{}
-	for k, v := range query {
-		if len(v) > 0 && v[0] != "" {
+// next is the Link header (RFC 8288) of the page that follows the item with
+// this key, in a list with these filters.
+func (p Paging) next(path string, filters url.Values, key string) string {
+	q := url.Values{"limit": {strconv.Itoa(p.Limit)}, "after": {cursor(key)}}
+	for k, v := range filters {
+		if v[0] != "" {
 			q[k] = v
 		}
 	}
-	q.Set("after", cursor(key))
 	return "<" + prefix + path + "?" + q.Encode() + `>; rel="next"`
 }
 
-// page cuts a list that the rooms give whole: items above the cursor, by key,
-// at most limit, and the key of the last one when more follow.
-func page[T any](items []T, p Paging, key func(T) string) (out []T, next string, err error) {
+// replyPage is a page that a room gave: a full one links to the next, which may
+// turn out to be empty.
+func replyPage[T, W any](items []T, p Paging, path string, filters url.Values, key func(T) string, wire func(T) W) *answer[list[W]] {
+	out := replyList(items, wire)
+	if n := len(items); n > 0 && n == p.Limit {
+		out.Link = p.next(path, filters, key(items[n-1]))
+	}
+	return out
+}
+
+// replyCut is a page of a list that a room gives whole.
+func replyCut[T, W any](items []T, p Paging, path string, key func(T) string, wire func(T) W) (*answer[list[W]], error) {
 	after, err := p.key()
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	start := 0
 	if after != "" {
-		start = len(items)
-		for i, item := range items {
-			if key(item) == after {
-				start = i + 1
-				break
-			}
+		i := slices.IndexFunc(items, func(item T) bool { return key(item) == after })
+		if i < 0 {
+			i = len(items) - 1
 		}
+		items = items[i+1:]
 	}
-	end := min(len(items), start+p.limit())
-	if end < len(items) && end > start {
-		next = key(items[end-1])
+	if len(items) <= p.Limit {
+		return replyList(items, wire), nil
 	}
-	return items[start:end], next, nil
-}
-
-func (p Paging) limit() int {
-	if p.Limit == 0 {
-		return 100
-	}
-	return min(p.Limit, 1000)
-}
-
-func (p Paging) query() url.Values { return url.Values{"limit": {strconv.Itoa(p.limit())}} }
-
-// ask is how many items to ask a room for: one more than the page holds says
-// whether another follows. No room gives more than a thousand.
-func (p Paging) ask() int { return min(p.limit()+1, 1000) }
-
-// cut makes a page of what ask brought, and returns the key of its last item
-// when more may follow.
-func cut[T any](items []T, p Paging, key func(T) string) ([]T, string) {
-	n := min(p.limit(), len(items))
-	if n == 0 || len(items) < p.ask() {
-		return items, ""
-	}
-	return items[:n], key(items[n-1])
+	return replyPage(items[:p.Limit], p, path, nil, key, wire), nil
 }

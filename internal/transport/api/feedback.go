@@ -194,7 +194,7 @@ func wireOutcome(o room.Outcome) outcome {
 		Reached: wires(o.Reached, func(r room.Reached) reached {
 			return reached{string(r.State), shown(r.Count, r.Hidden), r.Hidden}
 		}),
-		Quiet: wires(o.Quiet, wireRow), Hoarders: wires(o.Hoarders, wireRow), Complete: o.Overseer, Threshold: o.Threshold,
+		Quiet: wires(o.Quiet, wireRow), Hoarders: wires(o.Hoarders, wireRow), Complete: o.Overseer, Threshold: room.MinContributors,
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"strconv"
 	"time"
 
@@ -27,7 +26,7 @@ type inObjects struct {
 }
 
 func (in *inObjects) query() (delivery.Query, error) {
-	q := delivery.Query{Limit: Paging{Limit: in.Limit}.limit(), Types: in.Types, IDs: in.IDs}
+	q := delivery.Query{Limit: in.Limit, Types: in.Types, IDs: in.IDs}
 	switch in.Versions {
 	case "all":
 		q.Versions.All = true
@@ -40,9 +39,7 @@ func (in *inObjects) query() (delivery.Query, error) {
 	if in.Cursor != "" {
 		n, err := Paging{After: in.Cursor}.number()
 		if err != nil {
-			return q, exchange.InvalidWith("the page could not be found", []exchange.Problem{
-				{Path: "query.cursor", Message: "no cursor of this list; take it from next"},
-			})
+			return q, noCursor("query.cursor")
 		}
 		q.After = n
 	}
@@ -194,7 +191,7 @@ type (
 )
 
 func (s *server) search(ctx context.Context, a exchange.Actor, in *inSearch) (*answer[list[hit]], error) {
-	hits, err := s.Delivery.Search(ctx, a, exchange.ProgramID(in.Program), in.Text, min(max(in.Limit, 1), 200))
+	hits, err := s.Delivery.Search(ctx, a, exchange.ProgramID(in.Program), in.Text, in.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -265,15 +262,13 @@ func (s *server) listNotices(ctx context.Context, a exchange.Actor, in *inNotice
 		}
 		before = time.UnixMicro(n)
 	}
-	items, err := s.Delivery.Notices(ctx, a, before, in.limit())
+	items, err := s.Delivery.Notices(ctx, a, before, in.Limit)
 	if err != nil {
 		return nil, err
 	}
-	out := replyList(items, wireNotice)
-	if n := len(items); n == in.limit() {
-		out.Link = nextLink("/notices", url.Values{"limit": {strconv.Itoa(n)}}, strconv.FormatInt(items[n-1].At.UnixMicro(), 10))
-	}
-	return out, nil
+	return replyPage(items, in.Paging, "/notices", nil, func(n exchange.Notice) string {
+		return strconv.FormatInt(n.At.UnixMicro(), 10)
+	}, wireNotice), nil
 }
 
 type inNotice struct {

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"net/url"
 	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
@@ -43,14 +42,11 @@ func (s *server) listOrganisations(ctx context.Context, a exchange.Actor, in *Pa
 	if err != nil {
 		return nil, err
 	}
-	items, err := s.Members.ListOrganisations(ctx, a, exchange.OrgID(after), in.ask())
+	items, err := s.Members.ListOrganisations(ctx, a, exchange.OrgID(after), in.Limit)
 	if err != nil {
 		return nil, err
 	}
-	items, next := cut(items, *in, func(o exchange.Organisation) string { return string(o.ID) })
-	out := replyList(items, wireOrganisation)
-	out.Link = nextLink("/organisations", in.query(), next)
-	return out, nil
+	return replyPage(items, *in, "/organisations", nil, func(o exchange.Organisation) string { return string(o.ID) }, wireOrganisation), nil
 }
 
 type inNewOrganisation struct{ Body newOrganisation }
@@ -277,7 +273,7 @@ func (s *server) issueLink(ctx context.Context, a exchange.Actor, in *inLink) (*
 	if err != nil {
 		return nil, err
 	}
-	return reply(link{code, s.URL + "/sign-in?code=" + url.QueryEscape(code), utc(s.Now().Add(life))}), nil
+	return reply(link{code, s.SignInURL(code), utc(s.Now().Add(life))}), nil
 }
 
 func (s *server) listTokens(ctx context.Context, a exchange.Actor, in *InOrganisation) (*answer[list[token]], error) {
@@ -361,14 +357,11 @@ func (s *server) listMembers(ctx context.Context, a exchange.Actor, in *inMember
 	if err != nil {
 		return nil, err
 	}
-	items, err := s.Members.Members(ctx, a, exchange.ProgramID(in.Program), exchange.OrgID(after), in.ask())
+	items, err := s.Members.Members(ctx, a, exchange.ProgramID(in.Program), exchange.OrgID(after), in.Limit)
 	if err != nil {
 		return nil, err
 	}
-	items, next := cut(items, in.Paging, func(m exchange.Member) string { return string(m.Org) })
-	out := replyList(items, wireMember)
-	out.Link = nextLink("/programs/"+in.Program+"/members", in.query(), next)
-	return out, nil
+	return replyPage(items, in.Paging, "/programs/"+in.Program+"/members", nil, func(m exchange.Member) string { return string(m.Org) }, wireMember), nil
 }
 
 func (s *server) readMember(ctx context.Context, a exchange.Actor, in *InMember) (*answer[member], error) {

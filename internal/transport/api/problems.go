@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"strings"
 
@@ -14,48 +13,23 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/transport/httpkit"
 )
 
-// problem is an answer that is not a success (RFC 9457). It never holds a value
-// that the caller sent.
+// problem is an answer that is not a success. It never holds a value that the
+// caller sent.
 type problem struct {
-	Type     string  `json:"type" doc:"address of the explanation of this type of problem" example:"/problems/not-found"`
-	Title    string  `json:"title"`
-	Status   int     `json:"status"`
-	Detail   string  `json:"detail,omitempty" doc:"what happened, what was not done, the next step"`
-	Instance string  `json:"instance,omitempty" doc:"the request id, also in X-Request-Id"`
-	Errors   []fault `json:"errors,omitempty" doc:"every fault of the input that was found, up to a cap"`
-	Total    int     `json:"total,omitempty" doc:"how many faults there were, when errors lists fewer"`
+	httpkit.Details
 
 	huma.StatusError `json:"-"` // says the status to huma
 	headers          http.Header
 }
 
-// fault is one fault in an input.
-type fault struct {
-	Path    string `json:"path" example:"$.objects[3].id"`
-	Code    string `json:"code,omitempty" doc:"short stable name of the rule"`
-	Section string `json:"section,omitempty" doc:"paragraph of the standard"`
-	Message string `json:"message"`
-}
-
-func wireFault(p exchange.Problem) fault { return fault(p) }
-
 // Error makes a problem an error that a handler can return.
 func (p *problem) Error() string { return p.Title + ": " + p.Detail }
 
 // ContentType is how huma asks for the media type.
-func (p *problem) ContentType(string) string { return "application/problem+json" }
+func (p *problem) ContentType(string) string { return httpkit.ProblemType }
 
 func problemOf(f httpkit.Failure) *problem {
-	p := &problem{
-		Type: "/problems/" + f.Slug, Title: f.Title, Status: f.Status, Detail: f.Detail,
-		Instance: f.RequestID, headers: http.Header{}, StatusError: &huma.ErrorModel{Status: f.Status},
-	}
-	for _, e := range f.Errors {
-		p.Errors = append(p.Errors, wireFault(e))
-	}
-	if f.Total > len(f.Errors) {
-		p.Total = f.Total
-	}
+	p := &problem{Details: f.Details(), headers: http.Header{}, StatusError: &huma.ErrorModel{Status: f.Status}}
 	httpkit.FailureHeaders(p.headers, f)
 	return p
 }
@@ -72,12 +46,7 @@ func (s *server) refusal(ctx context.Context, err error) error {
 	case errors.As(err, &done):
 		return err
 	}
-	f := httpkit.FailureOf(err)
-	f.RequestID = httpkit.RequestID(ctx)
-	if f.Status >= http.StatusInternalServerError {
-		s.log.ErrorContext(ctx, "a request failed", slog.String("req", f.RequestID), slog.Int("status", f.Status), slog.String("err", err.Error()))
-	}
-	p = problemOf(f)
+	p = problemOf(httpkit.Failed(ctx, s.log, err))
 	return huma.ErrorWithHeaders(p, p.headers)
 }
 

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
-	log "github.com/forewarn-exchange/forewarn/internal/exchange/record"
+	room "github.com/forewarn-exchange/forewarn/internal/exchange/record"
 )
 
 type (
@@ -36,10 +36,14 @@ func (s *server) listEvents(ctx context.Context, a exchange.Actor, in *inEvents)
 	if err != nil {
 		return nil, err
 	}
-	events, err := s.Record.Events(ctx, a, log.EventFilter{
+	f := room.EventFilter{
 		Program: exchange.ProgramID(in.Program), Release: exchange.ReleaseID(in.Release),
-		Kind: exchange.EventKind(in.Kind), Org: exchange.OrgID(in.Org), After: after, Limit: in.limit(),
-	})
+		Org: exchange.OrgID(in.Org), After: after, Limit: in.Limit,
+	}
+	if in.Kind != "" {
+		f.Kinds = []exchange.EventKind{exchange.EventKind(in.Kind)}
+	}
+	events, err := s.Record.Events(ctx, a, f)
 	if err != nil {
 		return nil, err
 	}
@@ -51,10 +55,9 @@ func (s *server) listEvents(ctx context.Context, a exchange.Actor, in *inEvents)
 		b.WriteString("}\n")
 	}
 	out.Body = b.Bytes()
-	if n := len(events); n > 0 && n == in.limit() {
-		out.Link = nextLink("/events", url.Values{
+	if n := len(events); n > 0 && n == in.Limit {
+		out.Link = in.next("/events", url.Values{
 			"program": {in.Program}, "release": {in.Release}, "kind": {in.Kind}, "organisation": {in.Org},
-			"limit": {strconv.Itoa(n)},
 		}, strconv.FormatInt(events[n-1].Seq, 10))
 	}
 	return out, nil
@@ -87,46 +90,43 @@ func (s *server) listExposure(ctx context.Context, a exchange.Actor, in *inExpos
 	if err != nil {
 		return nil, err
 	}
-	items, err := s.Record.Exposure(ctx, a, log.ExposureFilter{
+	items, err := s.Record.Exposure(ctx, a, room.ExposureFilter{
 		Release: exchange.ReleaseID(in.Release), Artifact: exchange.ArtifactID(in.Artifact), Org: exchange.OrgID(in.Org),
-		Kind: exchange.ExposureKind(in.Kind), Until: in.At, After: after, Limit: in.limit(),
+		Kind: exchange.ExposureKind(in.Kind), Until: in.At, After: after, Limit: in.Limit,
 	})
 	if err != nil {
 		return nil, err
 	}
-	out := replyList(items, func(e exchange.Exposure) exposure {
-		return exposure{string(e.Artifact), string(e.Org), e.Client, string(e.Kind), string(e.Channel), utc(e.At), e.Event}
-	})
-	if n := len(items); n > 0 && n == in.limit() {
-		q := url.Values{"artifact": {in.Artifact}, "organisation": {in.Org}, "kind": {in.Kind}, "limit": {strconv.Itoa(n)}}
-		if !in.At.IsZero() {
-			q.Set("at", in.At.UTC().Format(exchange.TimeFormat))
-		}
-		c := log.CursorOf(items[n-1])
-		out.Link = nextLink("/releases/"+in.Release+"/exposure", q, strings.Join([]string{
-			strconv.FormatInt(c.At.UnixMicro(), 10), strconv.FormatInt(c.Number, 10), string(c.Org), c.Client, string(c.Kind),
-		}, "\x1f"))
+	filters := url.Values{"artifact": {in.Artifact}, "organisation": {in.Org}, "kind": {in.Kind}}
+	if !in.At.IsZero() {
+		filters.Set("at", in.At.UTC().Format(exchange.TimeFormat))
 	}
-	return out, nil
+	return replyPage(items, in.Paging, "/releases/"+in.Release+"/exposure", filters, func(e exchange.Exposure) string {
+		c := room.CursorOf(e)
+		return strings.Join([]string{
+			strconv.FormatInt(c.At.UnixMicro(), 10), strconv.FormatInt(c.Number, 10), string(c.Org), c.Client, string(c.Kind),
+		}, "\x1f")
+	}, func(e exchange.Exposure) exposure {
+		return exposure{string(e.Artifact), string(e.Org), e.Client, string(e.Kind), string(e.Channel), utc(e.At), e.Event}
+	}), nil
 }
 
-func placeOf(p Paging) (log.Cursor, error) {
+func placeOf(p Paging) (room.Cursor, error) {
 	key, err := p.key()
 	if err != nil || key == "" {
-		return log.Cursor{}, err
+		return room.Cursor{}, err
 	}
 	parts := strings.Split(key, "\x1f")
 	if len(parts) == 5 {
 		at, err1 := strconv.ParseInt(parts[0], 10, 64)
 		number, err2 := strconv.ParseInt(parts[1], 10, 64)
 		if err1 == nil && err2 == nil {
-			return log.Cursor{
+			return room.Cursor{
 				At: time.UnixMicro(at), Number: number, Org: exchange.OrgID(parts[2]), Client: parts[3], Kind: exchange.ExposureKind(parts[4]),
 			}, nil
 		}
 	}
-	_, err = Paging{After: "."}.key()
-	return log.Cursor{}, err
+	return room.Cursor{}, noCursor("query.after")
 }
 
 type (
@@ -146,13 +146,13 @@ type (
 // listSuspects are the organisations that had everything that leaked before it
 // was seen outside: a lead for people, never a verdict.
 func (s *server) listSuspects(ctx context.Context, a exchange.Actor, in *inSuspects) (*answer[list[suspect]], error) {
-	items, err := s.Record.Suspects(ctx, a, log.Leak{
+	items, err := s.Record.Suspects(ctx, a, room.Leak{
 		Release: exchange.ReleaseID(in.Release), Artifacts: as[exchange.ArtifactID](in.Artifacts), Before: in.Before, Offered: in.Offered,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return replyList(items, func(v log.Suspect) suspect {
+	return replyList(items, func(v room.Suspect) suspect {
 		w := suspect{string(v.Org), append([]string{}, v.Clients...), map[string]time.Time{}}
 		for id, at := range v.First {
 			w.First[string(id)] = utc(at)

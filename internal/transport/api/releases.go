@@ -8,6 +8,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
 	room "github.com/forewarn-exchange/forewarn/internal/exchange/release"
+	"github.com/forewarn-exchange/forewarn/internal/transport/httpkit"
 )
 
 type (
@@ -28,6 +29,7 @@ type (
 		Revision        int64      `json:"revision,omitempty" doc:"grows with every edit; approvals are for one revision"`
 		Version         int64      `json:"version,omitempty" doc:"grows with every change; the ETag"`
 		Author          string     `json:"author,omitempty"`
+		AuthorLogin     string     `json:"author_login,omitempty"`
 		Approvals       []approval `json:"approvals,omitempty"`
 		ApprovalsNeeded int        `json:"approvals_needed,omitempty"`
 		IncompleteFixOf string     `json:"incomplete_fix_of,omitempty"`
@@ -43,6 +45,7 @@ type (
 	}
 	approval struct {
 		Person   string    `json:"person"`
+		Login    string    `json:"login,omitempty"`
 		Revision int64     `json:"revision"`
 		At       time.Time `json:"at"`
 		Valid    bool      `json:"valid" doc:"for the current revision"`
@@ -85,13 +88,13 @@ type (
 		At       time.Time `json:"at,omitzero"`
 	}
 	preview struct {
-		Release         release    `json:"release"`
-		Waves           []wave     `json:"waves"`
-		Warnings        []warning  `json:"warnings" doc:"unusual: weekend, holiday, new member, missing agreement"`
-		Blocks          []fault    `json:"blocks" doc:"what keeps it from being sent or armed"`
-		ApprovalsNeeded int        `json:"approvals_needed"`
-		Approvals       []approval `json:"approvals"`
-		Holders         []holder   `json:"holders" doc:"who already holds what"`
+		Release         release         `json:"release"`
+		Waves           []wave          `json:"waves"`
+		Warnings        []warning       `json:"warnings" doc:"unusual: weekend, holiday, new member, missing agreement"`
+		Blocks          []httpkit.Fault `json:"blocks" doc:"what keeps it from being sent or armed"`
+		ApprovalsNeeded int             `json:"approvals_needed"`
+		Approvals       []approval      `json:"approvals"`
+		Holders         []holder        `json:"holders" doc:"who already holds what"`
 	}
 )
 
@@ -103,7 +106,7 @@ func wireRelease(r exchange.Release) release {
 		CreatedAt: utc(r.CreatedAt), UpdatedAt: utc(r.UpdatedAt), ClosedAt: utc(r.ClosedAt), Reason: r.Reason,
 	}
 	for _, a := range r.Approvals {
-		w.Approvals = append(w.Approvals, approval{string(a.Person), a.Revision, utc(a.At), a.Revision == r.Revision})
+		w.Approvals = append(w.Approvals, approval{Person: string(a.Person), Revision: a.Revision, At: utc(a.At), Valid: a.Revision == r.Revision})
 	}
 	return w
 }
@@ -140,8 +143,8 @@ func wirePreviewWave(w room.PreviewWave) wave {
 
 func wireRecipient(r room.Recipient) recipient {
 	out := recipient{
-		Organisation: string(r.Org), Name: r.Name, State: string(r.State), Suspended: r.Suspended,
-		AcceptedVersion: r.Accepted, Since: utc(r.Since), TimeZone: r.Zone,
+		Organisation: string(r.Org), Name: r.Organisation.Name, State: string(r.State), Suspended: !r.Organisation.SuspendedAt.IsZero(),
+		AcceptedVersion: r.Accepted, Since: utc(r.Since), TimeZone: r.Zone(),
 	}
 	for _, p := range r.People {
 		out.People = append(out.People, p.Login)
@@ -217,29 +220,19 @@ type inReleases struct {
 // listReleases gives those who run the program its releases, and everybody
 // else the releases of which they hold something, newest first.
 func (s *server) listReleases(ctx context.Context, a exchange.Actor, in *inReleases) (*answer[list[release]], error) {
-	program := exchange.ProgramID(in.Program)
-	var all []release
+	program, path := exchange.ProgramID(in.Program), "/programs/"+in.Program+"/releases"
 	own, err := s.Releases.List(ctx, a, program)
-	switch exchange.KindOf(err) {
-	case exchange.NotFound:
+	if exchange.KindOf(err) == exchange.NotFound {
 		held, err := s.Delivery.Releases(ctx, a, program)
 		if err != nil {
 			return nil, err
 		}
-		all = wires(held, wireMemberRelease)
-	default:
-		if err != nil {
-			return nil, err
-		}
-		all = wires(own, wireRelease)
+		return replyCut(held, in.Paging, path, func(m delivery.MemberRelease) string { return string(m.ID) }, wireMemberRelease)
 	}
-	items, next, err := page(all, in.Paging, func(r release) string { return r.ID })
 	if err != nil {
 		return nil, err
 	}
-	out := reply(list[release]{append([]release{}, items...)})
-	out.Link = nextLink("/programs/"+in.Program+"/releases", in.query(), next)
-	return out, nil
+	return replyCut(own, in.Paging, path, func(r exchange.Release) string { return string(r.ID) }, wireRelease)
 }
 
 type inReadRelease struct {
@@ -265,8 +258,20 @@ func (s *server) readRelease(ctx context.Context, a exchange.Actor, in *inReadRe
 		return nil, err
 	}
 	out := reply(wireView(v))
-	out.ETag = tag
+	out.ETag, out.Body.AuthorLogin = tag, s.login(ctx, a, v.Author)
+	for i := range v.Approvals {
+		out.Body.Approvals[i].Login = s.login(ctx, a, v.Approvals[i].Person)
+	}
 	return out, nil
+}
+
+// login is that of a person whom the caller may know, else "".
+func (s *server) login(ctx context.Context, a exchange.Actor, id exchange.PersonID) string {
+	p, err := s.Members.Person(ctx, a, id)
+	if err != nil {
+		return ""
+	}
+	return p.Login
 }
 
 type inEditRelease struct {
@@ -327,9 +332,9 @@ func (s *server) previewRelease(ctx context.Context, a exchange.Actor, in *InRel
 		Warnings: wires(p.Warnings, func(w exchange.Warning) warning {
 			return warning{w.Code, w.Text, w.Audience.String(), utc(w.At)}
 		}),
-		Blocks: wires(p.Blocks, wireFault), ApprovalsNeeded: p.Needed,
+		Blocks: httpkit.Faults(p.Blocks), ApprovalsNeeded: p.Needed,
 		Approvals: wires(p.Valid, func(v exchange.Approval) approval {
-			return approval{string(v.Person), v.Revision, utc(v.At), true}
+			return approval{string(v.Person), s.login(ctx, a, v.Person), v.Revision, utc(v.At), true}
 		}),
 		Holders: wires(p.Holders, wireHolder),
 	})

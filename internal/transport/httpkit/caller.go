@@ -1,20 +1,13 @@
 package httpkit
 
 import (
-	"context"
 	"net/http"
 	"strings"
 	"time"
 
+	"github.com/forewarn-exchange/forewarn/internal/authn"
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 )
-
-// Authenticator establishes who is calling. *authn.Service is one.
-type Authenticator interface {
-	Bearer(ctx context.Context, raw string, channel exchange.Channel) (exchange.Actor, error)
-	Basic(ctx context.Context, user, password string, channel exchange.Channel) (exchange.Actor, error)
-	Session(ctx context.Context, cookie string) (exchange.Actor, error)
-}
 
 // challenges are the schemes of machines (RFC 7617, RFC 6750). Basic comes
 // first: some TAXII clients read the first one alone.
@@ -24,7 +17,7 @@ var challenges = []string{`Basic realm="Forewarn", charset="UTF-8"`, `Bearer rea
 // take the session cookie and nothing else; machine interfaces take the header
 // Authorization and never a cookie, so that no page elsewhere can act there in
 // a reader's name.
-func Authenticate(a Authenticator, r *http.Request, channel exchange.Channel) (exchange.Actor, error) {
+func Authenticate(a *authn.Service, r *http.Request, channel exchange.Channel) (exchange.Actor, error) {
 	c := CredentialsOf(r)
 	switch {
 	case channel == exchange.ChannelWeb:

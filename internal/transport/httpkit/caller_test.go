@@ -45,7 +45,7 @@ func TestCredentials(t *testing.T) {
 	}
 }
 
-// Without credentials of the channel nobody is asked, so a nil Authenticator
+// Without credentials of the channel nobody is asked, so a nil service
 // cannot be reached: pages take no Authorization, machines no cookie.
 func TestChannelsDoNotMix(t *testing.T) {
 	r := httptest.NewRequest("GET", "/", nil)

@@ -113,14 +113,20 @@ func (a Adapter) Handler(h Handler) http.Handler {
 }
 
 func (a Adapter) fail(w http.ResponseWriter, r *http.Request, err error) {
-	f := FailureOf(err)
-	f.RequestID = RequestID(r.Context())
-	if f.Status >= http.StatusInternalServerError {
-		a.Log.ErrorContext(r.Context(), "a request failed", slog.String("req", f.RequestID),
-			slog.String("route", r.Pattern), slog.Int("status", f.Status), slog.String("err", err.Error()))
-	}
+	f := Failed(r.Context(), a.Log, err)
 	if begun(w) {
 		panic(http.ErrAbortHandler)
 	}
 	a.Write(w, r, f)
+}
+
+// Failed is FailureOf for the request that ctx belongs to. A fault of ours goes
+// to the log; its route stands in the access log under the same request id.
+func Failed(ctx context.Context, log *slog.Logger, err error) Failure {
+	f := FailureOf(err)
+	f.RequestID = RequestID(ctx)
+	if f.Status >= http.StatusInternalServerError {
+		log.ErrorContext(ctx, "a request failed", slog.String("req", f.RequestID), slog.Int("status", f.Status), slog.String("err", err.Error()))
+	}
+	return f
 }

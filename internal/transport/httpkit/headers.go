@@ -46,7 +46,7 @@ func PageHeaders(h http.Header, nonce string) {
 	h["Content-Security-Policy"] = []string{
 		"default-src 'none'; script-src " + script + "; style-src 'self'; font-src 'self'; img-src 'self'; " +
 			"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; " +
-			"require-trusted-types-for 'script'; trusted-types htmx",
+			"require-trusted-types-for 'script'; trusted-types 'none'",
 	}
 	h["Permissions-Policy"] = permissions
 	h["Referrer-Policy"] = sameOrigin

@@ -235,8 +235,10 @@ func TestHeaders(t *testing.T) {
 		t.Error("no HSTS over https")
 	}
 	httpkit.PageHeaders(w.Header(), "abc")
-	if policy := w.Header().Get("Content-Security-Policy"); !strings.Contains(policy, "script-src 'nonce-abc';") {
-		t.Errorf("policy %q", policy)
+	want := "default-src 'none'; script-src 'nonce-abc'; style-src 'self'; font-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; " +
+		"base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+	if policy := w.Header().Get("Content-Security-Policy"); policy != want {
+		t.Errorf("the policy of pages is %q, want %q", policy, want)
 	}
 	// With no-referrer a browser sends "Origin: null" with our own forms.
 	if got := w.Header().Get("Referrer-Policy"); got != "same-origin" {

@@ -12,20 +12,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Rates are the limits of one client. A zero field takes its default, a
-// negative one is no limit.
-type Rates struct {
-	// Requests per second and Burst of one credential, or of one address
-	// without credentials. The default stops a client that has gone wild, not
-	// one that works hard: a page costs well under a millisecond.
-	Requests float64
-	Burst    int
-	// SignIns is how many failed sign-ins one address has per minute.
-	SignIns int
-}
-
-// DefaultRates are the limits where nothing is said.
-var DefaultRates = Rates{Requests: 5000, Burst: 10000, SignIns: 10}
+// signIns is how many failed sign-ins one address has per minute.
+const signIns = 10
 
 // Limits counts what clients ask for. Nil counts nothing.
 type Limits struct {
@@ -35,20 +23,13 @@ type Limits struct {
 	now      func() time.Time
 }
 
-// NewLimits returns limits at these rates. now is time.Now outside tests.
-func NewLimits(rates Rates, now func() time.Time) *Limits {
-	if rates.Requests == 0 {
-		rates.Requests = DefaultRates.Requests
-	}
-	if rates.Burst == 0 {
-		rates.Burst = DefaultRates.Burst
-	}
-	if rates.SignIns == 0 {
-		rates.SignIns = DefaultRates.SignIns
-	}
+// NewLimits returns limits with so many requests per second for one credential,
+// or one address without credentials, in bursts of twice as many; 0 or less is
+// no limit. now is time.Now outside tests.
+func NewLimits(perSecond float64, now func() time.Time) *Limits {
 	return &Limits{
-		requests: newFamily(rates.Requests, rates.Burst),
-		signIns:  newFamily(float64(rates.SignIns)/60, rates.SignIns),
+		requests: newFamily(perSecond, int(2*perSecond)),
+		signIns:  newFamily(signIns/60., signIns),
 		seed:     maphash.MakeSeed(),
 		now:      now,
 	}
@@ -143,12 +124,12 @@ type bucket struct {
 }
 
 func newFamily(perSecond float64, burst int) family {
-	return family{every: rate.Limit(perSecond), burst: burst, known: map[uint64]*bucket{}}
+	return family{every: rate.Limit(perSecond), burst: max(1, burst), known: map[uint64]*bucket{}}
 }
 
 // take draws one and returns 0, or how long to wait for one.
 func (f *family) take(client uint64, now time.Time) time.Duration {
-	if f.every < 0 {
+	if f.every <= 0 {
 		return 0
 	}
 	b := f.bucket(client, now)
@@ -160,9 +141,6 @@ func (f *family) take(client uint64, now time.Time) time.Duration {
 
 // ask is take without drawing.
 func (f *family) ask(client uint64, now time.Time) time.Duration {
-	if f.every < 0 {
-		return 0
-	}
 	b := f.bucket(client, now)
 	if b.TokensAt(now) >= 1 {
 		return 0

@@ -12,7 +12,7 @@ import (
 
 func TestRequestsPerCredential(t *testing.T) {
 	now := time.Date(2027, 6, 1, 8, 0, 0, 0, time.UTC)
-	limits := httpkit.NewLimits(httpkit.Rates{Requests: 2, Burst: 3}, func() time.Time { return now })
+	limits := httpkit.NewLimits(2, func() time.Time { return now })
 	h := limits.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), httpkit.WriteProblem)
 	ask := func(credential string) (int, string) {
 		r := httptest.NewRequest("GET", "/", nil)
@@ -21,7 +21,7 @@ func TestRequestsPerCredential(t *testing.T) {
 		h.ServeHTTP(w, r)
 		return w.Code, w.Header().Get("Retry-After")
 	}
-	for i := range 3 {
+	for i := range 4 {
 		if code, _ := ask("Bearer a"); code != 200 {
 			t.Fatalf("request %d: %d", i, code)
 		}
@@ -42,7 +42,7 @@ func TestRequestsPerCredential(t *testing.T) {
 
 func TestFailedSignIns(t *testing.T) {
 	now := time.Date(2027, 6, 1, 8, 0, 0, 0, time.UTC)
-	limits := httpkit.NewLimits(httpkit.Rates{SignIns: 2}, func() time.Time { return now })
+	limits := httpkit.NewLimits(0, func() time.Time { return now })
 	from := func(address string) *http.Request {
 		r := httptest.NewRequest("POST", "/", nil)
 		r.RemoteAddr = address
@@ -53,16 +53,18 @@ func TestFailedSignIns(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	limits.SignInFailed(from("[2001:db8::1]:1"))
-	limits.SignInFailed(from("[2001:db8::2]:2"))
+	for range 5 {
+		limits.SignInFailed(from("[2001:db8::1]:1"))
+		limits.SignInFailed(from("[2001:db8::2]:2"))
+	}
 	err := limits.SignIn(from("[2001:db8::3]:3"))
-	if f := httpkit.FailureOf(err); err == nil || f.Status != 429 || f.RetryAfter != 30*time.Second {
-		t.Errorf("a third from the same network: %v, %+v", err, f)
+	if f := httpkit.FailureOf(err); err == nil || f.Status != 429 || f.RetryAfter.Round(time.Millisecond) != 6*time.Second {
+		t.Errorf("an eleventh from the same network: %v, %+v", err, f)
 	}
 	if err := limits.SignIn(from("[2001:db8:0:1::1]:1")); err != nil {
 		t.Errorf("another network: %v", err)
 	}
-	now = now.Add(30 * time.Second)
+	now = now.Add(6*time.Second + time.Millisecond)
 	if err := limits.SignIn(from("[2001:db8::1]:1")); err != nil {
 		t.Errorf("after the wait: %v", err)
 	}
@@ -71,7 +73,7 @@ func TestFailedSignIns(t *testing.T) {
 // More clients than are kept in memory must neither fail nor lock anyone out.
 func TestManyClients(t *testing.T) {
 	now := time.Date(2027, 6, 1, 8, 0, 0, 0, time.UTC)
-	limits := httpkit.NewLimits(httpkit.Rates{Requests: 1, Burst: 1}, func() time.Time { return now })
+	limits := httpkit.NewLimits(0.5, func() time.Time { return now })
 	h := limits.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), httpkit.WriteProblem)
 	for i := range 40_000 {
 		r := httptest.NewRequest("GET", "/", nil)
@@ -92,12 +94,14 @@ func TestNoLimits(t *testing.T) {
 	if err := none.SignIn(nil); err != nil || !called {
 		t.Errorf("no limits: %v, called %v", err, called)
 	}
-	free := httpkit.NewLimits(httpkit.Rates{SignIns: -1, Requests: -1}, time.Now)
-	r := httptest.NewRequest("GET", "/", nil)
-	for range 100 {
-		free.SignInFailed(r)
-	}
-	if err := free.SignIn(r); err != nil {
-		t.Error(err)
+	for _, rate := range []float64{0, -1} {
+		free := httpkit.NewLimits(rate, time.Now).Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }), httpkit.WriteProblem)
+		for range 100 {
+			w := httptest.NewRecorder()
+			free.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+			if w.Code != 204 {
+				t.Fatalf("a rate of %v: %d", rate, w.Code)
+			}
+		}
 	}
 }

@@ -75,38 +75,53 @@ type Failure struct {
 // FailureWriter writes a failure in the form of an interface.
 type FailureWriter func(w http.ResponseWriter, r *http.Request, f Failure)
 
-// problemBody is RFC 9457 with two extension members.
-type problemBody struct {
-	Type     string       `json:"type"`
-	Title    string       `json:"title"`
-	Status   int          `json:"status"`
-	Detail   string       `json:"detail,omitempty"`
-	Instance string       `json:"instance,omitempty"`
-	Errors   []errorEntry `json:"errors,omitempty"`
-	Total    int          `json:"total,omitempty"`
+// ProblemType is the media type of problem details (RFC 9457).
+const ProblemType = "application/problem+json"
+
+// Details are problem details (RFC 9457) with two extension members: type is
+// the address of the problem's page on this server, instance the request id.
+type Details struct {
+	Type     string  `json:"type" doc:"address of the explanation of this type of problem" example:"/problems/not-found"`
+	Title    string  `json:"title"`
+	Status   int     `json:"status"`
+	Detail   string  `json:"detail,omitempty" doc:"what happened, what was not done, the next step"`
+	Instance string  `json:"instance,omitempty" doc:"the request id, also in X-Request-Id"`
+	Errors   []Fault `json:"errors,omitempty" doc:"every fault of the input that was found, up to a cap"`
+	Total    int     `json:"total,omitempty" doc:"how many faults there were, when errors lists fewer"`
 }
 
-type errorEntry struct {
-	Path    string `json:"path"`
-	Code    string `json:"code,omitempty"`
-	Section string `json:"section,omitempty"`
+// Fault is one fault in an input.
+type Fault struct {
+	Path    string `json:"path" example:"$.objects[3].id"`
+	Code    string `json:"code,omitempty" doc:"short stable name of the rule"`
+	Section string `json:"section,omitempty" doc:"paragraph of the standard"`
 	Message string `json:"message"`
 }
 
-// WriteProblem answers with application/problem+json (RFC 9457): type is the
-// address of the problem's page on this server, instance the request id.
-func WriteProblem(w http.ResponseWriter, r *http.Request, f Failure) {
-	body := problemBody{
-		Type: "/problems/" + f.Slug, Title: f.Title, Status: f.Status, Detail: f.Detail, Instance: f.RequestID,
+// Faults are problems as they stand in an answer.
+func Faults(problems []exchange.Problem) []Fault {
+	out := make([]Fault, 0, len(problems))
+	for _, p := range problems {
+		out = append(out, Fault(p))
 	}
-	for _, e := range f.Errors {
-		body.Errors = append(body.Errors, errorEntry(e))
+	return out
+}
+
+// Details are the problem details of a failure.
+func (f Failure) Details() Details {
+	d := Details{
+		Type: "/problems/" + f.Slug, Title: f.Title, Status: f.Status, Detail: f.Detail, Instance: f.RequestID, Errors: Faults(f.Errors),
 	}
 	if f.Total > len(f.Errors) {
-		body.Total = f.Total
+		d.Total = f.Total
 	}
+	return d
+}
+
+// WriteProblem answers with problem details.
+func WriteProblem(w http.ResponseWriter, r *http.Request, f Failure) {
 	FailureHeaders(w.Header(), f)
-	WriteJSON(w, f.Status, "application/problem+json", body)
+	WriteJSON(w, f.Status, ProblemType, f.Details())
 }
 
 // FailureHeaders sets the headers that a failure needs in any form:

@@ -15,13 +15,10 @@ import (
 
 // Options of Wrap. The zero value works.
 type Options struct {
-	Log *slog.Logger     // nil: no log
-	Now func() time.Time // nil: time.Now
+	Log *slog.Logger // nil: no log
 	// Secure says that callers come over https, also when a proxy in front
 	// ends TLS. It decides on HSTS and on the form of cookies.
 	Secure bool
-	// Quiet leaves the access log out; errors are still logged.
-	Quiet bool
 }
 
 // Wrap is the outermost handler: it gives each request an id (header
@@ -31,11 +28,8 @@ func Wrap(next http.Handler, o Options) http.Handler {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		began := o.Now()
+		began := time.Now()
 		t := &trace{ResponseWriter: w, id: exchange.RandomID("req"), secure: o.Secure || r.TLS != nil}
 		h := w.Header()
 		baseHeaders(h, t.secure)
@@ -45,9 +39,7 @@ func Wrap(next http.Handler, o Options) http.Handler {
 		inner := r.WithContext(context.WithValue(r.Context(), traceKey{}, t))
 		defer func() {
 			aborted := recovered(recover(), t, inner, o.Log, WriteProblem)
-			if !o.Quiet {
-				t.access(o.Log, inner, o.Now().Sub(began))
-			}
+			t.access(o.Log, inner, time.Since(began))
 			if aborted {
 				panic(http.ErrAbortHandler)
 			}

@@ -9,7 +9,6 @@ import (
 type discoveryResource struct {
 	Title       string   `json:"title"`
 	Description string   `json:"description,omitempty"`
-	Contact     string   `json:"contact,omitempty"`
 	Default     string   `json:"default,omitempty"`
 	APIRoots    []string `json:"api_roots,omitempty"`
 }
@@ -25,7 +24,6 @@ func (s *server) discovery(w http.ResponseWriter, _ call) error {
 	return answer(w, discoveryResource{
 		Title:       s.title(),
 		Description: "Early-protection programs: one collection for each program that you may know of.",
-		Contact:     s.Contact,
 		Default:     root,
 		APIRoots:    []string{root},
 	})
@@ -38,3 +36,25 @@ func (s *server) title() string {
 	}
 	return s.Name
 }
+
+// apiRootResource is §4.2.1.
+type apiRootResource struct {
+	Title            string   `json:"title"`
+	Description      string   `json:"description,omitempty"`
+	Versions         []string `json:"versions"`
+	MaxContentLength int64    `json:"max_content_length"`
+}
+
+// apiRoot is §4.2, GET {api-root}/.
+func (s *server) apiRoot(w http.ResponseWriter, _ call) error {
+	return answer(w, apiRootResource{
+		Title:            s.title(),
+		Description:      "The programs of this exchange.",
+		Versions:         []string{mediaType},
+		MaxContentLength: maxContentLength,
+	})
+}
+
+// status is §4.3, GET {api-root}/status/{status-id}/. Nothing is added through
+// TAXII in this version, so no status exists; §4.3 asks for 404 then.
+func (s *server) status(w http.ResponseWriter, r call) error { return nothing(w, r) }

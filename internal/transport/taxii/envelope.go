@@ -17,13 +17,7 @@ var jsonType = []string{mediaType}
 // clients take an empty value for a fault.
 var emptyEnvelope = []byte("{}\n")
 
-func writeEmpty(w http.ResponseWriter) error {
-	h := w.Header()
-	h["Content-Type"] = jsonType
-	h["Content-Length"] = []string{strconv.Itoa(len(emptyEnvelope))}
-	_, _ = w.Write(emptyEnvelope) // the reader has gone
-	return nil
-}
+func writeEmpty(w http.ResponseWriter) error { return send(w, emptyEnvelope) }
 
 // dates sets the headers of §3.2. The names are written as the standard has
 // them.
@@ -66,8 +60,11 @@ func writeEnvelope(w http.ResponseWriter, page *delivery.Page, next string) erro
 	return nil
 }
 
+// send writes an answer that is there as a whole.
 func send(w http.ResponseWriter, b []byte) error {
-	w.Header()["Content-Length"] = []string{strconv.Itoa(len(b))}
+	h := w.Header()
+	h["Content-Type"] = jsonType
+	h["Content-Length"] = []string{strconv.Itoa(len(b))}
 	_, _ = w.Write(b) // the reader has gone: nobody is left to tell
 	return nil
 }

@@ -94,7 +94,7 @@ func (w *world) listen() {
 	h := taxii.New(taxii.Config{
 		Source: w.x.Delivery, Authn: w.authn, Name: "Example exchange", URL: "https://share.example.org",
 	})
-	w.web = httpkit.Wrap(h, httpkit.Options{Quiet: true})
+	w.web = httpkit.Wrap(h, httpkit.Options{})
 	cs, err := w.x.Delivery.Collections(w.t.Context(), w.actor("reader"))
 	w.must(err)
 	if len(cs) != 1 {

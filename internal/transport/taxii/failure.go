@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/transport/httpkit"
 )
 
@@ -20,14 +19,7 @@ type errorMessage struct {
 }
 
 type errorDetails struct {
-	Errors []errorEntry `json:"errors"`
-}
-
-type errorEntry struct {
-	Path    string `json:"path"`
-	Code    string `json:"code,omitempty"`
-	Section string `json:"section,omitempty"`
-	Message string `json:"message"`
+	Errors []httpkit.Fault `json:"errors"`
 }
 
 func (s *server) writeError(w http.ResponseWriter, r *http.Request, f httpkit.Failure) {
@@ -42,18 +34,10 @@ func (s *server) writeError(w http.ResponseWriter, r *http.Request, f httpkit.Fa
 		m.External = s.URL + "/problems/" + f.Slug
 	}
 	if len(f.Errors) > 0 {
-		m.Details = &errorDetails{Errors: entries(f.Errors)}
+		m.Details = &errorDetails{httpkit.Faults(f.Errors)}
 	}
 	httpkit.FailureHeaders(w.Header(), f)
 	httpkit.WriteJSON(w, f.Status, mediaType, m)
-}
-
-func entries(problems []exchange.Problem) []errorEntry {
-	all := make([]errorEntry, 0, len(problems))
-	for _, p := range problems {
-		all = append(all, errorEntry(p))
-	}
-	return all
 }
 
 // malformed is the answer to a query that the standard calls so (§3.4).

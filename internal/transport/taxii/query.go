@@ -70,7 +70,7 @@ func parseQuery(raw string, f fields, at scope) (query, error) {
 	if err != nil {
 		return query{}, malformed("the query string cannot be read")
 	}
-	q := query{limit: 0}
+	var q query
 	cursor := ""
 	for name, given := range values {
 		read := q.parameter(name, f, &cursor)

@@ -12,11 +12,11 @@
 package taxii
 
 import (
-	"context"
 	"log/slog"
 	"net/http"
 	"strings"
 
+	"github.com/forewarn-exchange/forewarn/internal/authn"
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
 	"github.com/forewarn-exchange/forewarn/internal/transport/httpkit"
@@ -35,24 +35,14 @@ const (
 	maxContentLength = 100 << 20
 )
 
-// Source is where pages come from. *delivery.Service is one.
-type Source interface {
-	Collections(ctx context.Context, actor exchange.Actor) ([]delivery.Collection, error)
-	Collection(ctx context.Context, actor exchange.Actor, id string) (delivery.Collection, error)
-	Page(ctx context.Context, actor exchange.Actor, program exchange.ProgramID, q delivery.Query) (*delivery.Page, error)
-	Manifest(ctx context.Context, actor exchange.Actor, program exchange.ProgramID, q delivery.Query) (entries []delivery.Entry, more bool, err error)
-	Versions(ctx context.Context, actor exchange.Actor, program exchange.ProgramID, id string, q delivery.Query) (entries []delivery.Entry, more bool, err error)
-}
-
 // Config is what the interface is built from.
 type Config struct {
-	Source  Source
-	Authn   httpkit.Authenticator
-	Log     *slog.Logger    // nil: no log
-	Limits  *httpkit.Limits // nil: none
-	Name    string          // of the exchange, for people
-	Contact string          // may be empty
-	URL     string          // external base address, without a trailing slash
+	Source *delivery.Service
+	Authn  *authn.Service
+	Log    *slog.Logger    // nil: no log
+	Limits *httpkit.Limits // nil: none
+	Name   string          // of the exchange, for people
+	URL    string          // external base address, without a trailing slash
 }
 
 type server struct {

@@ -185,7 +185,7 @@ func TestOrganisations(t *testing.T) {
 		t.Fatalf("the organisation's page:\n%s", words(body))
 	}
 	_, body = op.post("/organisations/nordwall/links", "person", m[1])
-	link := regexp.MustCompile(regexp.QuoteMeta(s.url) + `/sign-in/[a-z2-7]{52}`).FindString(body)
+	link := regexp.MustCompile(regexp.QuoteMeta(s.url) + `/sign-in\?code=[a-z2-7]{52}`).FindString(body)
 	if link == "" {
 		t.Fatalf("no link:\n%s", words(body))
 	}

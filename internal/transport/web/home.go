@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
@@ -34,7 +35,6 @@ func (s *site) first(v *visit) error {
 
 func (s *site) dashboard(v *visit, mine []program.Stored) error {
 	p := &page.Dashboard{Frame: v.frame("Outcomes")}
-	p.Wide = true
 	if len(mine) == 0 {
 		p.Empty = page.Empty{Text: "The outcomes of your programs will be here. A program is opened from its charter: forewarn program apply -f charter.toml.", Action: "Programs", Href: "/programs"}
 		return v.show(p)
@@ -52,23 +52,13 @@ func (s *site) dashboard(v *visit, mine []program.Stored) error {
 	}
 	v.within(&p.Frame, shown.Charter, "")
 	d := desk{v: v, p: p, charter: shown.Charter}
-	for _, step := range []func() error{d.releases, d.measures, d.agreements} {
+	for _, step := range []func() error{d.measures, d.releases, d.agreements} {
 		if err := step(); err != nil {
 			return err
 		}
 	}
-	slices.SortStableFunc(p.Active, func(a, b page.ActiveRelease) int { return compare(a.T0.ISO, b.T0.ISO) })
+	slices.SortStableFunc(p.Active, func(a, b page.ActiveRelease) int { return strings.Compare(a.T0.ISO, b.T0.ISO) })
 	return v.show(p)
-}
-
-func compare(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // desk fills a dashboard.
@@ -76,6 +66,7 @@ type desk struct {
 	v       *visit
 	p       *page.Dashboard
 	charter exchange.Charter
+	outcome feedback.Outcome
 	next    time.Time
 	charted exchange.Release
 }
@@ -103,22 +94,20 @@ func (d *desk) releases() error {
 		if err != nil {
 			return err
 		}
-		if err := d.release(view); err != nil {
-			return err
-		}
+		d.release(view)
 	}
 	if d.charted.ID == "" {
 		return nil
 	}
-	o, err := d.v.site.Feedback.ReleaseOutcome(d.v.ctx(), d.v.a, d.charted.ID)
+	holders, err := d.v.site.Releases.Holders(d.v.ctx(), d.v.a, d.charted.ID)
 	if err != nil {
 		return err
 	}
-	d.p.Chart, err = d.v.coverage(d.charted, o)
+	d.p.Chart, err = d.v.coverage(d.charted, holders)
 	return err
 }
 
-func (d *desk) release(r release.View) error {
+func (d *desk) release(r release.View) {
 	href, top := "/releases/"+string(r.ID), exchange.TLPUnset
 	for _, a := range r.Artifacts {
 		if a.RemovedAt.IsZero() {
@@ -127,15 +116,14 @@ func (d *desk) release(r release.View) error {
 	}
 	d.p.TLP = max(d.p.TLP, top)
 	line := page.ActiveRelease{Title: r.Title, Href: href, TLP: top, State: releaseState(r.Release), T0: d.v.clock.At(r.Plan.T0)}
-	o, err := d.v.site.Feedback.ReleaseOutcome(d.v.ctx(), d.v.a, r.ID)
-	if err != nil {
-		return err
+	var given feedback.CaseLine
+	if i := slices.IndexFunc(d.outcome.Cases, func(c feedback.CaseLine) bool { return c.Release == r.ID }); i >= 0 {
+		given = d.outcome.Cases[i]
 	}
-	line.Given = o.Offered
-	for _, st := range []feedback.State{
-		feedback.StateSilent, feedback.StateDelivered, feedback.StateOpened, feedback.StateAcknowledged, feedback.StateNotAffected, feedback.StateProtecting,
-	} {
-		line.States = append(line.States, reachedIn(o, st))
+	line.Given = given.Offered
+	line.States = make([]int, len(feedback.AllStates))
+	for i, n := range given.Reached {
+		line.States[i] = n.Count
 	}
 	if r.State == exchange.ReleaseWaiting {
 		line.Approvals = fmt.Sprintf("%d of %d", len(r.Valid()), r.Needed)
@@ -143,16 +131,6 @@ func (d *desk) release(r release.View) error {
 	d.p.Active = append(d.p.Active, line)
 	d.needs(r, href)
 	d.clock(r, href, top)
-	return nil
-}
-
-func reachedIn(o feedback.Outcome, st feedback.State) int {
-	for _, r := range o.Reached {
-		if r.State == st {
-			return r.Count
-		}
-	}
-	return 0
 }
 
 // needs lists what of a release waits for the visitor.
@@ -160,9 +138,9 @@ func (d *desk) needs(r release.View, href string) {
 	add := func(since time.Time, format string, args ...any) {
 		d.p.Needs = append(d.p.Needs, page.Need{Text: fmt.Sprintf(format, args...), Href: href, Since: d.v.clock.At(since)})
 	}
-	given := slices.ContainsFunc(r.Valid(), func(a exchange.Approval) bool { return a.Person == d.v.a.Person })
+	may, _ := d.v.approval(r)
 	switch {
-	case r.State == exchange.ReleaseWaiting && d.v.a.Approves(d.charter.Owner) && !given && !slices.Contains(r.Editors, d.v.a.Person):
+	case may:
 		add(r.UpdatedAt, "Approve: %s (%d of %d given)", r.Title, len(r.Valid()), r.Needed)
 	case r.State == exchange.ReleaseDraft && d.v.a.Operates(d.charter.Owner):
 		add(r.UpdatedAt, "Finish the draft: %s", r.Title)
@@ -200,19 +178,13 @@ func (d *desk) measures() error {
 	if err != nil {
 		return err
 	}
-	d.p.TilesOf = fmt.Sprintf("all %s that were given to members", counted(len(o.Cases), "release"))
+	d.outcome = o
+	d.p.TilesOf = fmt.Sprintf("all %s that were given to members", page.Plural(len(o.Cases), "release"))
 	if len(o.Cases) == 0 {
 		d.p.TilesOf = "no release yet"
 	}
 	d.p.Tiles = tiles(o, "/programs/"+string(d.charter.ID)+"/outcome")
 	return nil
-}
-
-func counted(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // agreements names members that wait for an acceptance.
@@ -229,7 +201,7 @@ func (d *desk) agreements() error {
 	}
 	if n > 0 {
 		d.p.Needs = append(d.p.Needs, page.Need{
-			Text: fmt.Sprintf("%s without the current agreement: nothing reaches them", counted(n, "member")), Href: "/programs/" + string(d.charter.ID) + "#members",
+			Text: fmt.Sprintf("%s without the current agreement: nothing reaches them", page.Plural(n, "member")), Href: "/programs/" + string(d.charter.ID) + "#members",
 		})
 	}
 	return nil
@@ -244,27 +216,31 @@ func (s *site) home(v *visit, all []program.Stored) error {
 	if err != nil {
 		return err
 	}
+	var given []held
 	for _, m := range members {
 		i := slices.IndexFunc(all, func(p program.Stored) bool { return p.ID == m.Program })
 		if i < 0 || m.State == exchange.MemberLeft {
 			continue
 		}
-		line, given, err := v.membership(all[i].Charter, m)
+		c := all[i].Charter
+		line, rs, err := v.membership(c, m)
 		if err != nil {
 			return err
 		}
 		p.Programs = append(p.Programs, line)
-		p.Releases = append(p.Releases, given...)
-		if c := all[i].Charter; m.State == exchange.MemberActive && m.Accepted < c.Agreement.Version {
+		for _, r := range rs {
+			given = append(given, held{r, c.Title})
+		}
+		if m.State == exchange.MemberActive && m.Accepted < c.Agreement.Version {
 			p.Agreements = append(p.Agreements, page.PendingAgreement{
 				Program: c.Title, Href: line.Href, Version: c.Agreement.Version, Title: c.Agreement.Title, MaySign: v.a.Is(exchange.RoleSignatory),
 			})
 		}
 	}
-	slices.SortStableFunc(p.Releases, func(a, b page.GivenRelease) int { return compare(b.Given.ISO, a.Given.ISO) })
-	p.Releases = p.Releases[:min(len(p.Releases), 2*homeList)]
-	for _, r := range p.Releases {
-		p.TLP = max(p.TLP, r.TLP)
+	slices.SortStableFunc(given, func(a, b held) int { return b.FirstOffered.Compare(a.FirstOffered) })
+	for _, g := range given[:min(len(given), 2*homeList)] {
+		p.Releases = append(p.Releases, v.given(g))
+		p.TLP = max(p.TLP, g.TLP)
 	}
 	ns, err := s.Delivery.Notices(v.ctx(), v.a, time.Time{}, homeList)
 	if err != nil && exchange.KindOf(err) != exchange.NotFound {
@@ -276,22 +252,30 @@ func (s *site) home(v *visit, all []program.Stored) error {
 			p.Unread++
 		}
 	}
-	if err := v.ownFeedback(p); err != nil {
+	if err := v.ownFeedback(p, given[:min(len(given), homeList/2)]); err != nil {
 		return err
 	}
 	return v.show(p)
 }
 
-// fresh is for how long something given counts as new.
-const fresh = 7 * 24 * time.Hour
+// held is a release that the visitor's organisation was given.
+type held struct {
+	delivery.MemberRelease
+	program string // its title
+}
+
+// fresh reports whether something given still counts as new.
+func (v *visit) fresh(r delivery.MemberRelease) bool {
+	return !r.FirstOffered.IsZero() && v.now.Sub(r.FirstOffered) < 7*24*time.Hour
+}
 
 // membership is one program of the visitor's organisation, and what it was given there.
-func (v *visit) membership(c exchange.Charter, m exchange.Member) (page.Membership, []page.GivenRelease, error) {
+func (v *visit) membership(c exchange.Charter, m exchange.Member) (page.Membership, []delivery.MemberRelease, error) {
 	line := page.Membership{
 		Title: c.Title, Href: "/programs/" + string(c.ID), Outcome: c.Outcome, Cohort: string(m.Audience.Cohort), State: memberState(m, c),
 	}
 	if m.Accepted > 0 {
-		line.Accepted = fmt.Sprintf("version %d, %s", m.Accepted, m.AcceptedAt.UTC().Format(time.DateOnly))
+		line.Accepted = accepted(m)
 	}
 	if c.ReadOnlyAt(v.now) {
 		line.Sunset = "Ended on " + c.Sunset.String() + ": what was shared stays readable."
@@ -303,42 +287,46 @@ func (v *visit) membership(c exchange.Charter, m exchange.Member) (page.Membersh
 		}
 		return line, nil, err
 	}
-	var given []page.GivenRelease
 	for _, r := range rs {
-		g := v.given(r, c.Title)
-		if g.New {
+		if v.fresh(r) {
 			line.New++
 		}
-		given = append(given, g)
 	}
-	return line, given, nil
+	return line, rs, nil
 }
 
-func (v *visit) given(r delivery.MemberRelease, programTitle string) page.GivenRelease {
+func (v *visit) given(h held) page.GivenRelease {
 	return page.GivenRelease{
-		Title: r.Title, Program: programTitle, Href: "/releases/" + string(r.ID), TLP: r.TLP, State: readerState(r), Items: len(r.Items),
-		T0: v.clock.At(r.T0), Given: v.clock.At(r.FirstOffered), New: !r.FirstOffered.IsZero() && v.now.Sub(r.FirstOffered) < fresh,
+		Title: h.Title, Program: h.program, Href: "/releases/" + string(h.ID), TLP: h.TLP, State: readerState(h.MemberRelease), Items: len(h.Items),
+		T0: v.clock.At(h.T0), Given: v.clock.At(h.FirstOffered), New: v.fresh(h.MemberRelease),
 	}
 }
 
 // ownFeedback is what the organisation said on the newest releases.
-func (v *visit) ownFeedback(p *page.Home) error {
-	for _, r := range p.Releases[:min(len(p.Releases), 5)] {
-		id := exchange.ReleaseID(r.Href[len("/releases/"):])
-		l, err := v.site.Feedback.List(v.ctx(), v.a, id)
-		if exchange.KindOf(err) == exchange.NotFound {
-			continue
-		}
+func (v *visit) ownFeedback(p *page.Home, newest []held) error {
+	for _, h := range newest {
+		lines, err := v.said(h.ID, h.Title, v.a.Org)
 		if err != nil {
 			return err
 		}
-		for _, e := range l.Entries {
-			if e.Org == v.a.Org {
-				p.Feedback = append(p.Feedback, v.feedbackLine(e, r.Title, r.Href, false))
-			}
-		}
+		p.Feedback = append(p.Feedback, lines...)
 	}
-	slices.SortStableFunc(p.Feedback, func(a, b page.FeedbackLine) int { return compare(b.At.ISO, a.At.ISO) })
+	slices.SortStableFunc(p.Feedback, func(a, b page.FeedbackLine) int { return strings.Compare(b.At.ISO, a.At.ISO) })
 	p.Feedback = p.Feedback[:min(len(p.Feedback), homeList)]
 	return nil
+}
+
+// said is what an organisation said on a release.
+func (v *visit) said(id exchange.ReleaseID, title string, org exchange.OrgID) ([]page.FeedbackLine, error) {
+	l, err := v.site.Feedback.List(v.ctx(), v.a, id)
+	if exchange.KindOf(err) == exchange.NotFound {
+		return nil, nil
+	}
+	var out []page.FeedbackLine
+	for _, e := range l.Entries {
+		if e.Org == org {
+			out = append(out, v.feedbackLine(e, title, "/releases/"+string(id), false))
+		}
+	}
+	return out, err
 }

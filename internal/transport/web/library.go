@@ -6,14 +6,11 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"mime"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
@@ -51,7 +48,7 @@ func (s *site) library(v *visit) error {
 	}
 	q := v.r.URL.Query()
 	base := "/programs/" + string(c.ID) + "/objects"
-	p := &page.Library{Frame: v.frame("Library"), Program: c.Title, Action: base, Query: strings.TrimSpace(q.Get("q"))}
+	p := &page.Library{Frame: v.frame("Library"), Action: base, Query: strings.TrimSpace(q.Get("q"))}
 	v.within(&p.Frame, c, "Library")
 	p.Empty = page.Empty{Text: "Objects will be here from the moment at which they open to your cohort.", Action: "Releases", Href: "/programs/" + string(c.ID) + "/releases"}
 	typ := q.Get("type")
@@ -98,7 +95,7 @@ func (v *visit) search(p *page.Library, c exchange.Charter) error {
 		}
 		p.Hits = append(p.Hits, page.HitLine{Kind: h.Kind, Title: h.Title, ID: h.ID, Href: href})
 	}
-	p.Count = counted(len(hits), "hit")
+	p.Count = page.Plural(len(hits), "hit")
 	p.Empty = page.Empty{Text: "Nothing that you may see has this in its title, and no object has it as its id.", Action: "Everything", Href: p.Action}
 	return nil
 }
@@ -117,7 +114,7 @@ func (v *visit) shelves(p *page.Library, c exchange.Charter, typ string) error {
 	if err != nil {
 		return err
 	}
-	p.Count = counted(int(n), "object")
+	p.Count = page.Plural(n, "object")
 	if n >= delivery.Capped {
 		p.Count = "more than 10,000 objects"
 	}
@@ -183,7 +180,7 @@ func (v *visit) shelf(p *page.Library, c exchange.Charter) error {
 				})
 			}
 		}
-		p.Count = counted(len(p.Hits), "artifact")
+		p.Count = page.Plural(len(p.Hits), "artifact")
 		p.Empty.Text = "Artifacts of your releases will be here."
 		return noCollection(err)
 	}
@@ -255,7 +252,7 @@ func (s *site) object(v *visit) error {
 		p.Modified = time.UnixMicro(o.Object.Version).UTC().Format("2006-01-02 15:04:05.000 UTC")
 	}
 	for _, st := range o.Decision.Steps {
-		p.Explanation = append(p.Explanation, page.StepLine{Rule: st.Rule, Text: st.Text, Pass: st.Pass})
+		p.Explanation = append(p.Explanation, page.StepLine{Rule: st.Rule, Text: st.Text})
 	}
 	if err := v.relations(p, o, c); err != nil {
 		return err
@@ -265,7 +262,10 @@ func (s *site) object(v *visit) error {
 		if err != nil {
 			return err
 		}
-		p.Exposure = v.memberStates(es, nil)
+		if _, err := v.nameAll(); err != nil {
+			return err
+		}
+		p.Exposure = v.memberStates(es, nil, nil)
 	} else if v.a.May(exchange.VerbFeedback) {
 		p.Feedback = v.feedbackForms(o.Release, c, o.PublicAt)
 		p.Feedback.Object, p.Feedback.Back, p.Feedback.Only = o.Object.ID, objectHref(c.ID, o.Object.ID), true
@@ -319,7 +319,9 @@ func (v *visit) relations(p *page.Object, o delivery.ObjectView, c exchange.Char
 	for _, e := range es {
 		p.Relations = append(p.Relations, page.Relation{Property: property[e.ID], Type: e.Type, Other: page.Link{Label: e.ID, Href: objectHref(c.ID, e.ID)}})
 	}
-	slices.SortFunc(p.Relations, func(a, b page.Relation) int { return compare(a.Property+a.Other.Label, b.Property+b.Other.Label) })
+	slices.SortFunc(p.Relations, func(a, b page.Relation) int {
+		return strings.Compare(a.Property+a.Other.Label, b.Property+b.Other.Label)
+	})
 	return nil
 }
 
@@ -328,27 +330,9 @@ func (s *site) objectBytes(v *visit) error {
 	if err != nil {
 		return err
 	}
-	v.attachment(o.Object.ID+".json", "application/json", int64(len(o.Raw)))
+	httpkit.Attach(v.w.Header(), o.Object.ID+".json", "application/json")
 	_, _ = v.w.Write(o.Raw)
 	return nil
-}
-
-// attachment sets the headers of bytes that somebody handed in: saved and never
-// shown, whatever they are.
-func (v *visit) attachment(name, kind string, size int64) {
-	h := v.w.Header()
-	if kind == "" {
-		kind = "application/octet-stream"
-	}
-	h.Set("Content-Type", kind)
-	h.Set("Content-Length", strconv.FormatInt(size, 10))
-	disposition := mime.FormatMediaType("attachment", map[string]string{"filename": name})
-	if disposition == "" {
-		disposition = "attachment"
-	}
-	h.Set("Content-Disposition", disposition)
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
 }
 
 func (s *site) artifact(v *visit) error {
@@ -410,25 +394,7 @@ func (s *site) content(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.give(c)
-}
-
-// give writes an artifact's bytes.
-func (v *visit) give(c *delivery.Content) error {
-	defer c.Close()
-	httpkit.Stream(v.w)
-	name := c.Artifact.Filename
-	if name == "" || !utf8.ValidString(name) {
-		name = string(c.Artifact.ID)
-	}
-	v.attachment(name, c.Artifact.MediaType, c.Size())
-	v.w.WriteHeader(http.StatusOK)
-	if v.r.Method == http.MethodHead {
-		return nil
-	}
-	if _, err := io.Copy(v.w, io.NewSectionReader(c, 0, c.Size())); err != nil {
-		panic(http.ErrAbortHandler) // the reader must not take a part for the whole
-	}
+	httpkit.ServeContent(v.w, v.r, c)
 	return nil
 }
 
@@ -456,18 +422,20 @@ func (s *site) public(v *visit) error {
 }
 
 func (s *site) publicRelease(v *visit) error {
-	r, err := s.Delivery.PublicRelease(v.ctx(), exchange.ReleaseID(v.path("release")))
+	r, err := s.Delivery.Release(v.ctx(), exchange.Public(), exchange.ReleaseID(v.path("release")))
 	if err != nil {
 		return err
 	}
 	p := &page.PublicRelease{
-		Frame: v.frame(r.Title), Heading: r.Title, Program: string(r.Program), T0: v.clock.At(r.T0), Since: v.clock.At(r.PublicAt), Prose: page.Markdown(r.Message),
+		Frame: v.frame(r.Title), Heading: r.Title, Program: string(r.Program), Since: v.clock.At(r.PublicAt), Prose: page.Markdown(r.Message),
 	}
 	p.TLP = r.TLP
 	for _, i := range r.Items {
 		line := v.item(i)
 		line.Content = "/public/artifacts/" + string(i.Artifact.ID)
-		line.Prose, err = prose(i.Artifact, func() (*delivery.Content, error) { return s.Delivery.PublicContent(v.ctx(), i.Artifact.ID) })
+		line.Prose, err = prose(i.Artifact, func() (*delivery.Content, error) {
+			return s.Delivery.Content(v.ctx(), exchange.Public(), i.Artifact.ID)
+		})
 		if err != nil {
 			return err
 		}
@@ -478,10 +446,11 @@ func (s *site) publicRelease(v *visit) error {
 }
 
 func (s *site) publicContent(v *visit) error {
-	c, err := s.Delivery.PublicContent(v.ctx(), exchange.ArtifactID(v.path("artifact")))
+	c, err := s.Delivery.Content(v.ctx(), exchange.Public(), exchange.ArtifactID(v.path("artifact")))
 	if err != nil {
 		return err
 	}
 	v.cached()
-	return v.give(c)
+	httpkit.ServeContent(v.w, v.r, c)
+	return nil
 }

@@ -1,9 +1,9 @@
 package web
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -35,10 +35,9 @@ func (s *site) operate(v *visit, r release.View) error {
 	p := &page.Operate{
 		Frame: v.frame(r.Title), ID: string(r.ID), Heading: r.Title, Message: r.Message, Prose: page.Markdown(r.Message),
 		State: releaseState(r.Release), StateText: stateTexts[r.State], Revision: r.Revision, Version: r.Version, Reason: r.Reason,
-		Author: v.personName(r.Author), T0: v.clock.At(r.Plan.T0), T0Text: r.Plan.T0.UTC().Format(page.Stamp), Echo: v.echo(r.Plan.T0, r.Charter),
-		Zones: v.zones(r.Charter), Created: v.clock.At(r.CreatedAt), Updated: v.clock.At(r.UpdatedAt), Needed: preview.Needed,
+		Author: v.person(r.Author), T0: v.clock.At(r.Plan.T0), T0Text: r.Plan.T0.UTC().Format(page.Stamp), Echo: v.echo(r.Plan.T0, r.Charter),
+		Zones: v.zones(r.Charter), Updated: v.clock.At(r.UpdatedAt), Needed: preview.Needed,
 	}
-	p.Wide = true
 	v.within(&p.Frame, r.Charter, "Releases")
 	if r.IncompleteFixOf != "" {
 		p.FixOf = &page.Link{Label: string(r.IncompleteFixOf), Href: "/releases/" + string(r.IncompleteFixOf)}
@@ -57,10 +56,11 @@ func (s *site) operate(v *visit, r release.View) error {
 	if operates {
 		p.Plan = v.planForms(r, preview)
 	}
-	for _, step := range []func(*page.Operate, release.View) error{v.states, v.timeline} {
-		if err := step(p, r); err != nil {
-			return err
-		}
+	if err := v.states(p, r.Release, preview.Holders); err != nil {
+		return err
+	}
+	if err := v.timeline(p, r.Release); err != nil {
+		return err
 	}
 	return v.show(p)
 }
@@ -132,9 +132,9 @@ func (v *visit) slotTime(slots []exchange.Slot, class exchange.ContentClass, coh
 func (v *visit) parts(p *page.Operate, r release.View) {
 	for _, a := range r.Artifacts {
 		line := page.ArtifactLine{
-			ID: string(a.ID), Title: a.Title, Href: "/artifacts/" + string(a.ID), Content: "/artifacts/" + string(a.ID) + "/content",
+			ID: string(a.ID), Title: a.Title, Href: "/artifacts/" + string(a.ID),
 			Class: string(a.Class), Kind: string(a.Kind), TLP: a.Handling.TLP, PAP: a.Handling.PAP.String(), Size: a.Size, Objects: a.Objects,
-			SHA256: a.SHA256, Submitted: v.clock.At(a.SubmittedAt), Removed: !a.RemovedAt.IsZero(), Removable: a.RemovedAt.IsZero() && p.Edit,
+			SHA256: a.SHA256, Removed: !a.RemovedAt.IsZero(), Removable: a.RemovedAt.IsZero() && p.Edit,
 		}
 		if a.RemovedAt.IsZero() {
 			p.TLP = max(p.TLP, a.Handling.TLP)
@@ -161,23 +161,28 @@ func (v *visit) check(p *page.Operate, r release.View, pre release.Preview) {
 		p.Checks = append(p.Checks, "Nothing blocks it.")
 	}
 	if len(p.PreviewAs) > 0 {
-		p.Checks = append(p.Checks, fmt.Sprintf("%s to %s, by name below.", counted(len(p.Waves), "wave"), counted(len(p.PreviewAs), "organisation")))
+		p.Checks = append(p.Checks, fmt.Sprintf("%s to %s, by name below.", page.Plural(len(p.Waves), "wave"), page.Plural(len(p.PreviewAs), "organisation")))
 	}
 	for _, a := range r.Approvals {
-		p.Approvals = append(p.Approvals, page.ApprovalLine{Person: v.personName(a.Person), At: v.clock.At(a.At), Valid: a.Revision == r.Revision})
+		p.Approvals = append(p.Approvals, page.ApprovalLine{Person: v.person(a.Person), At: v.clock.At(a.At), Valid: a.Revision == r.Revision})
 	}
 	p.Missing = max(0, pre.Needed-len(pre.Valid))
 	p.MaySend = p.Edit && r.State == exchange.ReleaseDraft
-	mine := slices.ContainsFunc(pre.Valid, func(a exchange.Approval) bool { return a.Person == v.a.Person })
+	p.MayApprove, p.WhyNot = v.approval(r)
+}
+
+// approval says whether the release waits for the visitor's approval, and to an
+// approver why it does not.
+func (v *visit) approval(r release.View) (may bool, why string) {
 	switch {
 	case !v.a.Approves(r.Charter.Owner) || r.State != exchange.ReleaseWaiting:
-	case mine:
-		p.WhyNot = "You have approved this revision. Another person must as well."
+		return false, ""
+	case slices.ContainsFunc(r.Valid(), func(a exchange.Approval) bool { return a.Person == v.a.Person }):
+		return false, "You have approved this revision. Another person must as well."
 	case slices.Contains(r.Editors, v.a.Person):
-		p.WhyNot = "You wrote this revision. Another person must approve it."
-	default:
-		p.MayApprove = true
+		return false, "You wrote this revision. Another person must approve it."
 	}
+	return true, ""
 }
 
 var waveStates = map[exchange.WaveState]page.State{
@@ -191,8 +196,8 @@ func (v *visit) waves(p *page.Operate, r release.View, pre release.Preview) {
 	seen := map[exchange.OrgID]bool{}
 	for _, w := range pre.Waves {
 		line := page.WaveLine{
-			Audience: w.Audience.String(), Title: w.Title, Compelled: w.Audience.Compelled, At: v.clock.At(w.At), State: waveStates[w.State],
-			Opened: v.clock.At(w.OpenedAt), Past: w.Past, Public: w.Audience == exchange.PublicAudience, Late: lateness(r.Waves, w),
+			Title: w.Title, Compelled: w.Audience.Compelled, At: v.clock.At(w.At), State: waveStates[w.State], Past: w.Past,
+			Public: w.Audience == exchange.PublicAudience, Late: lateness(r.Waves, w),
 		}
 		if w.State == exchange.WaveScheduled && r.State.Opens() {
 			line.State = page.State{Text: "on the clock", Kind: page.Ok}
@@ -207,7 +212,7 @@ func (v *visit) waves(p *page.Operate, r release.View, pre release.Preview) {
 			line.Recipients = append(line.Recipients, recipient(who, w.At, r.Charter))
 			if !seen[who.Org] {
 				seen[who.Org] = true
-				p.PreviewAs = append(p.PreviewAs, page.Option{Value: string(who.Org), Label: who.Name})
+				p.PreviewAs = append(p.PreviewAs, page.Option{Value: string(who.Org), Label: who.Organisation.Name})
 			}
 		}
 		if w.Audience.Compelled && len(line.Recipients) == 0 && w.State != exchange.WaveOpen {
@@ -215,7 +220,7 @@ func (v *visit) waves(p *page.Operate, r release.View, pre release.Preview) {
 		}
 		p.Waves = append(p.Waves, line)
 	}
-	slices.SortFunc(p.PreviewAs, func(a, b page.Option) int { return compare(a.Label, b.Label) })
+	slices.SortFunc(p.PreviewAs, func(a, b page.Option) int { return strings.Compare(a.Label, b.Label) })
 }
 
 // lateness says how long after its moment a wave opened.
@@ -229,12 +234,12 @@ func lateness(kept []exchange.WaveRecord, w release.PreviewWave) string {
 }
 
 func recipient(who release.Recipient, at time.Time, c exchange.Charter) page.RecipientLine {
-	line := page.RecipientLine{Name: who.Name, Href: "/organisations/" + string(who.Org)}
+	line := page.RecipientLine{Name: who.Organisation.Name, Href: "/organisations/" + string(who.Org)}
 	for _, reader := range who.People {
 		line.People = append(line.People, reader.Name)
 	}
-	if who.Zone != "" && who.Zone != "UTC" {
-		line.Local = page.InZone(at, zoneOf(who.Zone))
+	if zone := who.Zone(); zone != "" && zone != "UTC" {
+		line.Local = page.InZone(at, zoneOf(zone))
 	}
 	if who.Accepted < c.Agreement.Version {
 		line.Note = "agreement not accepted: receives nothing until it is"
@@ -244,6 +249,7 @@ func recipient(who release.Recipient, at time.Time, c exchange.Charter) page.Rec
 
 func (v *visit) holders(p *page.Operate, pre release.Preview) {
 	for _, h := range pre.Holders {
+		v.names[string(h.Org)] = h.Name
 		line := page.HolderLine{Name: h.Name, Href: "/organisations/" + string(h.Org), Audience: h.Audience.String(), Since: v.clock.At(h.Since)}
 		for _, a := range h.Artifacts {
 			line.Artifacts = append(line.Artifacts, a.Title)
@@ -284,7 +290,7 @@ func (v *visit) planForms(r release.View, pre release.Preview) *page.PlanForms {
 }
 
 // states is where each member stands, and what members said.
-func (v *visit) states(p *page.Operate, r release.View) error {
+func (v *visit) states(p *page.Operate, r exchange.Release, holders []release.Holder) error {
 	es, err := v.site.Record.Exposure(v.ctx(), v.a, record.ExposureFilter{Release: r.ID})
 	if err != nil {
 		return err
@@ -296,27 +302,20 @@ func (v *visit) states(p *page.Operate, r release.View) error {
 	for _, e := range l.Entries {
 		p.Feedback = append(p.Feedback, v.feedbackLine(e, "", "", true))
 	}
-	p.Members = v.memberStates(es, l.Entries)
-	for i := range p.Members {
-		for _, h := range p.Holders {
-			if h.Href == p.Members[i].Href {
-				p.Members[i].Audience = h.Audience
-			}
-		}
+	audience := map[exchange.OrgID]string{}
+	for _, h := range holders {
+		audience[h.Org] = h.Audience.String()
 	}
+	p.Members = v.memberStates(es, l.Entries, audience)
 	if r.PublicAt.IsZero() {
 		return nil
 	}
-	o, err := v.site.Feedback.ReleaseOutcome(v.ctx(), v.a, r.ID)
-	if err != nil {
-		return err
-	}
-	p.Chart, err = v.coverage(r.Release, o)
+	p.Chart, err = v.coverage(r, holders)
 	return err
 }
 
 // memberStates gathers the first instant of each state by member.
-func (v *visit) memberStates(es []exchange.Exposure, said []feedback.Entry) []page.MemberState {
+func (v *visit) memberStates(es []exchange.Exposure, said []feedback.Entry, audience map[exchange.OrgID]string) []page.MemberState {
 	type reach struct {
 		at       map[exchange.ExposureKind]time.Time
 		feedback map[exchange.FeedbackKind]time.Time
@@ -345,7 +344,7 @@ func (v *visit) memberStates(es []exchange.Exposure, said []feedback.Entry) []pa
 		if _, ok := m[f.Kind]; !ok {
 			m[f.Kind] = f.At
 		}
-		v.orgs[f.Org] = f.OrgName
+		v.names[string(f.Org)] = f.OrgName
 	}
 	var out []page.MemberState
 	for _, org := range order {
@@ -354,7 +353,7 @@ func (v *visit) memberStates(es []exchange.Exposure, said []feedback.Entry) []pa
 			continue // the owner's own people
 		}
 		m := page.MemberState{
-			Name: v.org(org), Href: "/organisations/" + string(org),
+			Name: v.org(org), Href: "/organisations/" + string(org), Audience: audience[org],
 			Offered: v.clock.At(r.at[exchange.ExposureOffered]), Delivered: v.clock.At(r.at[exchange.ExposureServed]), Opened: v.clock.At(r.at[exchange.ExposureOpened]),
 			Acknowledged: v.clock.At(earliest(r.at[exchange.ExposureAcknowledged], r.feedback[exchange.FeedbackAcknowledged])),
 			Protecting:   v.clock.At(r.feedback[exchange.FeedbackProtection]), NotAffected: v.clock.At(r.feedback[exchange.FeedbackNotAffected]),
@@ -364,7 +363,7 @@ func (v *visit) memberStates(es []exchange.Exposure, said []feedback.Entry) []pa
 		}
 		out = append(out, m)
 	}
-	slices.SortFunc(out, func(a, b page.MemberState) int { return compare(a.Name, b.Name) })
+	slices.SortFunc(out, func(a, b page.MemberState) int { return strings.Compare(a.Name, b.Name) })
 	return out
 }
 
@@ -377,28 +376,22 @@ func earliest(a, b time.Time) time.Time {
 
 const timelineCap = 25
 
-// timelineKinds are the acts that make the story of a release. What machines fetch
-// is not among them: it stands in the table of members, and in the record.
-var timelineKinds = []exchange.EventKind{
-	exchange.EventReleaseCreated, exchange.EventReleaseEdited, exchange.EventArtifactSubmitted, exchange.EventArtifactRemoved,
-	exchange.EventReleaseSent, exchange.EventReleaseApproved, exchange.EventReleaseMoved, exchange.EventWaveHeld, exchange.EventWaveResumed,
-	exchange.EventWaveKilled, exchange.EventWavePushed, exchange.EventWaveOpened, exchange.EventReleaseWithdrawn, exchange.EventReleaseContained,
-	exchange.EventReleaseRearmed, exchange.EventReleaseClosed, exchange.EventFeedback, exchange.EventFeedbackRefused,
-}
-
 // timeline is the story of the release, the newest act first.
-func (v *visit) timeline(p *page.Operate, r release.View) error {
+func (v *visit) timeline(p *page.Operate, r exchange.Release) error {
+	f := record.EventFilter{Program: r.Program, Release: r.ID, Kinds: slices.Sorted(maps.Keys(eventWords)), Limit: 1000}
 	var es []record.Entry
-	for _, kind := range timelineKinds {
-		of, err := v.site.Record.Events(v.ctx(), v.a, record.EventFilter{Program: r.Program, Release: r.ID, Kind: kind, Limit: 1000})
+	for more := true; more; {
+		of, err := v.site.Record.Events(v.ctx(), v.a, f)
 		if err != nil {
 			return err
 		}
+		if more = len(of) == f.Limit; more {
+			f.After = of[len(of)-1].Seq
+		}
 		es = append(es, of...)
 	}
-	slices.SortFunc(es, func(a, b record.Entry) int { return int(a.Seq - b.Seq) })
 	if len(es) > timelineCap && v.r.URL.Query().Get("timeline") == "" {
-		p.EventsMore = page.Link{Label: "All " + counted(len(es), "act"), Href: "/releases/" + string(r.ID) + "?timeline=all#timeline"}
+		p.EventsMore = page.Link{Label: "All " + page.Plural(len(es), "act"), Href: "/releases/" + string(r.ID) + "?timeline=all#timeline"}
 		es = es[len(es)-timelineCap:]
 	}
 	for _, e := range slices.Backward(es) {
@@ -414,7 +407,7 @@ func (v *visit) who(e record.Entry) string {
 	case e.Org != "" && e.Org != v.a.Org:
 		return v.org(e.Org)
 	case e.Person != "":
-		return v.personName(e.Person)
+		return v.person(e.Person)
 	}
 	return string(e.Token)
 }
@@ -422,11 +415,8 @@ func (v *visit) who(e record.Entry) string {
 // eventText is an act in words with the facts that belong to it.
 func eventText(e record.Entry) string {
 	text := eventWords[e.Kind]
-	if text == "" {
-		text = string(e.Kind)
-	}
 	var d map[string]any
-	if json.NewDecoder(bytes.NewReader(e.Body)).Decode(&d) != nil {
+	if json.Unmarshal(e.Body, &d) != nil {
 		return text
 	}
 	for _, key := range []string{"d_audience", "d_kind", "d_reason"} {
@@ -437,6 +427,8 @@ func eventText(e record.Entry) string {
 	return text
 }
 
+// eventWords are the acts that make the story of a release. What machines fetch
+// is not among them: it stands in the table of members, and in the record.
 var eventWords = map[exchange.EventKind]string{
 	exchange.EventReleaseCreated: "created", exchange.EventReleaseEdited: "edited", exchange.EventArtifactSubmitted: "artifact added",
 	exchange.EventArtifactRemoved: "artifact removed", exchange.EventReleaseSent: "sent to the approvers", exchange.EventReleaseApproved: "approved",

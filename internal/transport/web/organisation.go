@@ -70,7 +70,7 @@ func (s *site) organisation(v *visit) error {
 		return err
 	}
 	p := &page.Organisation{
-		Frame: v.frame(o.Name), ID: string(o.ID), Heading: o.Name, Kind: o.Kind, State: orgState(o), Base: "/organisations/" + string(o.ID),
+		Frame: v.frame(o.Name), Heading: o.Name, Kind: o.Kind, State: orgState(o), Base: "/organisations/" + string(o.ID),
 		Facts: []page.Fact{
 			{Name: "Id", Value: string(o.ID)},
 			{Name: "Hats", Value: strings.Join(o.Hats, ", ")},
@@ -100,7 +100,7 @@ func (s *site) organisation(v *visit) error {
 		func() error { return v.duties(p, o) },
 		func() error { return v.memberships(p, o, all) },
 		func() error { return v.people(p, o, all) },
-		func() error { return v.gave(p, o, all) },
+		func() error { return v.gave(p, o.ID, all) },
 	} {
 		if err := step(); err != nil {
 			return err
@@ -148,14 +148,10 @@ func (v *visit) memberships(p *page.Organisation, o exchange.Organisation, all [
 		if err != nil {
 			return err
 		}
-		line := page.ProgramLine{
+		p.Programs = append(p.Programs, page.ProgramLine{
 			Title: st.Charter.Title, Href: "/programs/" + string(st.ID), Cohort: string(m.Audience.Cohort), State: memberState(m, st.Charter),
-			Joined: v.clock.At(m.JoinedAt), Accepted: "not accepted",
-		}
-		if m.Accepted > 0 {
-			line.Accepted = fmt.Sprintf("version %d, %s", m.Accepted, m.AcceptedAt.UTC().Format(time.DateOnly))
-		}
-		p.Programs = append(p.Programs, line)
+			Joined: v.clock.At(m.JoinedAt), Accepted: accepted(m),
+		})
 	}
 	return nil
 }
@@ -173,7 +169,7 @@ func (v *visit) people(p *page.Organisation, o exchange.Organisation, all []prog
 	names := map[exchange.PersonID]string{}
 	for _, who := range people {
 		names[who.ID] = who.Login
-		line := page.PersonLine{ID: string(who.ID), Name: who.Name, Login: who.Login, Roles: roleList(who.Roles), Zone: zoneOf(who.TimeZone).String(), State: page.State{Text: "active", Kind: page.Ok}}
+		line := page.PersonLine{ID: string(who.ID), Name: who.Name, Login: who.Login, Roles: list(who.Roles), Zone: zoneOf(who.TimeZone).String(), State: page.State{Text: "active", Kind: page.Ok}}
 		if !who.SuspendedAt.IsZero() {
 			line.State = page.State{Text: "suspended", Kind: page.Danger}
 		} else {
@@ -207,7 +203,7 @@ func (v *visit) ownToken(p *page.Organisation, o exchange.Organisation, all []pr
 
 func (v *visit) token(t exchange.Token, names map[exchange.PersonID]string) page.TokenLine {
 	line := page.TokenLine{
-		ID: string(t.ID), Name: t.Name, Person: names[t.Person], Verbs: verbList(t.Verbs), Scope: "every program",
+		ID: string(t.ID), Name: t.Name, Person: names[t.Person], Verbs: list(t.Verbs), Scope: "every program",
 		Expires: v.clock.At(t.ExpiresAt), Used: v.clock.At(t.LastUsed), State: page.State{Text: "valid", Kind: page.Ok}, Revocable: true,
 	}
 	if t.Program != "" {
@@ -244,110 +240,91 @@ func (v *visit) choices(p *page.Organisation, all []program.Stored) {
 	}
 }
 
-func roleList(rs []exchange.Role) string {
-	var out []string
-	for _, r := range rs {
-		out = append(out, string(r))
-	}
-	return strings.Join(out, ", ")
-}
-
-func verbList(vs []exchange.Verb) string {
-	var out []string
-	for _, v := range vs {
-		out = append(out, string(v))
-	}
-	return strings.Join(out, ", ")
-}
-
 const newestReleases = 12
 
-// gave is what the organisation was given and what it said, over the newest
-// releases of the programs that the visitor runs; of the visitor's own
-// organisation, what it may still read.
-func (v *visit) gave(p *page.Organisation, o exchange.Organisation, all []program.Stored) error {
-	for _, st := range all {
-		var err error
-		switch {
-		case v.runs(st.Charter):
-			err = v.gaveIn(p, o, st.ID)
-		case v.a.Org == o.ID:
-			err = v.ownIn(p, st.ID)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (v *visit) gaveIn(p *page.Organisation, o exchange.Organisation, id exchange.ProgramID) error {
-	rs, err := v.site.Releases.List(v.ctx(), v.a, id)
+// gave is what the organisation was given and what it said.
+func (v *visit) gave(p *page.Organisation, org exchange.OrgID, all []program.Stored) error {
+	hs, err := v.holdings(org, all)
 	if err != nil {
 		return err
 	}
-	for _, r := range rs[:min(len(rs), newestReleases)] {
-		href := "/releases/" + string(r.ID)
-		es, err := v.site.Record.Exposure(v.ctx(), v.a, record.ExposureFilter{Release: r.ID, Org: o.ID})
+	for _, h := range hs {
+		p.Holds = append(p.Holds, h.HoldLine)
+		p.TLP = max(p.TLP, h.tlp)
+		lines, err := v.said(h.id, h.Release, org)
 		if err != nil {
 			return err
 		}
-		p.Holds = append(p.Holds, v.nearest(es, r.Title, href)...)
-		l, err := v.site.Feedback.List(v.ctx(), v.a, r.ID)
-		if err != nil {
-			return err
-		}
-		for _, e := range l.Entries {
-			if e.Org == o.ID {
-				p.Gave = append(p.Gave, v.feedbackLine(e, r.Title, href, false))
-			}
-		}
+		p.Gave = append(p.Gave, lines...)
 	}
 	return nil
 }
 
-// nearest is one line for a release: how near it came, and when.
-func (v *visit) nearest(es []exchange.Exposure, title, href string) []page.HoldLine {
+// holding is a release of which an organisation was given something.
+type holding struct {
+	page.HoldLine
+	id  exchange.ReleaseID
+	tlp exchange.TLP // of what the visitor may read of it
+}
+
+// holdings are what the organisation was given of the newest releases of the
+// programs that the visitor runs; of the visitor's own organisation, what it may
+// still read.
+func (v *visit) holdings(org exchange.OrgID, all []program.Stored) (out []holding, err error) {
+	for _, st := range all {
+		var hs []holding
+		switch {
+		case v.runs(st.Charter):
+			hs, err = v.recorded(org, st.ID)
+		case v.a.Org == org:
+			hs, err = v.readable(st.ID)
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, hs...)
+	}
+	return out, nil
+}
+
+// recorded says of each release how near it came to the organisation, and when.
+func (v *visit) recorded(org exchange.OrgID, id exchange.ProgramID) ([]holding, error) {
 	order := []exchange.ExposureKind{
 		exchange.ExposureOffered, exchange.ExposureServed, exchange.ExposureDownloaded, exchange.ExposureOpened, exchange.ExposureAcknowledged,
 	}
-	best := -1
-	var line page.HoldLine
-	for _, e := range es {
-		if i := slices.Index(order, e.Kind); i > best {
-			best = i
-			line = page.HoldLine{Release: title, Href: href, Kind: string(e.Kind), At: v.clock.At(e.At)}
-		}
-	}
-	if best < 0 {
-		return nil
-	}
-	return []page.HoldLine{line}
-}
-
-func (v *visit) ownIn(p *page.Organisation, id exchange.ProgramID) error {
-	rs, err := v.site.Delivery.Releases(v.ctx(), v.a, id)
-	if exchange.KindOf(err) == exchange.NotFound {
-		return nil
-	}
+	rs, err := v.site.Releases.List(v.ctx(), v.a, id)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	var out []holding
 	for _, r := range rs[:min(len(rs), newestReleases)] {
-		href := "/releases/" + string(r.ID)
-		p.Holds = append(p.Holds, page.HoldLine{Release: r.Title, Href: href, Kind: "given", At: v.clock.At(r.FirstOffered)})
-		p.TLP = max(p.TLP, r.TLP)
-		l, err := v.site.Feedback.List(v.ctx(), v.a, r.ID)
+		es, err := v.site.Record.Exposure(v.ctx(), v.a, record.ExposureFilter{Release: r.ID, Org: org})
 		if err != nil {
-			return err
+			return nil, err
 		}
-		for _, e := range l.Entries {
-			if e.Org == v.a.Org {
-				p.Gave = append(p.Gave, v.feedbackLine(e, r.Title, href, false))
+		best, at := -1, time.Time{}
+		for _, e := range es {
+			if i := slices.Index(order, e.Kind); i > best {
+				best, at = i, e.At
 			}
 		}
+		if best >= 0 {
+			out = append(out, holding{id: r.ID, HoldLine: page.HoldLine{Release: r.Title, Href: "/releases/" + string(r.ID), Kind: string(order[best]), At: v.clock.At(at)}})
+		}
 	}
-	return nil
+	return out, nil
+}
+
+func (v *visit) readable(id exchange.ProgramID) ([]holding, error) {
+	rs, err := v.site.Delivery.Releases(v.ctx(), v.a, id)
+	if exchange.KindOf(err) == exchange.NotFound {
+		return nil, nil
+	}
+	var out []holding
+	for _, r := range rs[:min(len(rs), newestReleases)] {
+		out = append(out, holding{id: r.ID, tlp: r.TLP, HoldLine: page.HoldLine{Release: r.Title, Href: "/releases/" + string(r.ID), Kind: "given", At: v.clock.At(r.FirstOffered)}})
+	}
+	return out, err
 }
 
 // suspendPage lists what a suspension stops before it does.
@@ -357,7 +334,7 @@ func (s *site) suspendPage(v *visit) error {
 		return err
 	}
 	base := "/organisations/" + string(o.ID)
-	p := &page.Suspend{Frame: v.frame("Suspend " + o.Name), ID: string(o.ID), Heading: o.Name, Action: base + "/suspend", Back: base}
+	p := &page.Suspend{Frame: v.frame("Suspend " + o.Name), Heading: o.Name, Action: base + "/suspend", Back: base}
 	people, err := s.Members.People(v.ctx(), v.a, o.ID)
 	if err != nil {
 		return err
@@ -373,8 +350,8 @@ func (s *site) suspendPage(v *visit) error {
 		}
 	}
 	p.Stops = []string{
-		fmt.Sprintf("sign-in and open browser sessions of %s", counted(len(people), "person")),
-		fmt.Sprintf("%s of its machines", counted(valid, "token")),
+		fmt.Sprintf("sign-in and open browser sessions of %s", page.Plural(len(people), "person")),
+		fmt.Sprintf("%s of its machines", page.Plural(valid, "token")),
 		"every wave that would open to it, in every program",
 		"every download, feed and search, on every channel, within seconds",
 	}
@@ -382,11 +359,13 @@ func (s *site) suspendPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	org := &page.Organisation{}
-	if err := v.gave(org, o, all); err != nil {
+	hs, err := v.holdings(o.ID, all)
+	for _, h := range hs {
+		p.Holds = append(p.Holds, h.HoldLine)
+	}
+	if err != nil {
 		return err
 	}
-	p.Holds = org.Holds
 	return v.show(p)
 }
 
@@ -434,7 +413,7 @@ func (s *site) issueLink(v *visit) error {
 	}
 	p := &page.Secret{
 		Frame: v.frame("Sign-in link"), Heading: "Sign-in link", Text: "Give this link to the person, by a way that nobody else reads. It works once, within 24 hours.",
-		Secret: s.URL + "/sign-in/" + code, Note: "It is shown only now.", Back: page.Link{Label: "Back to the organisation", Href: "/organisations/" + v.path("org")},
+		Secret: s.SignInURL(code), Note: "It is shown only now.", Back: page.Link{Label: "Back to the organisation", Href: "/organisations/" + v.path("org")},
 	}
 	if who, err := s.Members.Person(v.ctx(), v.a, id); err == nil {
 		p.Facts = []page.Fact{{Name: "For", Value: who.Name + ", " + who.Login}}
@@ -461,7 +440,7 @@ func (s *site) issueToken(v *visit) error {
 	return v.show(&page.Secret{
 		Frame: v.frame("Token"), Heading: "Token " + t.Name, Text: "Put it into the machine's configuration, as a bearer token or as the password of Basic.",
 		Secret: secret, Note: "It is shown only now: of its secret part only a hash is kept.",
-		Facts: []page.Fact{{Name: "Names itself", Value: string(t.ID)}, {Name: "May", Value: verbList(t.Verbs)}, {Name: "Expires", Value: instant(t.ExpiresAt) + " UTC"}},
+		Facts: []page.Fact{{Name: "Names itself", Value: string(t.ID)}, {Name: "May", Value: list(t.Verbs)}, {Name: "Expires", Value: instant(t.ExpiresAt) + " UTC"}},
 		Back:  page.Link{Label: "Back to the organisation", Href: "/organisations/" + v.path("org")},
 	})
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/feedback"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/release"
 	"github.com/forewarn-exchange/forewarn/internal/transport/web/page"
 )
 
@@ -18,7 +19,7 @@ func tiles(o feedback.Outcome, rows string) []page.Tile {
 	var out []page.Tile
 	for _, m := range o.Measures {
 		t := page.Tile{
-			ID: string(m.ID), Label: m.Title, Value: value(m), Target: target(m.Target), State: standing(m), Lead: m.Lead,
+			ID: string(m.ID), Label: m.Title, Value: value(m), Target: target(m.Target), State: standing(m),
 			Basis: basis(m), Definition: m.Definition + " " + m.Basis, RowsHref: rows + "#rows-" + string(m.ID),
 		}
 		out = append(out, t)
@@ -110,14 +111,14 @@ func basis(m feedback.Measure) string {
 // of each cohort, by weight, had a protection ready when. Ready and not live,
 // since agreements forbid protections that are live before T0. Nil without
 // figures.
-func (v *visit) coverage(r exchange.Release, o feedback.Outcome) (*page.Chart, error) {
+func (v *visit) coverage(r exchange.Release, holders []release.Holder) (*page.Chart, error) {
+	o, err := v.site.Feedback.ReleaseOutcome(v.ctx(), v.a, r.ID)
+	if err != nil {
+		return nil, err
+	}
 	i := slices.IndexFunc(o.Measures, func(m feedback.Measure) bool { return m.ID == exchange.ReadinessMargin })
 	if i < 0 || len(o.Measures[i].Rows) == 0 || !o.Overseer {
 		return nil, nil
-	}
-	holders, err := v.site.Releases.Holders(v.ctx(), v.a, r.ID)
-	if err != nil {
-		return nil, err
 	}
 	cohort := map[exchange.OrgID]exchange.CohortID{}
 	for _, h := range holders {
@@ -219,7 +220,7 @@ func rowTable(m feedback.Measure, o feedback.Outcome) page.RowTable {
 	for _, r := range m.Rows {
 		row := []string{r.Name, r.Title, grouped(r.Weight), yes(r.Counts)}
 		if r.Title == "" {
-			row[1] = counted(r.Cases, "release")
+			row[1] = page.Plural(r.Cases, "release")
 		}
 		if len(t.Heads) == 6 {
 			row = append(row, string(r.State))

@@ -97,7 +97,7 @@ func (v *visit) change() release.Change {
 func (s *site) move(v *visit) error {
 	var t0 time.Time
 	if ps := v.stamps(map[string]*time.Time{"t0": &t0}); len(ps) > 0 || t0.IsZero() {
-		return s.onRelease(v, exchange.InvalidWith("T0 was not moved", []exchange.Problem{{Path: "move-t0", Message: "write the time as YYYY-MM-DD HH:MM, in UTC"}}), "")
+		return s.onRelease(v, exchange.InvalidWith("T0 was not moved", []exchange.Problem{{Path: "move-t0", Message: notAStamp}}), "")
 	}
 	_, err := s.Releases.Move(v.ctx(), v.a, v.releaseID(), t0, v.change())
 	return s.onRelease(v, err, "moved")
@@ -151,7 +151,7 @@ func (s *site) close(v *visit) error {
 func (s *site) rearm(v *visit) error {
 	var t0 time.Time
 	if ps := v.stamps(map[string]*time.Time{"t0": &t0}); len(ps) > 0 || t0.IsZero() {
-		return s.onRelease(v, exchange.InvalidWith("the case was not made", []exchange.Problem{{Path: "rearm-t0", Message: "write the time as YYYY-MM-DD HH:MM, in UTC"}}), "")
+		return s.onRelease(v, exchange.InvalidWith("the case was not made", []exchange.Problem{{Path: "rearm-t0", Message: notAStamp}}), "")
 	}
 	in := release.Rearm{Title: v.form("title"), Message: v.r.PostFormValue("message"), T0: t0, Reason: v.form("reason")}
 	for _, c := range v.r.PostForm["drop"] {

@@ -3,13 +3,13 @@ package web
 import (
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/feedback"
+	"github.com/forewarn-exchange/forewarn/internal/transport/httpkit"
 	"github.com/forewarn-exchange/forewarn/internal/transport/web/page"
 )
 
@@ -90,7 +90,7 @@ func (v *visit) charter(c exchange.Charter) *page.Program {
 		Beneficiaries: c.Beneficiaries, Information: c.InformationTypes, OutOfScope: c.OutOfScope,
 		Review: c.Review.String(), Sunset: c.Sunset.String(), Closed: c.ReadOnlyAt(v.now), Zone: c.Calendar.Location().String(), Weekend: weekend(c.Calendar),
 	}
-	for _, day := range slices.SortedFunc(maps.Keys(c.Calendar.Holidays), func(a, b exchange.Date) int { return compare(a.String(), b.String()) }) {
+	for _, day := range slices.SortedFunc(maps.Keys(c.Calendar.Holidays), func(a, b exchange.Date) int { return strings.Compare(a.String(), b.String()) }) {
 		p.Holidays = append(p.Holidays, day.String()+" "+c.Calendar.Holidays[day])
 	}
 	for _, co := range c.Cohorts {
@@ -113,9 +113,9 @@ func (v *visit) charter(c exchange.Charter) *page.Program {
 		}
 		p.Rules = append(p.Rules, line)
 	}
-	p.Defaults = append(handlingWords(c.Handling), counted(c.Approvals.Needed(nil), "approval"))
+	p.Defaults = append(handlingWords(c.Handling), page.Plural(c.Approvals.Needed(nil), "approval"))
 	if d := c.CompelledDisclosure; len(d.Deny) > 0 {
-		p.Defaults = append(p.Defaults, "never to members under a compelled-disclosure duty: "+classList(d.Deny))
+		p.Defaults = append(p.Defaults, "never to members under a compelled-disclosure duty: "+list(d.Deny))
 	}
 	p.Runs = v.runs(c)
 	if p.Runs {
@@ -142,10 +142,11 @@ func weekend(c exchange.Calendar) string {
 	return strings.Join(out, ", ")
 }
 
-func classList(cs []exchange.ContentClass) string {
+// list writes names one after the other.
+func list[T ~string](names []T) string {
 	var out []string
-	for _, c := range cs {
-		out = append(out, string(c))
+	for _, n := range names {
+		out = append(out, string(n))
 	}
 	return strings.Join(out, ", ")
 }
@@ -228,12 +229,9 @@ func (v *visit) memberTable(p *page.Program, c exchange.Charter) error {
 	if err != nil {
 		return err
 	}
-	orgs, err := v.site.Members.ListOrganisations(v.ctx(), v.a, "", 1000)
+	orgs, err := v.nameAll()
 	if err != nil {
 		return err
-	}
-	for _, o := range orgs {
-		v.orgs[o.ID] = o.Name
 	}
 	count := map[exchange.CohortID]int{}
 	known := map[exchange.OrgID]bool{}
@@ -270,12 +268,17 @@ func (v *visit) memberTable(p *page.Program, c exchange.Charter) error {
 func (v *visit) memberLine(m exchange.Member, c exchange.Charter) page.MemberLine {
 	line := page.MemberLine{
 		Name: v.org(m.Org), Href: "/organisations/" + string(m.Org), Cohort: string(m.Audience.Cohort), Compelled: m.Audience.Compelled,
-		State: memberState(m, c), Joined: v.clock.At(m.JoinedAt), Accepted: "not accepted",
-	}
-	if m.Accepted > 0 {
-		line.Accepted = fmt.Sprintf("version %d, %s", m.Accepted, m.AcceptedAt.UTC().Format(time.DateOnly))
+		State: memberState(m, c), Joined: v.clock.At(m.JoinedAt), Accepted: accepted(m),
 	}
 	return line
+}
+
+// accepted is which agreement a member accepted, and when.
+func accepted(m exchange.Member) string {
+	if m.Accepted == 0 {
+		return "not accepted"
+	}
+	return fmt.Sprintf("version %d, %s", m.Accepted, m.AcceptedAt.UTC().Format(time.DateOnly))
 }
 
 func (s *site) accept(v *visit) error {
@@ -300,10 +303,7 @@ func (s *site) export(v *visit) error {
 	if err != nil {
 		return err
 	}
-	h := v.w.Header()
-	h.Set("Content-Type", "application/toml; charset=utf-8")
-	h.Set("Content-Disposition", `attachment; filename="`+v.path("program")+`.toml"`)
-	v.w.WriteHeader(http.StatusOK)
+	httpkit.Attach(v.w.Header(), v.path("program")+".toml", "application/toml; charset=utf-8")
 	_, _ = v.w.Write(text)
 	return nil
 }

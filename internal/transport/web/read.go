@@ -3,7 +3,6 @@ package web
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -49,8 +48,8 @@ func (s *site) read(v *visit, id exchange.ReleaseID) error {
 // readPage is the page without what only the reader's own visit brings.
 func (v *visit) readPage(r delivery.MemberRelease, c exchange.Charter) *page.Read {
 	p := &page.Read{
-		Frame: v.frame(r.Title), ID: string(r.ID), Heading: r.Title, State: readerState(r), Embargoed: r.PublicAt.IsZero(),
-		T0: v.clock.At(r.T0), Given: v.clock.At(r.FirstOffered), Prose: page.Markdown(r.Message),
+		Frame: v.frame(r.Title), Heading: r.Title, State: readerState(r), Embargoed: r.PublicAt.IsZero(),
+		T0: v.clock.At(r.T0), Prose: page.Markdown(r.Message),
 	}
 	p.TLP = r.TLP
 	if !r.NotCovering.IsZero() {
@@ -83,7 +82,7 @@ func (v *visit) item(i delivery.Item) page.ItemLine {
 	return page.ItemLine{
 		Title: i.Artifact.Title, Href: href, Content: href + "/content", Class: string(i.Artifact.Class), Definition: i.Artifact.Class.Definition(),
 		Kind: string(i.Artifact.Kind), TLP: i.TLP, PAP: i.Artifact.Handling.PAP.String(), Size: i.Artifact.Size, SHA256: i.Artifact.SHA256,
-		Objects: i.Artifact.Objects, Opened: v.clock.At(i.OpenedAt), Obligations: i.Obligations, Superseded: i.Superseded, Partial: i.Partial,
+		Objects: i.Artifact.Objects, Opened: v.clock.At(i.OpenedAt), Superseded: i.Superseded, Partial: i.Partial,
 	}
 }
 
@@ -176,7 +175,7 @@ func (v *visit) objectsOf(p *page.Read, r delivery.MemberRelease) error {
 		}
 	}
 	p.ObjectsAll = "/programs/" + string(r.Program) + "/objects"
-	p.ObjectCount = counted(len(p.Objects), "object")
+	p.ObjectCount = page.Plural(len(p.Objects), "object")
 	if len(p.Objects) == objectsShown {
 		p.ObjectCount = fmt.Sprintf("The first %d objects", objectsShown)
 	}
@@ -193,7 +192,7 @@ func others(l feedback.Listing, c exchange.Charter) (counts []string, note strin
 		return nil, "In this program members see nothing of each other's answers."
 	}
 	for _, o := range l.Others {
-		counts = append(counts, fmt.Sprintf("%s: %s", feedbackWords[o.Kind], counted(o.Organisations, "other organisation")))
+		counts = append(counts, fmt.Sprintf("%s: %s", feedbackWords[o.Kind], page.Plural(o.Organisations, "other organisation")))
 	}
 	return counts, fmt.Sprintf("Members see counts of each other's answers, never names; counts under %d are not shown.", feedback.MinContributors)
 }
@@ -225,7 +224,7 @@ func (v *visit) feedbackLine(e feedback.Entry, release, href string, named bool)
 		}
 		l.Text = strings.Join(slices.DeleteFunc(append(parts, e.Text), func(s string) bool { return s == "" }), ", ")
 	case exchange.FeedbackSighting:
-		l.Text = strings.TrimSpace(counted(int(e.Count), "time") + " " + e.Text)
+		l.Text = strings.TrimSpace(page.Plural(e.Count, "time") + " " + e.Text)
 	}
 	return l
 }
@@ -243,24 +242,13 @@ func (v *visit) feedbackForms(id exchange.ReleaseID, c exchange.Charter, public 
 // feedback takes an answer on a release or on one of its objects.
 func (s *site) feedback(v *visit) error {
 	f := exchange.Feedback{
-		Release: v.releaseID(), Kind: exchange.FeedbackKind(v.form("kind")), Object: v.form("object"), About: exchange.ArtifactID(v.form("about")),
+		Release: v.releaseID(), Kind: exchange.FeedbackKind(v.form("kind")), Object: v.form("object"),
 		Text: v.form("text"), Product: v.form("product"), Type: v.form("type"), Format: v.form("format"), Regions: v.list("regions"), Evidence: v.form("evidence"),
-		Amends: exchange.FeedbackID(v.form("amends")),
 	}
 	ps := v.stamps(map[string]*time.Time{"ready": &f.ReadyAt, "live": &f.LiveAt, "first": &f.FirstSeen, "last": &f.LastSeen})
-	for name, to := range map[string]*int64{"share": nil, "count": &f.Count} {
-		text := strings.TrimSpace(strings.TrimSuffix(v.form(name), "%"))
-		n, err := strconv.ParseInt(text, 10, 32)
-		switch {
-		case text == "":
-		case err != nil:
-			ps = append(ps, exchange.Problem{Path: name, Message: "write a whole number"})
-		case to != nil:
-			*to = n
-		default:
-			f.Share = int(n)
-		}
-	}
+	var share int64
+	ps = append(ps, v.wholes(map[string]*int64{"share": &share, "count": &f.Count})...)
+	f.Share = int(share)
 	f = readyFirst(f, v.now)
 	err := error(nil)
 	if len(ps) > 0 {
@@ -275,7 +263,7 @@ func (s *site) feedback(v *visit) error {
 }
 
 // readyFirst fills in what one key and Enter leave open: a protection without a
-// time is ready now. The seconds that a form leaves out must not lie ahead.
+// time is ready now, and seen is seen once.
 func readyFirst(f exchange.Feedback, now time.Time) exchange.Feedback {
 	if f.Kind == exchange.FeedbackProtection && f.ReadyAt.IsZero() && f.LiveAt.IsZero() {
 		f.ReadyAt = now

@@ -51,7 +51,7 @@ func (s *site) releases(v *visit) error {
 		}
 		p.Lines = append(p.Lines, lines...)
 	}
-	slices.SortStableFunc(p.Lines, func(a, b page.ReleaseLine) int { return compare(b.T0.ISO, a.T0.ISO) })
+	slices.SortStableFunc(p.Lines, func(a, b page.ReleaseLine) int { return strings.Compare(b.T0.ISO, a.T0.ISO) })
 	return v.show(p)
 }
 
@@ -112,19 +112,19 @@ func (s *site) compose(v *visit) error {
 	base := "/programs/" + string(c.ID) + "/releases"
 	p := &page.Compose{
 		Frame: v.frame("New release"), Program: c.Title, Action: base, Heading: v.r.PostFormValue("title"),
-		T0: v.r.PostFormValue("t0"), Message: v.r.PostFormValue("message"), Zones: v.zones(c),
+		T0Text: v.r.PostFormValue("t0"), Message: v.r.PostFormValue("message"), Zones: v.zones(c),
 	}
 	v.within(&p.Frame, c, "Releases")
-	if p.T0 == "" {
-		p.T0 = v.usualT0(c).Format(page.Stamp)
+	if p.T0Text == "" {
+		p.T0Text = v.usualT0(c).Format(page.Stamp)
 	}
-	if t, err := stamp(p.T0); err == nil {
+	if t, err := stamp(p.T0Text); err == nil {
 		p.Echo = v.echo(t, c)
 	}
 	return v.show(p)
 }
 
-// usualT0 suggests a moment: ten business days ahead, so that the earliest wave of
+// usualT0 suggests a moment: fifteen business days ahead, so that the earliest wave of
 // a usual plan lies in the future, at the full hour.
 func (v *visit) usualT0(c exchange.Charter) time.Time {
 	return c.Calendar.AddBusinessDays(v.now, 15).UTC().Truncate(time.Hour)
@@ -158,7 +158,7 @@ func (s *site) create(v *visit) error {
 	t0, err := stamp(v.form("t0"))
 	d := release.Draft{Program: exchange.ProgramID(v.path("program")), Title: v.form("title"), Message: v.r.PostFormValue("message"), T0: t0}
 	if err != nil {
-		err = exchange.InvalidWith("the draft was not created", []exchange.Problem{{Path: "t0", Message: "write the time as YYYY-MM-DD HH:MM, in UTC"}})
+		err = exchange.InvalidWith("the draft was not created", []exchange.Problem{{Path: "t0", Message: notAStamp}})
 	}
 	var r exchange.Release
 	if err == nil {

@@ -6,7 +6,6 @@ import "net/http"
 func (s *site) routes(mux *http.ServeMux) {
 	for pattern, h := range map[string]handler{
 		"GET /sign-in":                     s.signInPage,
-		"GET /sign-in/{code}":              s.signIn,
 		"POST /sign-out":                   s.signOut,
 		"GET /public":                      s.public,
 		"GET /public/releases/{release}":   s.publicRelease,

@@ -9,11 +9,10 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/transport/web/page"
 )
 
-// signInPage says how one signs in. Links may also carry the code as a parameter.
+// signInPage says how one signs in; a link to it with a code signs in.
 func (s *site) signInPage(v *visit) error {
 	if code := v.r.URL.Query().Get("code"); code != "" {
-		v.r.SetPathValue("code", code)
-		return s.signIn(v)
+		return s.signIn(v, code)
 	}
 	if !v.a.Anonymous() {
 		return v.see("/")
@@ -23,14 +22,14 @@ func (s *site) signInPage(v *visit) error {
 
 // signIn opens a session by a link. It is the one act behind a GET: people follow
 // links. HEAD does nothing, since that is what checkers of links send.
-func (s *site) signIn(v *visit) error {
+func (s *site) signIn(v *visit, code string) error {
 	if v.r.Method != http.MethodGet {
 		return v.show(&page.SignIn{Frame: v.frame("Sign in")})
 	}
 	if err := s.limits.SignIn(v.r); err != nil {
 		return err
 	}
-	secret, expires, _, err := s.authn.SignIn(v.ctx(), v.path("code"))
+	secret, expires, _, err := s.authn.SignIn(v.ctx(), code)
 	if exchange.KindOf(err) == exchange.Unsigned {
 		s.limits.SignInFailed(v.r)
 		v.status = http.StatusUnauthorized

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,7 +16,6 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/server/servertest"
 	"github.com/forewarn-exchange/forewarn/internal/testkit"
-	"github.com/forewarn-exchange/forewarn/internal/transport/web"
 )
 
 // site is the exchange of servertest with its pages.
@@ -29,13 +27,7 @@ type site struct {
 func newSite(t *testing.T) *site {
 	t.Helper()
 	w := servertest.New(t)
-	h := httptest.NewUnstartedServer(nil)
-	url := "http://" + h.Listener.Addr().String()
-	w.SetURL(url)
-	h.Config.Handler = web.New(web.Config{Exchange: w.X, Authn: w.Authn})
-	h.Start()
-	t.Cleanup(h.Close)
-	return &site{w, url}
+	return &site{w, w.Serve()}
 }
 
 // link is a sign-in link for somebody of an organisation.
@@ -45,7 +37,7 @@ func (s *site) link(org exchange.OrgID, name string) string {
 	if err != nil {
 		s.T.Fatal(err)
 	}
-	return s.url + "/sign-in/" + code
+	return s.X.SignInURL(code)
 }
 
 // signIn opens a tab in which the person is signed in.

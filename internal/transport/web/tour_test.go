@@ -14,7 +14,6 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
 	"github.com/forewarn-exchange/forewarn/internal/server"
-	"github.com/forewarn-exchange/forewarn/internal/transport/web"
 )
 
 // tuesday is when the demonstration is told.
@@ -34,7 +33,7 @@ func demonstration(t *testing.T) (*server.Server, demo.Ready) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.Config.Handler = web.New(web.Config{Exchange: s.Exchange, Authn: s.Authn})
+	h.Config.Handler = s.Handler()
 	h.Start()
 	t.Cleanup(func() { h.Close(); _ = s.Close() })
 	return s, r
@@ -91,7 +90,7 @@ func itinerary(t *testing.T, s *server.Server, r demo.Ready) []stops {
 		}
 	}
 	return []stops{
-		{"", []string{"/sign-in", "/sign-in/wrong", "/public", public, "/nowhere", "/help/keys"}},
+		{"", []string{"/sign-in", "/sign-in?code=wrong", "/public", public, "/nowhere", "/help/keys"}},
 		{"operator", staff},
 		{"approver", []string{"/", "/releases/" + string(rs[0].ID)}},
 		{"auditor", []string{"/", p, p + "/objects", "/releases/" + string(rs[0].ID), org}},

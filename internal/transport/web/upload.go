@@ -80,9 +80,6 @@ func (s *site) upload(v *visit) error {
 func (s *site) submit(v *visit, id exchange.ReleaseID, fields map[string]string, file *multipart.Part) error {
 	in, err := input(id, fields, file)
 	if err == nil {
-		in.Handling.Persons, err = v.persons(id, split(fields["persons"]))
-	}
-	if err == nil {
 		var r submission.Receipt
 		r, err = s.Submissions.Submit(v.ctx(), v.a, in, file)
 		if err == nil && r.Duplicate {
@@ -100,22 +97,28 @@ func (s *site) submit(v *visit, id exchange.ReleaseID, fields map[string]string,
 func input(id exchange.ReleaseID, fields map[string]string, file *multipart.Part) (submission.Input, error) {
 	in := submission.Input{
 		Release: id, Class: exchange.ContentClass(fields["class"]), Kind: exchange.ArtifactKind(fields["kind"]), Title: fields["title"],
-		Filename: file.FileName(), MediaType: mediaType(file.Header.Get("Content-Type")),
+		Filename: file.FileName(), MediaType: file.Header.Get("Content-Type"),
 	}
 	var ps []exchange.Problem
-	note := func(path string, err error) {
+	note := func(path, message string, err error) {
 		if err != nil {
-			ps = append(ps, exchange.Problem{Path: path, Message: "not one of the choices"})
+			ps = append(ps, exchange.Problem{Path: path, Message: message})
 		}
 	}
+	h := &in.Handling
 	var err error
-	in.Handling.TLP, err = exchange.ParseTLP(fields["tlp"])
-	note("tlp", err)
-	in.Handling.PAP, err = exchange.ParsePAP(fields["pap"])
-	note("pap", err)
-	in.Handling.Statement = fields["statement"]
+	h.TLP, err = exchange.ParseTLP(fields["tlp"])
+	note("tlp", "not one of the choices", err)
+	h.PAP, err = exchange.ParsePAP(fields["pap"])
+	note("pap", "not one of the choices", err)
+	h.Expires, err = stamp(fields["expires"])
+	note("expires", notAStamp, err)
+	h.Statement = fields["statement"]
+	for _, name := range split(fields["persons"]) {
+		h.Persons = append(h.Persons, exchange.PersonID(name))
+	}
 	for _, o := range split(fields["organisations"]) {
-		in.Handling.Organisations = append(in.Handling.Organisations, exchange.OrgID(o))
+		h.Organisations = append(h.Organisations, exchange.OrgID(o))
 	}
 	if in.Filename == "" {
 		ps = append(ps, exchange.Problem{Path: "file", Message: "choose a file"})
@@ -124,49 +127,4 @@ func input(id exchange.ReleaseID, fields map[string]string, file *multipart.Part
 		return in, exchange.InvalidWith("nothing was stored", ps)
 	}
 	return in, nil
-}
-
-// persons finds the people behind logins among the members of the release's program.
-func (v *visit) persons(id exchange.ReleaseID, logins []string) ([]exchange.PersonID, error) {
-	if len(logins) == 0 {
-		return nil, nil
-	}
-	r, err := v.site.Releases.Read(v.ctx(), v.a, id)
-	if err != nil {
-		return nil, err
-	}
-	members, err := v.site.Members.Members(v.ctx(), v.a, r.Program, "", 1000)
-	if err != nil {
-		return nil, err
-	}
-	found := map[string]exchange.PersonID{}
-	for _, m := range members {
-		people, err := v.site.Members.People(v.ctx(), v.a, m.Org)
-		if err != nil && exchange.KindOf(err) != exchange.NotFound {
-			return nil, err
-		}
-		for _, p := range people {
-			found[p.Login] = p.ID
-		}
-	}
-	var out []exchange.PersonID
-	var ps []exchange.Problem
-	for _, login := range logins {
-		if found[login] == "" {
-			ps = append(ps, exchange.Problem{Path: "persons", Message: "nobody of the program's members has one of these logins"})
-		}
-		out = append(out, found[login])
-	}
-	if len(ps) > 0 {
-		return nil, exchange.InvalidWith("nothing was stored", ps[:1])
-	}
-	return out, nil
-}
-
-// mediaType leaves out what browsers send when they do not know.
-func mediaType(s string) string {
-	if s == "application/octet-stream" {
-		return ""
-	}
-	return s
 }

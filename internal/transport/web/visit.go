@@ -27,7 +27,7 @@ type visit struct {
 	status int          // of the page; 0: 200
 	faults *page.Faults // of the form that was sent
 
-	orgs map[exchange.OrgID]string // names looked up so far
+	names map[string]string // of organisations and people, by id, as far as they are known
 }
 
 type visitKey struct{}
@@ -39,7 +39,7 @@ func visitOf(ctx context.Context) *visit {
 
 // visit establishes who asks. An invalid session is no session.
 func (s *site) visit(r *http.Request) (*visit, error) {
-	v := &visit{site: s, r: r, now: s.Now(), orgs: map[exchange.OrgID]string{}}
+	v := &visit{site: s, r: r, now: s.Now(), names: map[string]string{}}
 	a, err := httpkit.Authenticate(s.authn, r, exchange.ChannelWeb)
 	if err != nil && exchange.KindOf(err) != exchange.Unsigned {
 		return nil, fmt.Errorf("reading the session: %w", err)
@@ -89,6 +89,8 @@ func (v *visit) number(name string) int64 {
 	return n
 }
 
+const notAStamp = "write the time as YYYY-MM-DD HH:MM, in UTC"
+
 // stamp reads an instant that somebody typed, in UTC; empty is the zero time.
 func stamp(text string) (time.Time, error) {
 	text = strings.TrimSpace(text)
@@ -101,7 +103,7 @@ func stamp(text string) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, exchange.Fail(exchange.Invalid, "write the time as YYYY-MM-DD HH:MM, in UTC")
+	return time.Time{}, exchange.Fail(exchange.Invalid, notAStamp)
 }
 
 // stamps reads instants from fields; every field that holds none is a problem.
@@ -110,9 +112,26 @@ func (v *visit) stamps(fields map[string]*time.Time) []exchange.Problem {
 	for name, to := range fields {
 		t, err := stamp(v.form(name))
 		if err != nil {
-			ps = append(ps, exchange.Problem{Path: name, Message: "write the time as YYYY-MM-DD HH:MM, in UTC"})
+			ps = append(ps, exchange.Problem{Path: name, Message: notAStamp})
 		}
 		*to = t
+	}
+	return ps
+}
+
+// wholes reads whole numbers from fields, a percent sign after them or not.
+func (v *visit) wholes(fields map[string]*int64) []exchange.Problem {
+	var ps []exchange.Problem
+	for name, to := range fields {
+		text := strings.TrimSpace(strings.TrimSuffix(v.form(name), "%"))
+		if text == "" {
+			continue
+		}
+		n, err := strconv.ParseInt(text, 10, 32)
+		if err != nil {
+			ps = append(ps, exchange.Problem{Path: name, Message: "write a whole number"})
+		}
+		*to = n
 	}
 	return ps
 }
@@ -122,9 +141,6 @@ func (v *visit) frame(title string) page.Frame {
 	f := page.Frame{
 		Title: title, Exchange: v.site.Name, Nonce: nonce(), Now: v.clock.At(v.now),
 		Faults: v.faults, TLP: exchange.TLPUnset,
-	}
-	if f.Exchange == "" {
-		f.Exchange = "Forewarn"
 	}
 	if v.r != nil && v.faults == nil {
 		f.Done = done[v.r.URL.Query().Get("done")]
@@ -175,26 +191,44 @@ func (v *visit) within(f *page.Frame, c exchange.Charter, current string) {
 
 // org is an organisation's name, its id where the visitor may not know it.
 func (v *visit) org(id exchange.OrgID) string {
-	if name, ok := v.orgs[id]; ok || id == "" {
-		return name
-	}
-	name := string(id)
-	if o, err := v.site.Members.Organisation(v.ctx(), v.a, id); err == nil {
-		name = o.Name
-	}
-	v.orgs[id] = name
-	return name
+	return v.name(string(id), func() (string, error) {
+		o, err := v.site.Members.Organisation(v.ctx(), v.a, id)
+		return o.Name, err
+	})
 }
 
-// personName is a person's name, the id where the visitor may not know it.
-func (v *visit) personName(id exchange.PersonID) string {
+// person is a person's name, the id where the visitor may not know it.
+func (v *visit) person(id exchange.PersonID) string {
 	if id == v.a.Person {
 		return v.a.Name
 	}
-	if p, err := v.site.Members.Person(v.ctx(), v.a, id); err == nil {
-		return p.Name
+	return v.name(string(id), func() (string, error) {
+		p, err := v.site.Members.Person(v.ctx(), v.a, id)
+		return p.Name, err
+	})
+}
+
+// name looks a name up once.
+func (v *visit) name(id string, look func() (string, error)) string {
+	name, known := v.names[id]
+	if known || id == "" {
+		return name
 	}
-	return string(id)
+	name, err := look()
+	if err != nil {
+		name = id
+	}
+	v.names[id] = name
+	return name
+}
+
+// nameAll gathers the names of organisations where a page lists many.
+func (v *visit) nameAll() ([]exchange.Organisation, error) {
+	all, err := v.site.Members.ListOrganisations(v.ctx(), v.a, "", 1000)
+	for _, o := range all {
+		v.names[string(o.ID)] = o.Name
+	}
+	return all, err
 }
 
 // stored lists the programs that the visitor may know.
@@ -255,16 +289,23 @@ func (v *visit) again(err error, show func() error) error {
 
 // fields are the form fields for the paths in problems.
 var fields = map[string]string{
-	"t0": "t0", "title": "title", "reason": "", "message": "message", "count": "count", "first": "seen-first", "last": "seen-last",
+	"t0": "t0", "title": "title", "message": "message", "count": "count", "first": "seen-first", "last": "seen-last",
 	"first_seen": "seen-first", "last_seen": "seen-last", "product": "product", "type": "ptype", "format": "format",
 	"ready": "ready", "ready_at": "ready", "live": "live", "live_at": "live", "share": "share", "evidence": "evidence", "regions": "regions",
+	"persons": "persons", "organisations": "organisations", "expires": "expires", "statement": "statement", "tlp": "tlp", "pap": "pap",
 	"login": "login", "id": "org-id", "name": "org-name", "kind": "org-kind",
+}
+
+// field is the form field for the path in a problem; empty: none.
+func field(path string) string {
+	path, _, _ = strings.Cut(strings.TrimPrefix(path, "handling."), "[")
+	return fields[path]
 }
 
 func faultsOf(text string, ps []exchange.Problem, total int) *page.Faults {
 	f := &page.Faults{Text: sentence(text), More: max(0, total-len(ps))}
 	for _, p := range ps {
-		f.Problems = append(f.Problems, page.Problem{Field: fields[p.Path], Path: p.Path, Section: p.Section, Message: sentence(p.Message)})
+		f.Problems = append(f.Problems, page.Problem{Field: field(p.Path), Path: p.Path, Section: p.Section, Message: sentence(p.Message)})
 	}
 	return f
 }

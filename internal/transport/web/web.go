@@ -9,10 +9,8 @@ package web
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
 
 	"github.com/forewarn-exchange/forewarn/internal/authn"
 	"github.com/forewarn-exchange/forewarn/internal/core"
@@ -37,14 +35,13 @@ type site struct {
 	log    *slog.Logger
 	pages  *page.Renderer
 	static assets
-	cross  *http.CrossOriginProtection
 }
 
 // maxForm is the most that a form may carry. Uploads are streamed and have the
 // limit of submissions.
 const maxForm = 1 << 20
 
-// New returns the handler of every page.
+// New returns the handler of every page. It is to stand in httpkit.Wrap.
 func New(c Config) http.Handler {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -59,40 +56,23 @@ func New(c Config) http.Handler {
 	}
 	s := &site{
 		Exchange: c.Exchange, authn: c.Authn, limits: c.Limits, log: c.Log,
-		pages: pages, static: static, cross: http.NewCrossOriginProtection(),
+		pages: pages, static: static,
 	}
 	mux := http.NewServeMux()
 	s.routes(mux)
-	pagesOnly := c.Limits.Handler(s.sameOrigin(mux), s.failure)
+	cross := http.NewCrossOriginProtection()
+	cross.SetDenyHandler(http.HandlerFunc(s.foreign))
 	all := http.NewServeMux()
 	all.Handle("GET /static/{hash}/{name}", static)
-	all.Handle("/", pagesOnly)
-	return wrapped(all, httpkit.Options{Log: c.Log, Secure: strings.HasPrefix(c.Exchange.URL, "https://")})
+	all.Handle("/", c.Limits.Handler(cross.Handler(mux), s.failure))
+	return all
 }
 
-// wrapped gives requests their id and headers where nothing further out has.
-func wrapped(h http.Handler, o httpkit.Options) http.Handler {
-	outer := httpkit.Wrap(h, o)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if httpkit.RequestID(r.Context()) == "" {
-			outer.ServeHTTP(w, r)
-			return
-		}
-		h.ServeHTTP(w, r)
-	})
-}
-
-// sameOrigin refuses what a page of another site sends in a reader's name.
-func (s *site) sameOrigin(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.cross.Check(r) != nil {
-			f := httpkit.FailureOf(exchange.Fail(exchange.Denied, "the form was sent by another site; nothing was changed"))
-			f.RequestID = httpkit.RequestID(r.Context())
-			s.failure(w, r, f)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
+// foreign refuses what a page of another site sends in a reader's name.
+func (s *site) foreign(w http.ResponseWriter, r *http.Request) {
+	f := httpkit.FailureOf(exchange.Fail(exchange.Denied, "the form was sent by another site; nothing was changed"))
+	f.RequestID = httpkit.RequestID(r.Context())
+	s.failure(w, r, f)
 }
 
 // handler answers one request of a visitor.
@@ -142,7 +122,7 @@ func (s *site) failure(w http.ResponseWriter, r *http.Request, f httpkit.Failure
 		v = &visit{site: s, now: s.Now()}
 	}
 	v.w, v.r, v.status, v.faults = w, r, f.Status, nil
-	p := &page.Fault{Frame: v.frame(f.Title), Status: f.Status, Heading: f.Title, Text: sentence(f.Detail), Request: f.RequestID}
+	p := &page.Fault{Frame: v.frame(f.Title), Heading: f.Title, Text: sentence(f.Detail), Request: f.RequestID}
 	p.Next = page.Link{Label: "To the first page", Href: "/"}
 	switch {
 	case f.Kind == exchange.NotFound || f.Status == http.StatusNotFound:
@@ -152,8 +132,8 @@ func (s *site) failure(w http.ResponseWriter, r *http.Request, f httpkit.Failure
 	case len(f.Errors) > 0:
 		p.Faults = faultsOf(f.Detail, f.Errors, f.Total)
 	}
-	if f.RetryAfter > 0 {
-		w.Header().Set("Retry-After", fmt.Sprintf("%.0f", f.RetryAfter.Seconds()+1))
+	if f.Status != http.StatusUnauthorized { // a challenge would make the browser ask for a password
+		httpkit.FailureHeaders(w.Header(), f)
 	}
 	if err := v.show(p); err != nil {
 		s.log.ErrorContext(r.Context(), "a failure could not be shown", "req", f.RequestID, "err", err.Error())

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"regexp"
 	"testing"
 	"time"
 
@@ -74,20 +75,10 @@ func TestMay(t *testing.T) {
 }
 
 func TestNonceHasNothingToEscape(t *testing.T) {
-	for range 2000 {
-		n := nonce()
-		if len(n) != 22 || len(n) != len([]rune(n)) || cmp.Diff(n, escapeFree(n)) != "" {
+	plain := regexp.MustCompile(`^[\w-]{22}$`)
+	for range 100 {
+		if n := nonce(); !plain.MatchString(n) {
 			t.Fatalf("%q would be written in another length", n)
 		}
 	}
-}
-
-func escapeFree(s string) string {
-	out := []byte{}
-	for _, c := range []byte(s) {
-		if c != '+' && c != '&' && c != '<' && c != '"' && c != '\'' {
-			out = append(out, c)
-		}
-	}
-	return string(out)
 }

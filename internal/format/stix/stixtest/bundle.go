@@ -10,16 +10,15 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/forewarn-exchange/forewarn/internal/format/tlp"
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
 )
 
 // Options shape a bundle. The zero value gives objects of about 1,000 bytes
 // without markings.
 type Options struct {
-	Size     int       // bytes of an object, roughly; default 1000, at least 500
-	TLP      tlp.Label // marking of every object; its definition is the second object
-	Start    time.Time // created of the first object; default 2026-01-01T00:00:00Z
-	Envelope bool      // a TAXII envelope in place of a bundle
+	Size  int          // bytes of an object, roughly; default 1000, at least 500
+	TLP   exchange.TLP // marking of every object; its definition is the second object
+	Start time.Time    // created of the first object; default 2026-01-01T00:00:00Z
 }
 
 // Bundle writes a bundle of n objects: an identity, then, of every ten,
@@ -73,8 +72,6 @@ func (g *generator) Read(p []byte) (int, error) {
 func (g *generator) fill() {
 	b := g.buf[:0]
 	switch {
-	case g.next < 0 && g.opt.Envelope:
-		b = append(b, `{"objects":[`...)
 	case g.next < 0:
 		b = append(b, `{"type":"bundle","id":"`...)
 		b = append(b, ID("bundle", g.seed, -1)...)
@@ -104,7 +101,7 @@ func Type(i int, opt Options) string {
 	switch {
 	case i == 0:
 		return "identity"
-	case i == 1 && opt.TLP.Valid():
+	case i == 1 && opt.TLP != exchange.TLPUnset:
 		return "marking-definition"
 	}
 	switch i % 10 {
@@ -141,7 +138,7 @@ func appendUUID(b []byte, seed uint64, i int) []byte {
 func (g *generator) object(b []byte, i int) []byte {
 	typ := Type(i, g.opt)
 	if typ == "marking-definition" {
-		return append(b, tlp.MarkingObject(g.opt.TLP)...)
+		return append(b, MarkingObject(g.opt.TLP)...)
 	}
 	start := len(b)
 	b = append(b, `{"type":"`+typ+`","spec_version":"2.1","id":"`...)
@@ -161,8 +158,8 @@ func (g *generator) object(b []byte, i int) []byte {
 	}
 	b = append(b, '"')
 	b = g.own(b, typ, i)
-	if g.opt.TLP.Valid() {
-		b = append(b, `,"object_marking_refs":["`+g.opt.TLP.MarkingID()+`"]`...)
+	if g.opt.TLP != exchange.TLPUnset {
+		b = append(b, `,"object_marking_refs":["`+MarkingID(g.opt.TLP)+`"]`...)
 	}
 	b = append(b, `,"x_generated":"`...)
 	for k := uint64(i); len(b)-start < g.opt.Size-2; k++ {

@@ -23,7 +23,6 @@ type Frame struct {
 	Now      Moment
 	Done     string // what the act before this page did
 	Faults   *Faults
-	Wide     bool // the page uses the whole width
 }
 
 // Around makes every view that embeds Frame a Page but for its name.

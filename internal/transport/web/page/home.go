@@ -10,7 +10,6 @@ type Dashboard struct {
 	Needs    []Need
 	Tiles    []Tile
 	TilesOf  string // the releases that the tiles are about, in words
-	RowsHref string
 	Chart    *Chart
 	Active   []ActiveRelease
 	Empty    Empty // when there is no program yet
@@ -46,7 +45,6 @@ type Tile struct {
 	Basis      string // n and denominator: "12 of 14 capable members, 3 releases"
 	Definition string
 	RowsHref   string
-	Lead       bool
 }
 
 // ActiveRelease is one line of the dashboard's table. Each member stands in the
@@ -59,10 +57,10 @@ type ActiveRelease struct {
 	Approvals string // "1 of 2"; empty: none wanted
 	T0        Moment
 	Given     int
-	States    []int // in the order of StateHeads
+	States    []int // as feedback.AllStates
 }
 
-// StateHeads are the columns of ActiveRelease.States.
+// StateHeads are the columns of ActiveRelease.States, as feedback.AllStates.
 func (Dashboard) StateHeads() []string {
 	return []string{"Silent", "Delivered", "Opened", "Acknowledged", "Not affected", "Protecting"}
 }

@@ -22,7 +22,6 @@ type Moment struct {
 	UTC      string // 2026-11-24 18:00
 	Local    string // 19:00 Europe/Berlin; empty when the reader's zone is UTC
 	Relative string // in 2 d 4 h
-	Past     bool
 }
 
 // IsZero reports whether there is no instant to show.
@@ -39,7 +38,6 @@ func (c Clock) At(t time.Time) Moment {
 		UTC:      u.Format(Stamp),
 		Local:    c.local(u),
 		Relative: Relative(t.Sub(c.Now)),
-		Past:     !t.After(c.Now),
 	}
 }
 

@@ -32,7 +32,7 @@ type OrganisationForm struct {
 // it holds and what it gave.
 type Organisation struct {
 	Frame
-	ID, Heading   string
+	Heading       string
 	Kind          string
 	State         State
 	Suspended     string // reason; operators only
@@ -100,7 +100,6 @@ type TokenLine struct {
 // HoldLine is something that the organisation was given.
 type HoldLine struct {
 	Release, Href string
-	Artifact      string
 	Kind          string
 	At            Moment
 }
@@ -108,11 +107,11 @@ type HoldLine struct {
 // Suspend is the page that says what a suspension stops before it does.
 type Suspend struct {
 	Frame
-	ID, Heading string
-	Action      string
-	Back        string
-	Stops       []string
-	Holds       []HoldLine
+	Heading string
+	Action  string
+	Back    string
+	Stops   []string
+	Holds   []HoldLine
 }
 
 // Name is the template's name.

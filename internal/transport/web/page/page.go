@@ -35,7 +35,7 @@ func New(static func(name string) string) (*Renderer, error) {
 		"static": static,
 		"say":    Visible,
 		"size":   Bytes,
-		"plural": plural,
+		"plural": Plural,
 		"join":   func(list []string) string { return strings.Join(list, ", ") },
 		"short":  short,
 		"tlp":    newBadge,
@@ -99,8 +99,8 @@ func Bytes(n int64) string {
 	return fmt.Sprintf("%.1f %ciB", v, units[0])
 }
 
-// plural is "1 object", "2 objects"; every noun here takes an s.
-func plural(n any, noun string) string {
+// Plural is "1 object", "2 objects"; every noun here takes an s.
+func Plural(n any, noun string) string {
 	text := fmt.Sprint(n)
 	if text == "1" {
 		return text + " " + noun

@@ -21,7 +21,6 @@ func (Keys) Name() string { return "keys" }
 // not done, the next step. What is missing and what is withheld look the same.
 type Fault struct {
 	Frame
-	Status  int
 	Heading string
 	Text    string
 	Next    Link
@@ -45,7 +44,6 @@ type PublicRelease struct {
 	Frame
 	Heading string
 	Program string
-	T0      Moment
 	Since   Moment
 	Prose   template.HTML
 	Items   []ItemLine

@@ -114,7 +114,6 @@ type Outcome struct {
 	Window   string
 	From, To string // YYYY-MM-DD as typed
 	Tiles    []Tile
-	Chart    *Chart
 	Tables   []RowTable
 }
 

@@ -9,13 +9,11 @@ import (
 // Read is a release as a member sees it.
 type Read struct {
 	Frame
-	ID          string
 	Heading     string
 	State       State
 	StateText   string
 	Embargoed   bool
 	T0          Moment
-	Given       Moment
 	Prose       template.HTML
 	May         []string
 	MayNot      []string
@@ -48,7 +46,6 @@ type ItemLine struct {
 	SHA256               string
 	Objects              int64
 	Opened               Moment
-	Obligations          []string
 	Superseded           bool
 	Partial              bool          // some objects are withheld; there are no bytes to download
 	Prose                template.HTML // of Markdown, on public pages
@@ -59,42 +56,38 @@ type ObjectLine struct {
 	ID, Href, Type string
 	Title          string
 	Added          Moment
-	Version        string
 }
 
 // FeedbackForms are the ways to answer. Each works with one key and Enter.
 type FeedbackForms struct {
-	Action  string
-	Object  string   // STIX id the feedback is about; empty: the release
-	About   string   // artifact it is about
-	Back    string   // page to return to
-	Types   []string // of protections
-	Now     string   // UTC stamp that stands in the fields
-	Early   string   // why nothing may be live before T0, when the agreement says so
-	Only    bool     // the object's page: fewer forms
-	Regions []string
+	Action string
+	Object string   // STIX id the feedback is about; empty: the release
+	Back   string   // page to return to
+	Types  []string // of protections
+	Now    string   // UTC stamp that stands in the fields
+	Early  string   // why nothing may be live before T0, when the agreement says so
+	Only   bool     // the object's page: fewer forms
 }
 
 // Library lists what the reader may see of a program.
 type Library struct {
 	Frame
-	Program string
-	Action  string
-	Query   string
-	Types   []Option
-	Count   string // "1,826 objects", "more than 10,000 objects"
-	Lines   []ObjectLine
-	Hits    []HitLine // of a search
-	Next    string
-	First   string
-	Empty   Empty
+	Action string
+	Query  string
+	Types  []Option
+	Count  string // "1,826 objects", "more than 10,000 objects"
+	Lines  []ObjectLine
+	Hits   []HitLine // of a search
+	Next   string
+	First  string
+	Empty  Empty
 }
 
 // Name is the template's name.
 func (Library) Name() string { return "library" }
 
 // HitLine is one finding of a search.
-type HitLine struct{ Kind, Title, ID, Href, Release string }
+type HitLine struct{ Kind, Title, ID, Href string }
 
 // Object is one STIX object.
 type Object struct {
@@ -119,12 +112,9 @@ type Object struct {
 	Added       Moment
 	Submitted   Moment
 	Modified    string
-	Versions    int
 	Explanation []StepLine
 	Relations   []Relation
 	Feedback    *FeedbackForms
-	Others      []string
-	OthersNote  string
 	Exposure    []MemberState // those who run the program only
 	Receipt     string
 }
@@ -133,10 +123,7 @@ type Object struct {
 func (Object) Name() string { return "object" }
 
 // StepLine is one step of the decision that lets the reader see it.
-type StepLine struct {
-	Rule, Text string
-	Pass       bool
-}
+type StepLine struct{ Rule, Text string }
 
 // Relation is a reference to or from the object, between things that the reader
 // may see.
@@ -159,10 +146,7 @@ type Artifact struct {
 	May       []string
 	MayNot    []string
 	Prose     template.HTML // of Markdown
-	Text      string        // of other text, cut
-	Cut       bool
 	Submitted Moment
-	By        string
 	Receipt   string
 }
 

@@ -12,7 +12,7 @@ type Compose struct {
 	Program string
 	Action  string
 	Heading string
-	T0      string
+	T0Text  string // as typed
 	Message string
 	Echo    []string
 	Zones   string
@@ -40,11 +40,9 @@ type Operate struct {
 	T0Text     string // as typed
 	Echo       []string
 	Zones      string
-	Created    Moment
 	Updated    Moment
 	Edit       bool   // the reader may change it now
 	EditHref   string // where one begins to change it
-	Classes    []string
 	Cohorts    []string
 	Matrix     []MatrixRow
 	Artifacts  []ArtifactLine
@@ -91,40 +89,33 @@ type MatrixCell struct {
 
 // ArtifactLine is one part of a release.
 type ArtifactLine struct {
-	ID, Title, Href, Content string
-	Class, Kind              string
-	TLP                      exchange.TLP
-	PAP                      string
-	Size                     int64
-	Objects                  int64
-	SHA256                   string
-	Submitted                Moment
-	By                       string
-	Removed                  bool
-	Removable                bool
+	ID, Title, Href string
+	Class, Kind     string
+	TLP             exchange.TLP
+	PAP             string
+	Size            int64
+	Objects         int64
+	SHA256          string
+	Removed         bool
+	Removable       bool
 }
 
 // Upload is the form that adds an artifact.
 type Upload struct {
-	Action       string
-	Classes      []Option
-	TLPs         []Option
-	PAPs         []Option
-	Kinds        []Option
-	Persons      string
-	Organisation string
-	Statement    string
-	Default      string // the program's default handling in words
+	Action  string
+	Classes []Option
+	TLPs    []Option
+	PAPs    []Option
+	Kinds   []Option
+	Default string // the program's default handling in words
 }
 
 // WaveLine is one line of "who gets what when".
 type WaveLine struct {
-	Audience   string
 	Title      string
 	Compelled  bool
 	At         Moment
 	State      State
-	Opened     Moment
 	Late       string
 	Past       bool
 	Classes    []string
@@ -184,7 +175,6 @@ type MemberState struct {
 	Protecting           Moment
 	NotAffected          Moment
 	Silent               string // how long; empty: not silent
-	Suspended            bool
 }
 
 // EventLine is one act of the timeline.

@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/forewarn-exchange/forewarn/internal/store"
-	steps "github.com/forewarn-exchange/forewarn/internal/store/schema"
 	"github.com/forewarn-exchange/forewarn/internal/store/sqlstore"
 )
 
@@ -26,10 +25,8 @@ func testManyWriters(t *testing.T, e Engine) {
 					t.Errorf("%s: %v", word, err)
 					return
 				}
-				var n int
-				err := db.QueryRow(t.Context(), `SELECT count(*) FROM entry WHERE word = ?1`, word).Scan(&n)
-				if err != nil || n != 1 {
-					t.Errorf("%s was acknowledged and is not there: %d, %v", word, n, err)
+				if Value[int](t, db, `SELECT count(*) FROM entry WHERE word = ?1`, word) != 1 {
+					t.Errorf("%s was acknowledged and is not there", word)
 				}
 			}
 		})
@@ -148,15 +145,14 @@ func testMigrations(t *testing.T, e Engine) {
 	o.Migrations = with(schema(), "0002_more.sql",
 		"-- +goose Up\nALTER TABLE entry ADD COLUMN more BIGINT NOT NULL DEFAULT 3;\n")
 	db = e.OpenAt(t, url, o)
-	var more int
-	if err := db.QueryRow(t.Context(), `SELECT more FROM entry`).Scan(&more); err != nil || more != 3 {
-		t.Errorf("got %d, %v", more, err)
+	if more := Value[int](t, db, `SELECT more FROM entry`); more != 3 {
+		t.Errorf("got %d, want 3", more)
 	}
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
 	older, err := store.Open(t.Context(), url, options())
-	if !errors.Is(err, steps.ErrNewer) || older != nil || !strings.Contains(err.Error(), "2") {
+	if !errors.Is(err, store.ErrNewer) || older != nil || !strings.Contains(err.Error(), "2") {
 		t.Errorf("an older program got %v", err)
 	}
 
@@ -170,8 +166,9 @@ func testMigrations(t *testing.T, e Engine) {
 			t.Errorf("%s: no error", name)
 		}
 		// Nothing of it stayed, so that the corrected step can run.
-		var n int
-		err := e.OpenAt(t, url, options()).QueryRow(t.Context(), `SELECT count(*) FROM other`).Scan(&n)
+		err := e.OpenAt(t, url, options()).View(t.Context(), func(tx *sqlstore.Tx) error {
+			return tx.QueryRow(`SELECT count(*) FROM other`).Scan(new(int))
+		})
 		if err == nil {
 			t.Errorf("%s: half of the step stayed", name)
 		}
@@ -209,7 +206,6 @@ func testClose(t *testing.T, e Engine) {
 	for name, err := range map[string]error{
 		"Update": db.Update(t.Context(), none),
 		"View":   db.View(t.Context(), none),
-		"Query":  db.QueryRow(t.Context(), `SELECT 1`).Scan(new(int)),
 	} {
 		if !errors.Is(err, sqlstore.ErrClosed) {
 			t.Errorf("%s after Close got %v", name, err)

@@ -1,7 +1,4 @@
-// Package schema brings the tables of a store up to date. The steps are SQL
-// files that both engines share; {{tokens}} in them stand for what the engines
-// call differently.
-package schema
+package store
 
 import (
 	"bytes"
@@ -22,9 +19,10 @@ import (
 // ErrNewer is the answer to a store that a newer program has migrated.
 var ErrNewer = errors.New("the store was migrated by a newer version of this program")
 
-// Up brings the schema up to the last of the steps. Nodes that start at
-// once on PostgreSQL wait for each other.
-func Up(ctx context.Context, h engine.Handles, steps fs.FS) error {
+// migrate brings the schema up to the last of the steps: SQL files that both
+// engines share, where {{tokens}} stand for what the engines call differently.
+// Nodes that start at once on PostgreSQL wait for each other.
+func migrate(ctx context.Context, h engine.Handles, steps fs.FS) error {
 	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
 	dialect := goose.DialectSQLite3
 	if !h.Dialect.Embedded() {
