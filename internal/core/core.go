@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/contribution"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/feedback"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/membership"
@@ -69,6 +70,9 @@ type Exchange struct {
 	Delivery    *delivery.Service
 	Feedback    *feedback.Service
 	Record      *record.Service
+
+	Contributions *contribution.Service
+
 	Now         func() time.Time
 	Name        string
 	URL         string
@@ -90,6 +94,7 @@ func New(c Config) *Exchange {
 	})
 	x.Feedback = feedback.New(feedback.Config{Store: c.Stores.Feedback, Due: due, MaySee: x.Delivery.MaySee})
 	x.Record = record.New(record.Config{Store: c.Stores.Record})
+	x.Contributions = &contribution.Service{}
 	return x
 }
 

@@ -29,6 +29,7 @@ type Charter struct {
 	CompelledDisclosure CompelledDisclosure
 	Approvals           Approvals
 	Visibility          Visibility
+	Contributions       Contributions
 }
 
 // AllInformationTypes lists the seven types of information of Goodwin and
@@ -136,4 +137,25 @@ type Visibility struct{ MembersSee string }
 // open, to its end in the program's zone.
 func (c Charter) ReadOnlyAt(now time.Time) bool {
 	return !c.Sunset.IsZero() && !now.Before(c.Calendar.StartOfDay(c.Sunset.Add(1)))
+}
+
+// Contributions says who writes into the program's collection object by
+// object, and who reads what was written. The zero value: nobody does. What is
+// handed in by the owner as a release follows its plan and is not meant here.
+type Contributions struct {
+	From []CohortID // cohorts whose members write
+	To   []CohortID // cohorts whose members read what was written, from that moment on
+}
+
+// MayWrite reports whether members of the cohort write into the collection.
+func (c Charter) MayWrite(cohort CohortID) bool {
+	return cohort != "" && slices.Contains(c.Contributions.From, cohort)
+}
+
+// MayRead reports whether members of the cohort are ever given anything: by a
+// rule of the plan, or what others contribute. Where only From names a cohort,
+// its members have a drop box.
+func (c Charter) MayRead(cohort CohortID) bool {
+	return cohort != "" && (!slices.Contains(c.Contributions.From, cohort) || slices.Contains(c.Contributions.To, cohort) ||
+		slices.ContainsFunc(c.Rules, func(r PlanRule) bool { return r.Cohort == cohort }))
 }
