@@ -153,6 +153,9 @@ func (g *stage) refuse(sum stix.Summary) error {
 	if sum.Stopped {
 		public += "; it could not be read to the end, so there may be more"
 	}
+	if g.j.from != "" {
+		public += "; it is STIX 2.0, and the places are those of the STIX 2.1 bundle that forewarn stix lift makes of it"
+	}
 	return &exchange.Error{Kind: exchange.Invalid, Public: public, Problems: ps, Total: total}
 }
 

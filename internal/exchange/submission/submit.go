@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/format/stix20"
 )
 
 // Submit takes one artifact of a release: it writes the bytes, validates them,
@@ -38,10 +39,14 @@ func (s *Service) Submit(ctx context.Context, actor exchange.Actor, in Input, r 
 	if err != nil {
 		return Receipt{}, err
 	}
-	j.art.SHA256, j.art.Size = sha, size
 	if size == 0 {
 		return Receipt{}, exchange.Fail(exchange.Invalid, "the submission is empty; nothing was stored")
 	}
+	blob, err := j.open(ctx, sha, size)
+	if err != nil {
+		return Receipt{}, err
+	}
+	defer blob.Close()
 	var receipt Receipt
 	same := false
 	err = s.c.Store.View(ctx, func(tx Tx) (err error) {
@@ -51,11 +56,6 @@ func (s *Service) Submit(ctx context.Context, actor exchange.Actor, in Input, r 
 	if err != nil || same {
 		return receipt, err
 	}
-	blob, err := s.c.Blobs.Open(sha)
-	if err != nil {
-		return Receipt{}, err
-	}
-	defer blob.Close()
 	return j.take(ctx, blob)
 }
 
@@ -68,6 +68,9 @@ type job struct {
 	release exchange.Release
 	art     exchange.Artifact
 	super   bool // the artifact that is superseded was found
+
+	from   string             // the SHA-256 of the STIX 2.0 bundle that the artifact was lifted from
+	lifted []exchange.Problem // what that changed
 }
 
 // admit reads the facts and says whether the actor may hand anything in.
@@ -205,7 +208,7 @@ func (j *job) same(tx Tx) (Receipt, bool, error) {
 		return Receipt{}, false, exchange.Fail(exchange.Conflict,
 			"the same bytes are in this release with another handling; take that artifact out, or give the new one another file name and say that it supersedes %s", old.ID)
 	}
-	return Receipt{Artifact: old, Duplicate: true, Release: j.release}, true, nil
+	return Receipt{Artifact: old, Duplicate: true, Warnings: j.lifted, Release: j.release}, true, nil
 }
 
 func alike(a, b exchange.Handling) bool {
@@ -214,11 +217,44 @@ func alike(a, b exchange.Handling) bool {
 		slices.Equal(a.NotOrgs, b.NotOrgs) && slices.Equal(a.NotIn, b.NotIn)
 }
 
-// take stores the bytes by their kind.
-func (j *job) take(ctx context.Context, blob Blob) (Receipt, error) {
+// open opens the bytes that were written, or, where they are a STIX 2.0 bundle,
+// what they are in STIX 2.1: only that is kept.
+func (j *job) open(ctx context.Context, sha string, size int64) (Blob, error) {
+	j.art.SHA256, j.art.Size = sha, size
+	blob, err := j.s.c.Blobs.Open(sha)
+	if err != nil {
+		return nil, err
+	}
 	if j.art.Kind == "" {
 		j.art.Kind = recognise(j.in, blob)
 	}
+	if j.art.Kind != exchange.ArtifactSTIX || !stix20.Is20(&patient{ctx: ctx, r: io.NewSectionReader(blob, 0, size)}) {
+		return blob, nil
+	}
+	defer blob.Close()
+	return j.lift(ctx, blob)
+}
+
+func (j *job) lift(ctx context.Context, old Blob) (Blob, error) {
+	r, w := io.Pipe()
+	var report stix20.Report
+	go func() {
+		var err error
+		report, err = stix20.Lift(&patient{ctx: ctx, r: io.NewSectionReader(old, 0, old.Size())}, w, stix20.Options{MaxChanges: maxProblems})
+		w.CloseWithError(err)
+	}()
+	sha, size, err := j.s.c.Blobs.Write(ctx, r, j.s.c.Limit)
+	_ = r.Close() // ends the lift where the writing failed
+	if err != nil {
+		return nil, err
+	}
+	j.from, j.lifted = j.art.SHA256, report.Changes
+	j.art.SHA256, j.art.Size = sha, size
+	return j.s.c.Blobs.Open(sha)
+}
+
+// take stores the bytes by their kind.
+func (j *job) take(ctx context.Context, blob Blob) (Receipt, error) {
 	if j.art.Kind == exchange.ArtifactSTIX {
 		return j.bundle(ctx, blob)
 	}
@@ -284,13 +320,13 @@ func (j *job) store(tx Tx, g staged, r *Receipt) error {
 		Detail: exchange.Detail{
 			"class": string(a.Class), "kind": string(a.Kind), "sha256": a.SHA256, "size": a.Size,
 			"objects": a.Objects, "tlp": a.Handling.TLP.String(), "expires": a.Handling.Expires, "held": int64(r.Held),
-			"supersedes": string(a.Supersedes), "revision": release.Revision,
+			"supersedes": string(a.Supersedes), "revision": release.Revision, "lifted_from": j.from,
 		},
 	})
 	if err != nil {
 		return err
 	}
-	r.Artifact, r.Release = a, release
+	r.Artifact, r.Release, r.Warnings = a, release, append(j.lifted, r.Warnings...)
 	return tx.BumpGeneration()
 }
 

@@ -3,6 +3,8 @@ package submission_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +18,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/submission"
 	"github.com/forewarn-exchange/forewarn/internal/format/stix/stixtest"
+	"github.com/forewarn-exchange/forewarn/internal/format/stix20"
 	"github.com/forewarn-exchange/forewarn/internal/store/sqlstore"
 	"github.com/forewarn-exchange/forewarn/internal/store/storetest"
 	"github.com/forewarn-exchange/forewarn/internal/testkit"
@@ -116,7 +119,8 @@ func TestInvalidBundle(t *testing.T) {
 		{"no objects", bundle(), []string{"$.objects"}, 1},
 		{"cut off after 25,000 objects", long.String()[:long.Len()-10], nil, 1},
 		{"another content", bundle(object("0000000a", ""), object("0000000a", `,"name":"other"`)), []string{"$.objects[1]"}, 1},
-		{"not STIX 2.1", `{"type":"bundle","id":"bundle--00000000-` + uuid + `","spec_version":"2.0","objects":[` + object("0000000a", "") + `]}`, []string{"$.spec_version"}, 1},
+		{"not STIX 2.1", `{"type":"bundle","id":"bundle--00000000-` + uuid + `","spec_version":"3.0","objects":[` + object("0000000a", "") + `]}`, []string{"$.spec_version"}, 1},
+		{"STIX 2.0 that is wrong in 2.1, too", `{"type":"bundle","id":"bundle--00000000-` + uuid + `","spec_version":"2.0","objects":[{"type":"tool"}]}`, []string{"$.objects[0].id"}, 0},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -125,7 +129,7 @@ func TestInvalidBundle(t *testing.T) {
 			_, err := h.submit(submission.Input{}, c.text)
 			wantKind(t, err, exchange.Invalid)
 			var e *exchange.Error
-			if !errors.As(err, &e) || e.Total != c.total {
+			if !errors.As(err, &e) || e.Total != c.total && c.total > 0 {
 				t.Fatalf("%s", describe(err))
 			}
 			for i, p := range c.paths {
@@ -137,6 +141,35 @@ func TestInvalidBundle(t *testing.T) {
 				t.Errorf("something stayed: %s", d)
 			}
 		})
+	}
+}
+
+// A STIX 2.0 bundle is taken as what it is in STIX 2.1, with a list of what that
+// changed; handed in again it is the same submission.
+func TestSTIX20(t *testing.T) {
+	h := newHouse(t)
+	old := `{"type":"bundle","id":"bundle--00000000-` + uuid + `","spec_version":"2.0","objects":[
+		{"type":"tool","id":"tool--0000000a-` + uuid + `","created":"2017-04-06T19:58:16.000Z","modified":"2017-04-06T19:58:16.000Z","labels":["exploitation"],"name":"A"}]}`
+	got, err := h.submit(submission.Input{}, old)
+	if err != nil || got.Artifact.Objects != 1 || got.Types["tool"] != 1 {
+		t.Fatalf("%+v, %s", got, describe(err))
+	}
+	var paths []string
+	for _, w := range got.Warnings {
+		if w.Code == stix20.RuleLift {
+			paths = append(paths, w.Path)
+		}
+	}
+	if d := cmp.Diff([]string{"$.spec_version", "$.objects[0].spec_version", "$.objects[0].labels"}, paths); d != "" {
+		t.Error(d)
+	}
+	body := storetest.Value[[]byte](t, h.db, `SELECT body FROM event WHERE kind = 'artifact.submit'`)
+	if sum := sha256.Sum256([]byte(old)); !bytes.Contains(body, []byte(`"d_lifted_from":"`+hex.EncodeToString(sum[:]))) {
+		t.Errorf("the record does not name what was handed in: %s", body)
+	}
+	again, err := h.submit(submission.Input{}, old)
+	if err != nil || !again.Duplicate || again.Artifact.ID != got.Artifact.ID || len(again.Warnings) < 3 {
+		t.Errorf("again: %+v, %s", again, describe(err))
 	}
 }
 

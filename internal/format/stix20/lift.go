@@ -75,12 +75,13 @@ type lifter struct {
 	said    map[string]said
 }
 
-func (l *lifter) changed(at, format string, args ...any) {
+// changed notes a change in the object that is being lifted.
+func (l *lifter) changed(at, format string, args ...any) { l.change(l.path()+at, format, args...) }
+
+func (l *lifter) change(path, format string, args ...any) {
 	l.report.ChangeCount++
 	if len(l.report.Changes) < l.opt.MaxChanges {
-		l.report.Changes = append(l.report.Changes, exchange.Problem{
-			Path: "$.objects[" + strconv.Itoa(l.index) + "]" + at, Code: RuleLift, Message: fmt.Sprintf(format, args...),
-		})
+		l.report.Changes = append(l.report.Changes, exchange.Problem{Path: path, Code: RuleLift, Message: fmt.Sprintf(format, args...)})
 	}
 }
 
@@ -126,10 +127,11 @@ func (l *lifter) bundle() error {
 			return err
 		}
 		quoted := string(name)
-		if quoted == `"spec_version"` { // in STIX 2.1 each object has its own
+		if quoted == `"spec_version"` {
 			if err := l.in.Skip(); err != nil {
 				return err
 			}
+			l.change("$.spec_version", "taken out: in STIX 2.1 each object has its own")
 			continue
 		}
 		if !first {
