@@ -3,6 +3,7 @@ package spec
 import (
 	"bytes"
 	"net/netip"
+	"strings"
 )
 
 // Verdict is what Check says of a text.
@@ -68,7 +69,7 @@ func should(ok bool) Verdict {
 
 func only(b []byte, chars string) bool {
 	for _, c := range b {
-		if c >= 0x80 || bytes.IndexByte([]byte(chars), c) < 0 {
+		if strings.IndexByte(chars, c) < 0 {
 			return false
 		}
 	}
@@ -115,15 +116,33 @@ func ValidExtensionName(b []byte) bool {
 
 func validAddr(b []byte, v4 bool) bool {
 	addr, bits, block := bytes.Cut(b, []byte{'/'})
-	a, err := netip.ParseAddr(string(addr))
-	if err != nil || a.Is4() != v4 || a.Zone() != "" {
-		return false
+	most := 32
+	if v4 {
+		if !validIPv4(addr) {
+			return false
+		}
+	} else {
+		most = 128
+		if a, err := netip.ParseAddr(string(addr)); err != nil || !a.Is6() || a.Zone() != "" {
+			return false
+		}
 	}
 	if !block {
 		return true
 	}
 	n, ok := number(bits)
-	return ok && n <= a.BitLen()
+	return ok && n <= most
+}
+
+func validIPv4(b []byte) bool {
+	for i := range 4 {
+		part, rest, more := bytes.Cut(b, []byte{'.'})
+		if n, ok := number(part); !ok || n > 255 || more == (i == 3) {
+			return false
+		}
+		b = rest
+	}
+	return true
 }
 
 func number(b []byte) (n int, ok bool) {
