@@ -325,7 +325,7 @@ func (c *checker) extensionDefinition(f *frame) {
 		}
 	}
 	switch has := f.hasNamed("extension_properties"); {
-	case has && !top:
+	case has && !top && f.hasNamed("extension_types"):
 		c.faultAt("extension_properties", RuleCondition, "§7.3", "extension_properties may only be used with toplevel-property-extension")
 	case !has && top:
 		c.adviseAt("extension_properties", RuleRecommended, "§7.3", "extension_properties should name the properties of a toplevel-property-extension")

@@ -78,10 +78,14 @@ func (c *checker) stringValue(f *frame, p *spec.Prop, v []byte) {
 		c.wrongType(p, "a string")
 		return
 	}
-	if p.Form == spec.NoForm || f.has(spec.PDefanged) && f.t.Class == spec.SCO {
+	if p.Form == spec.NoForm {
 		return
 	}
-	switch p.Form.Check(text) {
+	verdict := p.Form.Check(text)
+	if verdict != spec.Fine && f.t.Class == spec.SCO && string(c.lookIn(c.obj.Raw, "defanged")) == "true" {
+		return // it may stand behind the value, so it is looked for
+	}
+	switch verdict {
 	case spec.Wrong:
 		c.fault(formCode(p.Form), c.section(f, p), p.Name, formText[p.Form])
 	case spec.Odd:
