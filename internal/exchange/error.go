@@ -32,6 +32,7 @@ type Problem struct {
 	Code    string // short stable rule name, such as stix.timestamp; may be empty
 	Section string // paragraph of the standard, such as "STIX 2.1 §3.2"; may be empty
 	Message string // what is wrong, without echoing content
+	Object  string // id of the STIX object that it is about; may be empty
 }
 
 func (p Problem) String() string {

@@ -17,6 +17,7 @@ const (
 	chunkObjects = 10_000 // stored in one transaction, so that other writers wait about 50 ms
 	dropRows     = 20_000
 	maxProblems  = 1000
+	warningsEach = 3  // of each code in a receipt
 	openBlobs    = 32 // of earlier artifacts, while versions are compared
 )
 
@@ -119,7 +120,24 @@ func (g *stage) run() (Receipt, error) {
 		return Receipt{}, err
 	}
 	g.j.art.Objects, g.j.art.Title = g.stored, first(g.j.art.Title, g.title, g.j.art.Filename, "STIX bundle")
-	return g.j.finish(g.ctx, staged{g.number, classes}, Receipt{Types: sum.Types, Held: held})
+	return g.j.finish(g.ctx, staged{g.number, classes}, Receipt{Types: sum.Types, Held: held, Warnings: warnings(sum)})
+}
+
+// warnings are the first few of each code for the receipt, the last of them with
+// how many more there were.
+func warnings(sum stix.Summary) []exchange.Problem {
+	var out []exchange.Problem
+	listed := make(map[string]int)
+	for _, w := range sum.Warnings {
+		if listed[w.Code]++; listed[w.Code] > warningsEach {
+			continue
+		}
+		if more := sum.WarningCodes[w.Code] - warningsEach; listed[w.Code] == warningsEach && more > 0 {
+			w.Message += "; " + strconv.Itoa(more) + " more like this"
+		}
+		out = append(out, w)
+	}
+	return out
 }
 
 func first(texts ...string) string {

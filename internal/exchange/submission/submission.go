@@ -62,10 +62,10 @@ type Input struct {
 // Receipt is the answer to a submission.
 type Receipt struct {
 	Artifact  exchange.Artifact
-	Duplicate bool           // the same submission was here before; nothing was stored
-	Types     map[string]int // STIX objects by type
-	Held      int            // objects held because a marking could not be resolved
-	Warnings  []exchange.Problem
+	Duplicate bool               // the same submission was here before; nothing was stored
+	Types     map[string]int     // STIX objects by type
+	Held      int                // objects held because a marking could not be resolved
+	Warnings  []exchange.Problem // where the content goes against a SHOULD of its standard, a few of each code
 	Release   exchange.Release
 }
 

@@ -1,6 +1,15 @@
-// Package stix reads STIX 2.1 content: bundles of any size in bounded memory, object by object, with each object's exact bytes. Nothing
-// is re-marshalled. It checks what protects an exchange (form, identity,
-// versions, times, references, markings), not yet every rule of the standard.
+// Package stix reads and validates STIX 2.1 content: bundles of any size in
+// bounded memory, object by object, with each object's exact bytes. Nothing is
+// re-marshalled. The rules are the tables of package spec; what goes against a
+// MUST of the OASIS Standard of 10 June 2021 is a problem, what goes against a
+// SHOULD is a warning.
+//
+// Three things of the standard are not asked: lang of every object with text
+// (§3.2: its absence means English), lower case of dictionary keys (§2.3, since
+// most dictionaries keep the case of other standards), and what needs objects
+// that are not at hand. Two are milder than the letter: capitals in hexadecimal
+// (§2.8, used by its own examples) and a UUID that two types share (§2.9, which
+// binds a producer) are warnings.
 package stix
 
 import "github.com/forewarn-exchange/forewarn/internal/exchange"
@@ -39,10 +48,17 @@ type Options struct {
 	MaxProblems int // how many problems are listed; default 1000
 	MaxDepth    int // nesting within one object, itself the first level; default 64
 	MaxObject   int // bytes of one object; default 16 MiB
+	MaxWarnings int // how many warnings are listed; default 1000, of each code at most 50
+
+	// Pattern checks the pattern of an indicator in the STIX Patterning language
+	// (§9); its error's text goes into the problem, so it may not quote content.
+	// Without it patterns are not looked into.
+	Pattern func(pattern []byte) error
 }
 
 const (
 	defaultMaxProblems = 1000
+	maxWarningsOfCode  = 50
 	defaultMaxDepth    = 64
 	defaultMaxObject   = 16 << 20
 
@@ -63,6 +79,9 @@ func (o Options) withDefaults() Options {
 	if o.MaxProblems <= 0 {
 		o.MaxProblems = defaultMaxProblems
 	}
+	if o.MaxWarnings <= 0 {
+		o.MaxWarnings = defaultMaxProblems
+	}
 	if o.MaxDepth <= 0 {
 		o.MaxDepth = defaultMaxDepth
 	}
@@ -80,6 +99,11 @@ type Summary struct {
 
 	Problems     []exchange.Problem // the first Options.MaxProblems
 	ProblemCount int                // how many there were
+	// Warnings are where the content goes against a SHOULD: the first
+	// Options.MaxWarnings, of each code at most 50. They make nothing unacceptable.
+	Warnings     []exchange.Problem
+	WarningCount int
+	WarningCodes map[string]int // how many of each code
 	// Stopped says that the scan ended before the end of the input (a syntax
 	// error, an object too large, a read error, or yield's error), so that more
 	// problems may follow.

@@ -3,10 +3,10 @@ package stix
 import "bytes"
 
 // validType reports whether b may be the type of an object: 3 to 250 of a–z,
-// 0–9 and hyphen, no two hyphens in a row, as those part a type from a UUID
-// (STIX 2.1 §3.1, §11.3).
+// 0–9 and hyphen, the first a letter, no two hyphens in a row, as those part a
+// type from a UUID (STIX 2.1 §3.1, §11.2.1).
 func validType(b []byte) bool {
-	if len(b) < 3 || len(b) > 250 || b[0] == '-' || b[len(b)-1] == '-' {
+	if len(b) < 3 || len(b) > 250 || b[0] < 'a' || b[0] > 'z' || b[len(b)-1] == '-' {
 		return false
 	}
 	for i, c := range b {

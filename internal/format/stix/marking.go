@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/format/stix/spec"
 )
 
 // tlpExtension is the id of the extension by which a marking-definition carries
@@ -36,46 +37,76 @@ func TLPOf(id string) (exchange.TLP, bool) {
 // definition_type "tlp" (STIX 2.1 §7.2.1.4) or by the TLP 2.0 extension. An
 // object that carries a well-known TLP id and says something else would loosen
 // every object that refers to it, so it is refused.
-func (c *checker) markingDefinition() {
+func (c *checker) markingDefinition(f *frame) {
 	before := c.out.count
-	label := max(c.tlp1(), c.tlp2())
+	label := max(c.tlp1(f), c.tlp2(f))
 	c.obj.DefinesTLP = label
-	if c.out.count != before {
+	if c.out.count != before || !c.idOK {
 		return
 	}
-	text, ok := c.text(pID)
-	if !ok {
-		return
-	}
-	if known, ok := TLPOf(string(bytes.ToLower(text))); ok && known != label {
-		c.problem("", RuleTLP, "§7.2.1.4", "this id belongs to the marking definition of "+known.String()+", which this object does not define")
+	if known, ok := TLPOf(string(bytes.ToLower(c.idText))); ok && known != label {
+		c.fault(RuleTLP, "§7.2.1.4", "this id belongs to the marking definition of ", known.String(), ", which this object does not define")
 	}
 }
 
 // tlp1 reads definition_type and definition.
-func (c *checker) tlp1() exchange.TLP {
-	kind, ok := c.text(pDefinitionType)
-	if !ok || !bytes.EqualFold(kind, []byte("tlp")) || !c.have.has(pDefinition) || !isObject(c.vals[pDefinition]) {
+func (c *checker) tlp1(f *frame) exchange.TLP {
+	at := f.t.Find([]byte("definition"))
+	kind, ok := c.text(f, f.t.Find([]byte("definition_type")))
+	if !ok || !f.has(at) {
+		return exchange.TLPUnset
+	}
+	c.steps = append(c.steps, step{prop: "definition"})
+	defer func() { c.steps = c.steps[:len(c.steps)-1] }()
+	switch {
+	case !isObject(f.vals[at]):
+		c.fault(RulePropertyType, "§7.2.1", "definition has to be an object")
+		return exchange.TLPUnset
+	case string(kind) == "statement":
+		c.embedded(spec.EmbeddedType("statement"), f.vals[at])
+		return exchange.TLPUnset
+	case !bytes.EqualFold(kind, []byte("tlp")):
+		c.advise(RuleVocabulary, "§7.2.1", "definition_type should be statement or tlp; other markings should be extensions")
 		return exchange.TLPUnset
 	}
 	var label exchange.TLP
-	for name, value := range c.members(c.vals[pDefinition]) {
+	for name, value := range c.pairs(f.vals[at]) {
 		if bytes.EqualFold(name, []byte("tlp")) { // the standard writes tlp; TLP is seen in the wild
 			label = max(label, c.tlpLabel(value))
 		}
 	}
 	if label == exchange.TLPUnset {
-		c.problemAt(pDefinition, RuleTLP, "§7.2.1.4", "the definition names no TLP label")
+		c.fault(RuleTLP, "§7.2.1.4", "the definition names no TLP label")
+		return label
 	}
+	c.ownTLP(label)
 	return label
 }
 
+// ownTLP looks at a TLP definition with an id of its own: for the four labels of
+// TLP 1 only the ids of the standard are permitted. Labels that came later are
+// seen in the same form, so they are tolerated.
+func (c *checker) ownTLP(label exchange.TLP) {
+	if !c.idOK {
+		return
+	}
+	if _, known := TLPOf(string(bytes.ToLower(c.idText))); known {
+		return
+	}
+	const text = "TLP markings have to be those that the standard predefines"
+	if label == exchange.TLPAmberStrict {
+		c.advise(RuleTLP, "§7.2.1.4", text)
+		return
+	}
+	c.fault(RuleTLP, "§7.2.1.4", text)
+}
+
 // tlp2 reads the TLP 2.0 extension.
-func (c *checker) tlp2() exchange.TLP {
-	if !c.have.has(pExtensions) || !isObject(c.vals[pExtensions]) {
+func (c *checker) tlp2(f *frame) exchange.TLP {
+	if !f.has(spec.PExtensions) || !isObject(f.vals[spec.PExtensions]) {
 		return exchange.TLPUnset
 	}
-	ext := c.lookIn(c.vals[pExtensions], tlpExtension)
+	ext := c.lookIn(f.vals[spec.PExtensions], tlpExtension)
 	if ext == nil {
 		return exchange.TLPUnset
 	}
@@ -84,7 +115,7 @@ func (c *checker) tlp2() exchange.TLP {
 		label = c.tlpLabel(c.lookIn(ext, "tlp_2_0"))
 	}
 	if label == exchange.TLPUnset {
-		c.problemAt(pExtensions, RuleTLP, "§7.3", "the TLP 2.0 extension names no TLP label in tlp_2_0")
+		c.faultAt("extensions", RuleTLP, "§7.3", "the TLP 2.0 extension names no TLP label in tlp_2_0")
 	}
 	return label
 }
@@ -98,10 +129,54 @@ func (c *checker) tlpLabel(v []byte) exchange.TLP {
 
 // lookIn is the value of a member of the object v; nil when it has none.
 func (c *checker) lookIn(v []byte, want string) []byte {
-	for name, value := range c.members(v) {
+	for name, value := range c.pairs(v) {
 		if string(name) == want {
 			return value
 		}
 	}
 	return nil
+}
+
+// maxMarkings bounds the markings of one object.
+const maxMarkings = 1000
+
+// marking is the interned id of a marking-definition in v.
+func (c *checker) marking(v []byte) (id string, ok bool) {
+	text, ok := c.textOf(v)
+	if !ok {
+		return "", false
+	}
+	typ, ok := splitID(text)
+	if !ok || string(typ) != "marking-definition" {
+		return "", false
+	}
+	return c.ids.of(text), true
+}
+
+// markingRefs checks object_marking_refs. One that is wrong could not be
+// honoured, so none is passed over.
+func (c *checker) markingRefs(v []byte) {
+	if !isFilled(v) {
+		c.fault(RuleMarking, "§7.2.2", "object_marking_refs has to be a list that is not empty")
+		return
+	}
+	at := len(c.steps)
+	cur := inside(v)
+	for n := 1; ; n++ {
+		e, ok := cur.element()
+		if !ok {
+			break
+		}
+		c.steps = append(c.steps[:at], step{index: n})
+		id, ok := c.marking(e)
+		switch {
+		case !ok:
+			c.fault(RuleMarking, "§7.2.2", "this has to be the id of a marking-definition")
+		case len(c.obj.MarkingRefs) == maxMarkings:
+			c.fault(RuleMarking, "§7.2.2", "this exchange takes at most 1000 markings of one object")
+		default:
+			c.obj.MarkingRefs = append(c.obj.MarkingRefs, id)
+		}
+	}
+	c.steps = c.steps[:at]
 }

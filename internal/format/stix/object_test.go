@@ -13,7 +13,7 @@ import (
 
 const (
 	uuid    = "1f4d3a52-6f0b-4c57-9a3e-0d8f5b8a7c61"
-	times   = `"created":"2026-01-02T03:04:05.000Z","modified":"2026-01-02T03:04:06.5Z"`
+	times   = `"created":"2026-01-02T03:04:05.000Z","modified":"2026-01-02T03:04:06.500Z"`
 	markRef = "marking-definition--2b0e8f0c-55f1-4b52-8d3c-5f6f0f3a9d11"
 )
 
@@ -43,7 +43,7 @@ func TestAcceptedObjects(t *testing.T) {
 		sdo("malware", `"is_family":false`), sdo("malware", `"is_family":true,"name":"a"`),
 		sdo("malware-analysis", `"product":"p","result":"malicious"`), sdo("malware-analysis", `"product":"p","analysis_sco_refs":["file--`+uuid+`"]`),
 		sdo("note", `"content":"c","object_refs":[`+ref+`]`),
-		sdo("observed-data", `"first_observed":"2026-01-01T00:00:00Z","last_observed":"2026-01-01T00:00:00Z","number_observed":1,"object_refs":[`+ref+`]`),
+		sdo("observed-data", `"first_observed":"2026-01-01T00:00:00Z","last_observed":"2026-01-01T00:00:00Z","number_observed":1,"object_refs":["url--`+uuid+`"]`),
 		sdo("observed-data", `"first_observed":"2026-01-01T00:00:00Z","last_observed":"2026-01-01T00:00:00Z","number_observed":1,"objects":{"0":{"type":"url","value":"u"}}`),
 		sdo("opinion", `"opinion":"agree","object_refs":[`+ref+`]`), sdo("report", `"name":"a","published":"2026-01-01T00:00:00Z","object_refs":[`+ref+`]`),
 		sdo("threat-actor", `"name":"a"`), sdo("tool", `"name":"a"`), sdo("vulnerability", `"name":"CVE-2026-0001"`),
@@ -51,13 +51,13 @@ func TestAcceptedObjects(t *testing.T) {
 		sdo("sighting", `"sighting_of_ref":`+ref+`,"where_sighted_refs":[`+ref+`]`),
 		sdo("language-content", `"object_ref":`+ref+`,"contents":{"de":{"name":"n"}}`),
 		sdo("extension-definition", `"created_by_ref":`+ref+`,"name":"e","schema":"s","version":"1.0","extension_types":["new-sdo"]`),
-		sco("artifact", `"payload_bin":"AA=="`), sco("artifact", `"url":"https://h.example/","hashes":{"MD5":"00"}`),
+		sco("artifact", `"payload_bin":"AA=="`), sco("artifact", `"url":"https://h.example/","hashes":{"MD5":"d41d8cd98f00b204e9800998ecf8427e"}`),
 		sco("autonomous-system", `"number":64500`), sco("directory", `"path":"/tmp","ctime":"2026-01-01T00:00:00Z"`),
 		sco("domain-name", `"value":"h.example"`), sco("email-addr", `"value":"a@h.example"`), sco("email-message", `"is_multipart":false`),
-		sco("file", `"name":"a"`), sco("file", `"hashes":{"SHA-256":"00"}`), sco("ipv4-addr", `"value":"192.0.2.1","spec_version":"2.1"`),
+		sco("file", `"name":"a"`), sco("file", `"hashes":{"SHA-256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}`), sco("ipv4-addr", `"value":"192.0.2.1","spec_version":"2.1"`),
 		sco("ipv6-addr", `"value":"2001:db8::1"`), sco("mac-addr", `"value":"00:00:5e:00:53:01"`), sco("mutex", `"name":"m"`),
 		sco("network-traffic", `"protocols":["tcp"],"src_ref":"ipv4-addr--`+uuid+`"`), sco("process", `"pid":1`),
-		sco("process", `"extensions":{"windows-process-ext":{}}`), sco("software", `"name":"s"`), sco("url", `"value":"https://h.example/"`),
+		sco("process", `"extensions":{"windows-process-ext":{"dep_enabled":true}}`), sco("software", `"name":"s"`), sco("url", `"value":"https://h.example/"`),
 		sco("user-account", `"user_id":"1"`), sco("windows-registry-key", `"key":"k"`), sco("x509-certificate", `"serial_number":"1"`),
 		// Types that STIX 2.1 does not define: id and type suffice.
 		sco("x-org-thing", ``), sdo("x-org-thing", `"some_ref":"anything goes","value":7`), sco("abc", ``),
@@ -108,7 +108,7 @@ var refusedObjects = []struct {
 	{strings.Replace(sdo("identity", named), `T03:04:05`, ` 03:04:05`, 1), "stix.timestamp $.created"},
 	{strings.Replace(sdo("identity", named), `05.000Z`, `05.Z`, 1), "stix.timestamp $.created"},
 	{strings.Replace(sdo("identity", named), `2026-01-02T03`, `2026-02-30T03`, 1), "stix.timestamp $.created"},
-	{strings.Replace(sdo("identity", named), `06.5Z`, `04Z`, 1), "stix.time-order $.modified"},
+	{strings.Replace(sdo("identity", named), `06.500Z`, `04.000Z`, 1), "stix.time-order $.modified"},
 	{sdo("identity", ""), "stix.required $.name"},
 	{sdo("identity", `"name":null`), "stix.property-type $.name"},
 	{sdo("identity", named+`,"revoked":"false"`), "stix.property-type $.revoked"},
@@ -228,7 +228,7 @@ func TestMarkingDefinitions(t *testing.T) {
 		{marking(red1, `"definition_type":"tlp","definition":{"tlp":"red"}`), exchange.TLPRed, ""},
 		{marking(own, `"definition_type":"TLP","definition":{"TLP":"TLP:AMBER+STRICT"}`), exchange.TLPAmberStrict, ""},
 		{marking(own, ext(`,"tlp_2_0":"amber+strict"`)), exchange.TLPAmberStrict, ""},
-		{marking(own, `"definition_type":"tlp","definition":{"tlp":"white"},`+ext(`,"tlp_2_0":"red"`)), exchange.TLPRed, ""},
+		{marking(own, `"definition_type":"tlp","definition":{"tlp":"white"},`+ext(`,"tlp_2_0":"red"`)), exchange.TLPRed, stix.RuleTLP},
 		{marking(own, `"definition_type":"tlp","definition":{"tlp":"beige"}`), exchange.TLPUnset, stix.RuleTLP},
 		{marking(own, `"definition_type":"tlp","definition":{}`), exchange.TLPUnset, stix.RuleTLP},
 		{marking(own, ext(`,"tlp_2_0":7`)), exchange.TLPUnset, stix.RuleTLP},

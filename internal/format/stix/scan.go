@@ -10,9 +10,10 @@ import (
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/format/jsonfeed"
+	"github.com/forewarn-exchange/forewarn/internal/format/stix/spec"
 )
 
-// Scan reads a STIX 2.1 bundle in one pass and in memory that does not grow with the input, apart from 16 to 34 bytes per object. It
+// Scan reads a STIX 2.1 bundle in one pass and in memory that does not grow with the input, apart from 32 to 68 bytes per object. It
 // calls yield for each object that has no problem, in order. The members of the
 // bundle may stand in any order, so problems of the bundle itself may be found
 // after its objects: keep nothing of an input whose Summary has problems.
@@ -22,7 +23,8 @@ import (
 func Scan(r io.Reader, opt Options, yield func(*Object) error) (Summary, error) {
 	s := scanner{opt: opt.withDefaults(), yield: yield}
 	s.out.max = s.opt.MaxProblems
-	s.check.init(s.opt, &s.out)
+	s.warns.max, s.warns.maxEach = s.opt.MaxWarnings, maxWarningsOfCode
+	s.check.init(s.opt, &s.out, &s.warns)
 	s.in = jsonfeed.New(r, int64(s.opt.MaxObject))
 	s.sum.Types = make(map[string]int)
 
@@ -32,6 +34,7 @@ func Scan(r io.Reader, opt Options, yield func(*Object) error) (Summary, error) 
 		err = s.explain(err)
 	}
 	s.sum.Problems, s.sum.ProblemCount = s.out.list, s.out.count
+	s.sum.Warnings, s.sum.WarningCount, s.sum.WarningCodes = s.warns.list, s.warns.count, s.warns.codes
 	s.sum.UnresolvedMarkings = s.marks.unresolved(&s.seen)
 	s.sum.UnresolvedMore = s.marks.more
 	return s.sum, err
@@ -43,6 +46,7 @@ type scanner struct {
 	in    *jsonfeed.Feed
 	check checker
 	out   collector
+	warns collector
 	seen  seenSet
 	marks markingUse
 	sum   Summary
@@ -112,6 +116,9 @@ func (s *scanner) member() error {
 		s.problem("$", RuleDepth, "", "a member of the bundle is nested "+strconv.Itoa(levels)+" levels deep; this exchange takes "+strconv.Itoa(s.opt.MaxDepth))
 	}
 	switch field {
+	case "objects":
+	default:
+		s.warns.add(exchange.Problem{Path: "$" + place([]byte(field)), Code: RuleCustom, Section: bundleSection, Message: "a bundle should have no properties besides type, id and objects"})
 	case "type", "id", "spec_version":
 		text, _ := unquote(v, nil)
 		s.wrong[field] = !isString(v)
@@ -142,6 +149,9 @@ func (s *scanner) objects() error {
 		}
 	}
 	s.inList = false
+	if s.sum.Objects == 0 {
+		s.problem("$.objects", RuleBundle, "STIX 2.1 §2.12", "the bundle holds no objects; a list may not be empty")
+	}
 	_, err := s.in.Token()
 	return err
 }
@@ -161,12 +171,18 @@ func (s *scanner) accept(o *Object) error {
 		version = 0
 		s.marks.defined++
 	}
+	before := s.out.mark()
+	defer func() { s.out.name(before, o.ID) }()
 	switch s.seen.add(s.seen.key(o.ID, version), o.Raw) {
 	case otherContent:
-		s.check.problem("", RuleDuplicate, "§3.6", "the same id and version stands in this input before, with other content")
+		s.check.fault(RuleDuplicate, "§3.6", "the same id and version stands in this input before, with other content")
 		return nil
 	case sameAgain:
 		o.Duplicate = true
+	case firstSeen:
+		if !s.lineage(o) {
+			return nil
+		}
 	}
 	for _, refs := range [2][]string{o.MarkingRefs, o.Granular} {
 		for _, id := range refs {
@@ -180,6 +196,31 @@ func (s *scanner) accept(o *Object) error {
 	}
 	s.yielded = s.yield(o)
 	return s.yielded
+}
+
+// lineage compares an object with the versions of it that came before: created
+// and the creator do not change (§3.2, §3.5). It reports whether they agree.
+func (s *scanner) lineage(o *Object) bool {
+	f := s.check.frames[0]
+	if f.timed&(1<<spec.PCreated) == 0 || f.timed&(1<<spec.PModified) == 0 {
+		return true
+	}
+	var creator []byte
+	if f.has(spec.PCreatedByRef) {
+		creator = f.vals[spec.PCreatedByRef]
+	}
+	created, by, types := s.seen.lineage(o, f.times[spec.PCreated], creator)
+	if !types {
+		s.check.advise(RuleID, "§2.9", "an object of another type has the same UUID")
+		return true
+	}
+	if !created {
+		s.check.faultAt("created", RuleVersioning, "§3.6", "created differs from that of another version of the object")
+	}
+	if !by {
+		s.check.faultAt("created_by_ref", RuleVersioning, "§3.6", "created_by_ref differs from that of another version of the object")
+	}
+	return created && by
 }
 
 // checkHead checks what stands around the objects.
@@ -198,6 +239,8 @@ func (s *scanner) checkHead() {
 		s.problem("$.id", RuleBundle, bundleSection, "id is required")
 	case s.wrong["id"] || !valid || string(kind) != "bundle":
 		s.problem("$.id", RuleBundle, bundleSection, "id has to have the form bundle--UUID")
+	case id[len(id)-22] != '4':
+		s.warns.add(exchange.Problem{Path: "$.id", Code: RuleIDVersion, Section: "STIX 2.1 §2.9", Message: "the id should be a UUID of version 4"})
 	}
 	if v, ok := s.head["spec_version"]; ok && (s.wrong["spec_version"] || v != "2.1") {
 		s.problem("$.spec_version", RuleSpecVersion, bundleSection, "the bundle says that it is not STIX 2.1; this exchange takes STIX 2.1, so convert it first")

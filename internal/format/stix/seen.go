@@ -6,9 +6,9 @@ import (
 )
 
 // seenSet knows which versions of which objects an input holds, at 16 bytes
-// each: a hash of id and version, and one of the content. It is split into
-// shards so that growing needs little memory at a time: about 34 MB for a
-// million objects. The hashes are seeded per set, so no input can be made to
+// each: a hash of id and version, and one of the content. An object that has
+// versions takes 16 more for what its versions share. It is split into shards so
+// that growing needs little memory at a time: about 60 MB for a million objects. The hashes are seeded per set, so no input can be made to
 // collide on purpose; by chance two of a million versions collide once in
 // thirty million inputs, and then the input is refused.
 type seenSet struct {
@@ -51,6 +51,36 @@ func (s *seenSet) key(id string, version int64) uint64 {
 
 func (s *seenSet) add(key uint64, raw []byte) sighting {
 	return s.shards[key>>(64-shardBits)].add(seenSlot{key, maphash.Bytes(s.seed, raw)})
+}
+
+// lineage notes what the versions of an object share, under its UUID, and
+// reports whether created, the creator and the type agree with what was noted
+// before. A creator that one version does not name agrees with any.
+func (s *seenSet) lineage(o *Object, created int64, creator []byte) (sameCreated, sameCreator, sameType bool) {
+	uuid := o.ID[len(o.ID)-36:]
+	key := s.key(uuid, -1)
+	by := uint64(0)
+	if creator != nil {
+		by = max(maphash.Bytes(s.seed, creator)&0xFFFFFF, 1)
+	}
+	typ := maphash.String(s.seed, o.ID[:len(o.ID)-36]) & 0xFFFF
+	at := uint64(created) * 0x9E3779B97F4A7C15 >> 40
+	content := typ<<48 | at<<24 | by
+	sh := &s.shards[key>>(64-shardBits)]
+	if sh.add(seenSlot{key, content}) != otherContent {
+		return true, true, true
+	}
+	slot := &sh.slots[sh.find(key)]
+	if slot.content>>48 != typ {
+		return true, true, false
+	}
+	sameCreated = slot.content>>24&0xFFFFFF == at
+	old := slot.content & 0xFFFFFF
+	sameCreator = old == by || old == 0 || by == 0
+	if old == 0 {
+		slot.content |= by
+	}
+	return sameCreated, sameCreator, true
 }
 
 func (s *seenSet) has(key uint64) bool {

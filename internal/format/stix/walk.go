@@ -120,22 +120,9 @@ func (c *cursor) member() (name, value []byte, ok bool) {
 	return name, value, ok
 }
 
-// elements are the elements of the array v, counted from 0.
-func elements(v []byte) iter.Seq2[int, []byte] {
-	return func(yield func(int, []byte) bool) {
-		cur := inside(v)
-		for i := 0; ; i++ {
-			e, ok := cur.element()
-			if !ok || !yield(i, e) {
-				return
-			}
-		}
-	}
-}
-
-// members are the names, unquoted and valid until the next one, and the values
+// pairs are the names, unquoted and valid until the next one, and the values
 // of the object v.
-func (c *checker) members(v []byte) iter.Seq2[[]byte, []byte] {
+func (c *checker) pairs(v []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func(name, value []byte) bool) {
 		cur := inside(v)
 		for {

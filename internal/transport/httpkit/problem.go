@@ -96,6 +96,7 @@ type Fault struct {
 	Code    string `json:"code,omitempty" doc:"short stable name of the rule"`
 	Section string `json:"section,omitempty" doc:"paragraph of the standard"`
 	Message string `json:"message"`
+	Object  string `json:"object,omitempty" doc:"id of the STIX object"`
 }
 
 // Faults are problems as they stand in an answer.
