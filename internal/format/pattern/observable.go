@@ -185,4 +185,3 @@ func algorithm(name string) string {
 	}
 	return name
 }
-

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -89,6 +91,7 @@ type value struct {
 	yes    bool
 	list   []*value
 	keys   map[string]*value
+	raw    []byte // of an object: its bytes, where the reader keeps them
 }
 
 // ReadObservations reads observations for matching. Objects that are not JSON
@@ -137,8 +140,8 @@ func ReadObservations(list []Observation, opt MatchOptions) (*Observed, error) {
 			if err != nil {
 				return nil, fmt.Errorf("observation %d, objects: %w", i, err)
 			}
-			for name, v := range v.keys {
-				if v.kind == valueObject {
+			for _, name := range slices.Sorted(maps.Keys(v.keys)) {
+				if v := v.keys[name]; v.kind == valueObject {
 					seen.byID[name] = v
 					seen.roots = append(seen.roots, v)
 				}
@@ -151,12 +154,15 @@ func ReadObservations(list []Observation, opt MatchOptions) (*Observed, error) {
 
 // reader reads JSON into values, within its limits.
 type reader struct {
-	opt    MatchOptions
-	values int
+	opt     MatchOptions
+	values  int
+	keepRaw bool
+	source  []byte
 }
 
 func (r *reader) read(raw []byte) (*value, error) {
-	d := jsontext.NewDecoder(bytes.NewReader(raw))
+	d := jsontext.NewDecoder(bytes.NewBuffer(raw[:len(raw):len(raw)]))
+	r.source = raw
 	v, err := r.value(d, 0)
 	if err != nil {
 		return nil, err
@@ -198,21 +204,30 @@ func (r *reader) value(d *jsontext.Decoder, depth int) (*value, error) {
 		_, err := d.ReadToken()
 		return v, err
 	case '{':
-		v := &value{kind: valueObject, keys: map[string]*value{}}
-		for d.PeekKind() != '}' {
-			name, err := d.ReadToken()
-			if err != nil {
-				return nil, fmt.Errorf("reading JSON: %w", err)
-			}
-			key := name.String()
-			if v.keys[key], err = r.value(d, depth+1); err != nil {
-				return nil, err
-			}
-		}
-		_, err := d.ReadToken()
-		return v, err
+		return r.object(d, depth)
 	}
 	return &value{kind: valueNull}, nil
+}
+
+// object reads the members of an object whose opening brace was read.
+func (r *reader) object(d *jsontext.Decoder, depth int) (*value, error) {
+	v := &value{kind: valueObject, keys: map[string]*value{}}
+	begin := d.InputOffset() - 1
+	for d.PeekKind() != '}' {
+		name, err := d.ReadToken()
+		if err != nil {
+			return nil, fmt.Errorf("reading JSON: %w", err)
+		}
+		key := name.String()
+		if v.keys[key], err = r.value(d, depth+1); err != nil {
+			return nil, err
+		}
+	}
+	_, err := d.ReadToken()
+	if r.keepRaw && err == nil {
+		v.raw = r.source[begin:d.InputOffset()]
+	}
+	return v, err
 }
 
 // parseNumber reads a JSON number: as an integer where it is written as one and
