@@ -9,13 +9,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/format/pattern"
 	"github.com/forewarn-exchange/forewarn/internal/format/stix"
 	"github.com/forewarn-exchange/forewarn/internal/format/stix20"
 )
 
 // stixCommands work on files here; no exchange is asked.
 func (a *app) stixCommands() *cobra.Command {
-	cmd := noun("stix", "Check and convert STIX content, without an exchange", a.stixValidateCommand(), a.stixLiftCommand())
+	cmd := noun("stix", "Check, convert and match STIX content, without an exchange", a.stixValidateCommand(), a.stixLiftCommand(), stixPatternCommand())
 	cmd.PersistentPreRunE = func(*cobra.Command, []string) error { return nil }
 	return cmd
 }
@@ -32,7 +33,7 @@ properties that begin with x_stix20_. FILE may be - for standard input.`,
 				return err
 			}
 			defer f.Close()
-			report, err := stix20.Lift(f, a.out, stix20.Options{})
+			report, err := stix20.Lift(f, a.out, lifting())
 			if err != nil {
 				return &about{err: err, file: args[0]}
 			}
@@ -45,6 +46,10 @@ properties that begin with x_stix20_. FILE may be - for standard input.`,
 			return nil
 		},
 	}
+}
+
+func lifting() stix20.Options {
+	return stix20.Options{ID: stix.NewChecker(stix.Options{}).ObservableID}
 }
 
 // stixReport is what was found in one file.
@@ -72,7 +77,7 @@ type stixFinding struct {
 func stixFindings(ps []exchange.Problem) []stixFinding {
 	out := make([]stixFinding, len(ps))
 	for i, p := range ps {
-		out[i] = stixFinding{Path: p.Path, Rule: p.Code, Section: p.Section, Message: p.Message}
+		out[i] = stixFinding{Path: p.Path, Object: p.Object, Rule: p.Code, Section: p.Section, Message: p.Message}
 	}
 	return out
 }
@@ -155,7 +160,7 @@ func (a *app) validate(file string) (stixReport, error) {
 	done := make(chan error, 1)
 	go func() {
 		var err error
-		report, err = stix20.Lift(f, out, stix20.Options{})
+		report, err = stix20.Lift(f, out, lifting())
 		_ = out.CloseWithError(err)
 		done <- err
 	}()
@@ -172,9 +177,10 @@ func (a *app) validate(file string) (stixReport, error) {
 }
 
 func (r *stixReport) scan(in io.Reader) error {
-	sum, err := stix.Scan(in, stix.Options{}, nil)
+	sum, err := stix.Scan(in, stix.Options{Pattern: pattern.Check}, nil)
 	r.Objects, r.Types, r.Stopped = sum.Objects, sum.Types, sum.Stopped
 	r.Errors, r.ErrorCount = stixFindings(sum.Problems), sum.ProblemCount
+	r.Warnings, r.WarningCount = stixFindings(sum.Warnings), sum.WarningCount
 	return err
 }
 

@@ -73,9 +73,9 @@ type Exchange struct {
 
 	Contributions *contribution.Service
 
-	Now         func() time.Time
-	Name        string
-	URL         string
+	Now  func() time.Time
+	Name string
+	URL  string
 }
 
 // New assembles an exchange.

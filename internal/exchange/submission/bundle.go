@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/format/pattern"
 	"github.com/forewarn-exchange/forewarn/internal/format/stix"
 )
 
@@ -95,7 +96,7 @@ var errTooMany = errors.New("too many objects")
 // run reads the bundle to its end.
 func (g *stage) run() (Receipt, error) {
 	r := io.NewSectionReader(g.blob, 0, g.blob.Size())
-	sum, err := stix.Scan(&patient{ctx: g.ctx, r: r}, stix.Options{MaxProblems: maxProblems}, g.object)
+	sum, err := stix.Scan(&patient{ctx: g.ctx, r: r}, stix.Options{MaxProblems: maxProblems, Pattern: pattern.Check}, g.object)
 	if err == nil && sum.ProblemCount == 0 {
 		err = g.flush()
 	}

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/format/stix"
 	"github.com/forewarn-exchange/forewarn/internal/format/stix20"
 )
 
@@ -240,7 +241,7 @@ func (j *job) lift(ctx context.Context, old Blob) (Blob, error) {
 	var report stix20.Report
 	go func() {
 		var err error
-		report, err = stix20.Lift(&patient{ctx: ctx, r: io.NewSectionReader(old, 0, old.Size())}, w, stix20.Options{MaxChanges: maxProblems})
+		report, err = stix20.Lift(&patient{ctx: ctx, r: io.NewSectionReader(old, 0, old.Size())}, w, stix20.Options{MaxChanges: maxProblems, ID: stix.NewChecker(stix.Options{}).ObservableID})
 		w.CloseWithError(err)
 	}()
 	sha, size, err := j.s.c.Blobs.Write(ctx, r, j.s.c.Limit)

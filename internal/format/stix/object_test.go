@@ -280,3 +280,21 @@ func TestParseTime(t *testing.T) {
 		}
 	}
 }
+
+// The examples of STIX 2.1 §6.8 and §2.9 have these identifiers.
+func TestObservableID(t *testing.T) {
+	k := stix.NewChecker(stix.Options{})
+	for in, want := range map[string]string{
+		`{"type":"ipv4-addr","value":"198.51.100.3"}`:                      "ipv4-addr--28bb3599-77cd-5a82-a950-b5bc3caf07c4",
+		`{"type":"ipv4-addr","spec_version":"2.1","value":"198.51.100.3"}`: "ipv4-addr--28bb3599-77cd-5a82-a950-b5bc3caf07c4",
+		`{"type":"process","pid":1}`:                                       "",
+		`{"type":"tool","name":"a"}`:                                       "",
+		`{"type":"x-own","value":"a"}`:                                     "",
+		`{"type":"ipv4-addr"}`:                                             "",
+		`7`:                                                                "",
+	} {
+		if got := k.ObservableID([]byte(in)); got != want {
+			t.Errorf("%s: %q, want %q", in, got, want)
+		}
+	}
+}

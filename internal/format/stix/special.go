@@ -55,6 +55,19 @@ func (c *checker) identity(f *frame) {
 	}
 }
 
+// ObservableID is the deterministic id (§2.9) of a cyber-observable object, which
+// may have none yet; "" where none follows from its properties.
+func (k *Checker) ObservableID(raw []byte) string {
+	k.Check(raw)
+	c := &k.check
+	f := c.push(c.tableOf(raw))
+	c.members(f, raw, true)
+	if f.t.Class != spec.SCO || !contributes(f) || !c.contributing(f, f.t.IDProps[0]) {
+		return ""
+	}
+	return f.t.Name + "--" + string(c.uuid5())
+}
+
 // contributes reports whether an ID contributing property is there.
 func contributes(f *frame) bool {
 	for _, props := range f.t.IDProps {

@@ -24,7 +24,7 @@ type Options struct {
 	MaxChanges int   // how many changes are listed; default 1000
 	// ID is the deterministic identifier of a cyber-observable object (STIX 2.1
 	// §2.9), given as JSON without id; "" where it has none.
-	ID func(typ string, raw []byte) string
+	ID func(raw []byte) string
 }
 
 // Report says what a lift did. Changes are exchange.Problem without fault: Path

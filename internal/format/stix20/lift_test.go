@@ -196,9 +196,7 @@ func TestLiftSameObservable(t *testing.T) {
 		observed(4, `"0":{"type":"x-a-ring","next_ref":"1"},"1":{"type":"x-a-ring","next_ref":"0"}`),
 	)
 	var out bytes.Buffer
-	report, err := Lift(strings.NewReader(in), &out, Options{ID: func(typ string, _ []byte) string {
-		return typ + "--5a27d487-c542-5f97-a131-a8866b477b46"
-	}})
+	report, err := Lift(strings.NewReader(in), &out, Options{ID: stix.NewChecker(stix.Options{}).ObservableID})
 	if err != nil || report.Observables != 5 {
 		t.Fatalf("%+v, %v", report, err)
 	}

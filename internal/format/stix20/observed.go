@@ -108,7 +108,7 @@ func (g *graph) id(key string, chain int) string {
 	g.lift(v.record, typ, key)
 	g.resolve(v.record, chain+1, 0)
 	if v.id == "" && g.l.opt.ID != nil {
-		v.id = g.l.opt.ID(typ, v.bytes())
+		v.id = g.l.opt.ID(v.bytes())
 	}
 	if v.id == "" || g.l.taken(v) {
 		v.id = stable

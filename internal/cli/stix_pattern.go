@@ -1,0 +1,210 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"github.com/forewarn-exchange/forewarn/internal/format/pattern"
+)
+
+// stixPatternCommand reads one pattern: from its argument or a file.
+func stixPatternCommand() *cobra.Command {
+	var file, match string
+	cmd := &cobra.Command{
+		Use: "pattern [PATTERN]", Short: "Check a STIX pattern, show its values, and match it against observed data",
+		Long: `Check a pattern of the STIX 2.1 patterning language (STIX 2.1 §9), and show its
+canonical form and the values that it looks for. An error says where it is, and
+what was expected there.
+
+With --match FILE the pattern is evaluated on the observed-data of a bundle; the
+answer is yes, with the observed-data that satisfy it together, or no.
+
+The exit code is 1 when the pattern, or the bundle, is not valid. Whether the
+pattern matches does not change it.`,
+		Example: `  forewarn stix pattern "[domain-name:value = 'example.com']"
+  forewarn stix pattern -f pattern.txt --match observed.json --json`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if (len(args) == 1) == (file != "") {
+				return usage("give a pattern, or a file with one with -f; see %s --help", cmd.CommandPath())
+			}
+			text := ""
+			if len(args) == 1 {
+				text = args[0]
+			} else {
+				raw, err := contentOf(cmd, file, 64<<20)
+				if err != nil {
+					return err
+				}
+				text = strings.TrimRight(string(raw), "\r\n")
+			}
+			return showPattern(cmd, text, match)
+		},
+	}
+	cmd.Flags().StringVarP(&file, "file", "f", "", "read the pattern from `FILE`; - is standard input")
+	cmd.Flags().StringVar(&match, "match", "", "evaluate it on the observed-data of the bundle in `FILE`; - is standard input")
+	return cmd
+}
+
+// contentOf reads a file, or standard input, of at most most bytes.
+func contentOf(cmd *cobra.Command, file string, most int64) ([]byte, error) {
+	in := cmd.InOrStdin()
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, fmt.Errorf("reading the file: %w", err)
+		}
+		defer f.Close()
+		in = f
+	}
+	raw, err := io.ReadAll(io.LimitReader(in, most+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", file, err)
+	}
+	if int64(len(raw)) > most {
+		return nil, fmt.Errorf("%s has more than %d bytes; nothing of it was read", file, most)
+	}
+	return raw, nil
+}
+
+// patternAnswer is what --json prints.
+type patternAnswer struct {
+	Valid       bool                `json:"valid"`
+	Canonical   string              `json:"canonical,omitempty"`
+	Observables []patternObservable `json:"observables,omitempty"`
+	Error       *patternFault       `json:"error,omitempty"`
+	Match       *patternMatch       `json:"match,omitempty"`
+}
+
+type patternObservable struct {
+	Type  string `json:"type"`
+	Path  string `json:"path"`
+	Kind  string `json:"kind,omitempty"`
+	Value string `json:"value"`
+}
+
+type patternFault struct {
+	Offset  int    `json:"offset"`
+	Line    int    `json:"line"`
+	Column  int    `json:"column"`
+	Message string `json:"message"`
+}
+
+type patternMatch struct {
+	Matched  bool     `json:"matched"`
+	Observed []string `json:"observed_data"`
+	Searched int      `json:"searched"`
+}
+
+func showPattern(cmd *cobra.Command, text, match string) error {
+	p, err := pattern.Parse(text, pattern.Options{})
+	if err != nil {
+		return patternError(cmd, text, err)
+	}
+	answer := patternAnswer{Valid: true, Canonical: p.String()}
+	for _, o := range p.Observables() {
+		answer.Observables = append(answer.Observables, patternObservable{o.ObjectType, o.Path, o.Kind, o.Value})
+	}
+	if match != "" {
+		if answer.Match, err = matchPattern(cmd, p, match); err != nil {
+			return &about{err: err, file: match, remedy: "Whether the pattern matches is not known."}
+		}
+	}
+	out := cmd.OutOrStdout()
+	if wantsJSON(cmd) {
+		return writeJSON(out, answer)
+	}
+	fmt.Fprintln(out, cleanText(answer.Canonical))
+	for _, o := range answer.Observables {
+		kind := o.Kind
+		if kind == "" {
+			kind = "-"
+		}
+		fmt.Fprintf(out, "%s\t%s\t%s\n", kind, cleanText(oneLine(o.Value)), cleanText(oneLine(o.Type+":"+o.Path)))
+	}
+	if m := answer.Match; m != nil {
+		if !m.Matched {
+			_, err = fmt.Fprintf(out, "no match in %d observed-data\n", m.Searched)
+			return err
+		}
+		fmt.Fprintf(out, "match in %d of %d observed-data\n", len(m.Observed), m.Searched)
+		for _, id := range m.Observed {
+			fmt.Fprintln(out, cleanText(oneLine(id)))
+		}
+	}
+	return nil
+}
+
+// oneLine keeps a value in its line and column of the table.
+func oneLine(s string) string { return strings.NewReplacer("\n", `\n`, "\r", `\r`, "\t", `\t`).Replace(s) }
+
+func matchPattern(cmd *cobra.Command, p *pattern.Pattern, file string) (*patternMatch, error) {
+	raw, err := contentOf(cmd, file, 1<<30)
+	if err != nil {
+		return nil, err
+	}
+	list, err := pattern.ObservationsIn(raw, pattern.MatchOptions{})
+	if err != nil {
+		return nil, err
+	}
+	res, err := pattern.Match(p, list, pattern.MatchOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return &patternMatch{Matched: res.Matched, Observed: append([]string{}, res.IDs...), Searched: len(list)}, nil
+}
+
+// patternError tells a syntax error: with --json as data, else with the line of
+// the pattern and a caret below the fault.
+func patternError(cmd *cobra.Command, text string, err error) error {
+	var e *pattern.SyntaxError
+	if !errors.As(err, &e) {
+		return err
+	}
+	if wantsJSON(cmd) {
+		fault := &patternFault{e.Offset, e.Line, e.Column, e.Error()}
+		if err := writeJSON(cmd.OutOrStdout(), patternAnswer{Error: fault}); err != nil {
+			return err
+		}
+		return e
+	}
+	return fmt.Errorf("%w\n%s", e, caret(text, e.Offset))
+}
+
+// caret is the part of the line around an offset, with a caret below it.
+func caret(text string, offset int) string {
+	const before, after = 60, 20
+	begin := strings.LastIndexByte(text[:offset], '\n') + 1
+	end := len(text)
+	if n := strings.IndexByte(text[offset:], '\n'); n >= 0 {
+		end = offset + n
+	}
+	left, right := text[begin:offset], text[offset:end]
+	if r := []rune(tail(left, 4*before)); len(r) > before {
+		left = "…" + string(r[len(r)-before:])
+	}
+	if r := []rune(right[:min(len(right), 4*after)]); len(r) > after {
+		right = string(r[:after]) + "…"
+	}
+	left, right = cleanText(oneCell(left)), cleanText(oneCell(right))
+	return "  " + left + right + "\n  " + strings.Repeat(" ", utf8.RuneCountInString(left)) + "^"
+}
+
+func tail(s string, n int) string { return s[max(0, len(s)-n):] }
+
+// oneCell makes of every control character one space, so that the caret stands
+// where it should.
+func oneCell(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, s)
+}
