@@ -132,7 +132,8 @@ func (c conformanceCase) judge(problems, warnings []exchange.Problem) string {
 	return ""
 }
 
-func linesOf(t *testing.T, file string) (lines [][]byte) {
+func linesOf(t testing.TB, file string) (lines [][]byte) {
+	t.Helper()
 	f, err := os.Open(file)
 	if err != nil {
 		t.Fatal(err)

@@ -48,7 +48,7 @@ type Options struct {
 	MaxProblems int // how many problems are listed; default 1000
 	MaxDepth    int // nesting within one object, itself the first level; default 64
 	MaxObject   int // bytes of one object; default 16 MiB
-	MaxWarnings int // how many warnings are listed; default 1000, of each code at most 50
+	MaxWarnings int // how many warnings are listed, of each code at most 50; default 1000, below 0 none
 
 	// Pattern checks the pattern of an indicator in the STIX Patterning language
 	// (§9); its error's text goes into the problem, so it may not quote content.
@@ -79,7 +79,7 @@ func (o Options) withDefaults() Options {
 	if o.MaxProblems <= 0 {
 		o.MaxProblems = defaultMaxProblems
 	}
-	if o.MaxWarnings <= 0 {
+	if o.MaxWarnings == 0 {
 		o.MaxWarnings = defaultMaxProblems
 	}
 	if o.MaxDepth <= 0 {

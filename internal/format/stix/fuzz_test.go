@@ -48,6 +48,9 @@ func FuzzScan(f *testing.F) {
 		if sum.ProblemCount == 0 && (sum.Stopped || len(objects) != sum.Objects || !json.Valid(in)) {
 			t.Fatalf("accepted: stopped %v, %d of %d objects, valid JSON %v", sum.Stopped, len(objects), sum.Objects, json.Valid(in))
 		}
+		if len(sum.Problems) > opt.MaxProblems || len(sum.Warnings) > 1000 || len(sum.Warnings) > sum.WarningCount {
+			t.Fatalf("%d problems, %d of %d warnings", len(sum.Problems), len(sum.Warnings), sum.WarningCount)
+		}
 		total := 0
 		for _, n := range sum.Types {
 			total += n
@@ -80,8 +83,22 @@ func FuzzParseObject(f *testing.F) {
 	} {
 		f.Add([]byte(s))
 	}
+	for name := range fullObjects(f) {
+		f.Add([]byte(name))
+	}
+	reused := stix.NewChecker(stix.Options{})
 	f.Fuzz(func(t *testing.T, in []byte) {
 		o, ps := stix.ParseObject(in)
+		// A checker that has seen other objects, among them this one, finds the same.
+		for range 2 {
+			r := reused.Check(in)
+			again := *r.Object
+			again.MarkingRefs, again.Granular = append([]string(nil), again.MarkingRefs...), append([]string(nil), again.Granular...)
+			o.MarkingRefs, o.Granular = append([]string(nil), o.MarkingRefs...), append([]string(nil), o.Granular...)
+			if diff := cmp.Diff(o, again) + cmp.Diff(ps, append([]exchange.Problem(nil), r.Problems...)); diff != "" || len(r.Warnings) > r.WarningCount {
+				t.Fatalf("a reused checker finds something else\n%s", diff)
+			}
+		}
 		if len(ps) > 0 {
 			return
 		}
