@@ -36,19 +36,24 @@ func (tx *Tx) PutObjects(program exchange.ProgramID, artifact int64, objs []subm
 	if err != nil {
 		return nil, err
 	}
+	return clashes, tx.putBlocks(artifact, es)
+}
+
+// putBlocks stores entries, whole blocks of them and a rest.
+func (tx *Tx) putBlocks(artifact int64, es []packed.Entry) error {
 	for rest := es; len(rest) > 0; {
 		part := rest[:min(len(rest), packed.Most)]
 		rest = rest[len(part):]
 		body, err := packed.Pack(part)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		_, err = tx.Exec(`INSERT INTO object_block (seq, body) VALUES (?1, ?2)`, artifact<<positionBits|part[0].Position, body)
 		if err != nil {
-			return nil, fmt.Errorf("storing objects: %w", err)
+			return fmt.Errorf("storing objects: %w", err)
 		}
 	}
-	return clashes, nil
+	return nil
 }
 
 // news is an object as the index knows it.
@@ -165,7 +170,7 @@ func (c *contesting) meet(seq, other int64) error {
 	if err != nil {
 		return err
 	}
-	if n := len(c.clashes); old.ID != e.ID || old.Version != e.Version || n > 0 && c.clashes[n-1].Position == e.Position {
+	if n := len(c.clashes); old.Removed || old.ID != e.ID || old.Version != e.Version || n > 0 && c.clashes[n-1].Position == e.Position {
 		return nil // versions stored earlier are equal among themselves: one is enough
 	}
 	a, err := c.r.artifact(other >> positionBits)
@@ -222,7 +227,7 @@ func (tx *Tx) Definitions(program exchange.ProgramID, ids []string) ([]submissio
 			if err != nil {
 				return nil, err
 			}
-			if a.ready && a.program == program && e.ID == id {
+			if a.ready && a.program == program && e.ID == id && !e.Removed {
 				all = append(all, submission.Clash{ID: id, SHA256: a.sha256, Offset: e.Offset, Length: e.Length})
 			}
 		}

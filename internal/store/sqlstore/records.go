@@ -20,6 +20,7 @@ var _ record.Tx = (*Tx)(nil)
 // that hot paths need no statement.
 type memory struct {
 	generation generation
+	arrivals   generation // by the counter named contribution
 	charters   charterCache
 }
 
@@ -103,7 +104,17 @@ func (g *generation) believed() bool { return int64(time.Since(g.opened)) < g.un
 //
 // To fill a cache, ask for the generation first and read the facts after it.
 func (db *DB) Generation(ctx context.Context) (int64, error) {
-	g := &db.memory.generation
+	return db.counted(ctx, &db.memory.generation, "generation")
+}
+
+// Arrivals is a number that grows, in the way of Generation, with everything
+// that members write: feeds then hold more than before, and all that was
+// decided still holds.
+func (db *DB) Arrivals(ctx context.Context) (int64, error) {
+	return db.counted(ctx, &db.memory.arrivals, "contribution")
+}
+
+func (db *DB) counted(ctx context.Context, g *generation, name string) (int64, error) {
 	if g.believed() {
 		return g.value.Load(), nil
 	}
@@ -115,10 +126,10 @@ func (db *DB) Generation(ctx context.Context) (int64, error) {
 	asked := time.Since(g.opened)
 	var n int64
 	err := db.View(ctx, func(tx *Tx) error {
-		return tx.QueryRow(`SELECT n FROM counter WHERE name = 'generation'`).Scan(&n)
+		return tx.QueryRow(`SELECT n FROM counter WHERE name = ?1`, name).Scan(&n)
 	})
 	if err != nil {
-		return 0, fmt.Errorf("reading the generation: %w", err)
+		return 0, fmt.Errorf("reading the counter %s: %w", name, err)
 	}
 	g.raise(n)
 	g.until.Store(int64(asked + generationAge))
