@@ -2,6 +2,7 @@ package contribution_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -128,12 +129,14 @@ func (w world) pages(a exchange.Actor, q delivery.Query) (out []string, err erro
 	}
 }
 
-// split takes objects of indicator apart.
-func split(s string) (out []string) {
-	for _, part := range strings.SplitAfter(s, `}`) {
-		if part = strings.TrimLeft(part, ",\n "); part != "" {
-			out = append(out, part)
-		}
+// split takes the objects of a page apart, bytes as they are.
+func split(page string) (out []string) {
+	var raw []json.RawMessage
+	if err := json.Unmarshal([]byte("["+page+"]"), &raw); err != nil {
+		return []string{"no JSON: " + page}
+	}
+	for _, r := range raw {
+		out = append(out, string(r))
 	}
 	return out
 }
