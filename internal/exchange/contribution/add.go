@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
+	"sync"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/format/stix"
@@ -32,19 +34,43 @@ func (s *Service) Add(ctx context.Context, a exchange.Actor, program exchange.Pr
 	case <-ctx.Done():
 		return Status{}, ctx.Err()
 	}
-	var head bytes.Buffer
-	if _, err := head.ReadFrom(&patient{ctx, io.LimitReader(r, s.c.Later+1)}); err != nil {
+	m, _ := memories.Get().(*memory)
+	if m == nil {
+		m = &memory{}
+	}
+	defer m.free()
+	if _, err := m.body.ReadFrom(&patient{ctx, io.LimitReader(r, s.c.Later+1)}); err != nil {
 		return Status{}, err
 	}
-	if int64(head.Len()) > s.c.Later {
-		return s.later(ctx, a, program, io.MultiReader(&head, r))
+	if int64(m.body.Len()) > s.c.Later {
+		return s.later(ctx, a, program, io.MultiReader(&m.body, r))
 	}
-	if int64(head.Len()) > s.c.Limit {
+	if int64(m.body.Len()) > s.c.Limit {
 		return Status{}, exchange.Fail(exchange.Exhausted, "the body is larger than %d bytes; nothing was stored", s.c.Limit)
 	}
 	j := newJob(a, program)
-	err = s.now(ctx, j, head.Bytes())
+	err = s.now(ctx, j, m)
 	return j.status(), err
+}
+
+// memory is what a request is read into. It is used again.
+type memory struct {
+	body bytes.Buffer
+	part part
+}
+
+var memories sync.Pool
+
+const keptMemory = 16 << 20 // of a request
+
+func (m *memory) free() {
+	if m.body.Cap()+cap(m.part.raw) > keptMemory {
+		return
+	}
+	m.body.Reset()
+	clear(m.part.objs)
+	m.part.objs, m.part.raw = m.part.objs[:0], m.part.raw[:0]
+	memories.Put(m)
 }
 
 // job is one request on its way.
@@ -61,8 +87,9 @@ func newJob(a exchange.Actor, program exchange.ProgramID) *job {
 }
 
 // now works a request off whose bytes are in memory.
-func (s *Service) now(ctx context.Context, j *job, body []byte) error {
-	p := part{raw: make([]byte, 0, len(body)+len(body)/64)}
+func (s *Service) now(ctx context.Context, j *job, m *memory) error {
+	body, p := m.body.Bytes(), &m.part
+	p.raw = slices.Grow(p.raw, len(body)+len(body)/64)
 	env, err := scan(ctx, bytes.NewReader(body), func(o *stix.Object) error {
 		p.add(o)
 		return nil
@@ -79,7 +106,7 @@ func (s *Service) now(ctx context.Context, j *job, body []byte) error {
 	}
 	j.begin(env)
 	j.fail(len(env.faulty), failures)
-	return s.parts(ctx, j, &p, true)
+	return s.parts(ctx, j, p, true)
 }
 
 // parts stores objects some at a time. The last of a request brings its status.

@@ -392,4 +392,3 @@ func TestRemove(t *testing.T) {
 		t.Errorf("%d events, %v", len(es), err)
 	}
 }
-

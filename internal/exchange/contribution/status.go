@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -72,10 +73,15 @@ func (j *job) status() Status {
 // message.
 func (d *details) pack() ([]byte, error) {
 	var b bytes.Buffer
-	z, err := flate.NewWriter(&b, flate.HuffmanOnly)
-	if err != nil {
-		return nil, fmt.Errorf("packing a status: %w", err)
+	z, _ := packers.Get().(*flate.Writer)
+	if z == nil {
+		var err error
+		if z, err = flate.NewWriter(&b, flate.HuffmanOnly); err != nil {
+			return nil, fmt.Errorf("packing a status: %w", err)
+		}
 	}
+	defer packers.Put(z)
+	z.Reset(&b)
 	line := make([]byte, 0, 256)
 	for i, list := range [2][]Detail{d.successes, d.failures} {
 		for _, e := range list {
@@ -91,6 +97,9 @@ func (d *details) pack() ([]byte, error) {
 	}
 	return b.Bytes(), nil
 }
+
+// packers are writers that were used: a new one takes most of a megabyte.
+var packers sync.Pool
 
 var flat = strings.NewReplacer("\n", " ", "\t", " ")
 

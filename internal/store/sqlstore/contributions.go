@@ -107,19 +107,22 @@ func (tx *Tx) extendBlocks(artifact int64, es []packed.Entry) error {
 	return tx.putBlocks(artifact, es)
 }
 
+type feedRow struct {
+	id       int64
+	audience string
+}
+
 // giveRun appends the journal's next n objects to the feeds of the audiences
 // that have one.
 func (tx *Tx) giveRun(j contribution.Journal, n int64, to []exchange.Audience) error {
-	var feeds []int64
-	for _, a := range to {
-		feed, ok, err := tx.feedOf(j.Program, a.String(), "")
-		if err != nil {
-			return fmt.Errorf("appending to a feed: %w", err)
-		}
-		if ok {
-			feeds = append(feeds, feed)
-		}
+	all, err := Collect(tx, func(s Scanner) (f feedRow, err error) { return f, s.Scan(&f.id, &f.audience) }, `
+		SELECT id, audience FROM feed WHERE program = ?1 AND org = '' ORDER BY id`, string(j.Program))
+	if err != nil {
+		return fmt.Errorf("appending to a feed: %w", err)
 	}
+	feeds := slices.DeleteFunc(all, func(f feedRow) bool {
+		return !slices.ContainsFunc(to, func(a exchange.Audience) bool { return a.String() == f.audience })
+	})
 	if len(feeds) == 0 {
 		return nil
 	}
@@ -130,7 +133,7 @@ func (tx *Tx) giveRun(j contribution.Journal, n int64, to []exchange.Audience) e
 	for i, feed := range feeds {
 		_, err := tx.Exec(`
 			INSERT INTO feed_run (feed, base, step, n, artifact, first) VALUES (?1, ?2, ?3, ?4, ?5, ?6)`,
-			feed, base+int64(i)*n*step, step, n, j.Artifact, j.Positions)
+			feed.id, base+int64(i)*n*step, step, n, j.Artifact, j.Positions)
 		if err != nil {
 			return fmt.Errorf("appending to a feed: %w", err)
 		}
@@ -146,8 +149,8 @@ func (tx *Tx) Bearing(program exchange.ProgramID, org exchange.OrgID, keys []con
 		ps[i] = news{exchange.IDHash(k.ID), int64(i), k.Version}
 	}
 	hits, err := Collect(tx, scanPair, `
-		SELECT new.seq, i.seq FROM (`+tx.news()+`) AS new CROSS JOIN object_index AS i
-		WHERE i.id_hash = new.id_hash ORDER BY 1`, newsText(ps))
+		SELECT new.n, i.seq FROM (`+tx.numbered()+`) AS new CROSS JOIN object_index AS i
+		WHERE i.id_hash = new.hash`, hashesText(ps))
 	if err != nil {
 		return nil, fmt.Errorf("looking for ids: %w", err)
 	}

@@ -87,10 +87,7 @@ func (tx *Tx) index(program exchange.ProgramID, artifact int64, es []packed.Entr
 	for i := range es {
 		ps[i] = news{exchange.IDHash(es[i].ID), artifact<<positionBits | es[i].Position, es[i].Version}
 	}
-	n, err := tx.Exec(`
-		INSERT INTO object_index (id_hash, seq)
-		SELECT id_hash, seq FROM (`+tx.news()+`) AS new WHERE TRUE
-		ON CONFLICT (id_hash) DO NOTHING`, newsText(ps))
+	n, err := tx.indexNew(ps)
 	if err != nil {
 		return nil, fmt.Errorf("indexing objects: %w", err)
 	}
@@ -98,6 +95,44 @@ func (tx *Tx) index(program exchange.ProgramID, artifact int64, es []packed.Entr
 		return nil, nil
 	}
 	return tx.contest(program, artifact, es, ps)
+}
+
+// indexNew indexes those whose ids are not known, and answers how many. Where
+// the numbers follow each other, as they do, the hashes alone go to the engine.
+func (tx *Tx) indexNew(ps []news) (int64, error) {
+	first := ps[0].seq
+	for i := range ps {
+		if ps[i].seq != first+int64(i) {
+			return tx.Exec(`
+				INSERT INTO object_index (id_hash, seq)
+				SELECT id_hash, seq FROM (`+tx.news()+`) AS new WHERE TRUE
+				ON CONFLICT (id_hash) DO NOTHING`, newsText(ps))
+		}
+	}
+	return tx.Exec(`
+		INSERT INTO object_index (id_hash, seq)
+		SELECT hash, CAST(?2 AS BIGINT) + n FROM (`+tx.numbered()+`) AS new WHERE TRUE
+		ON CONFLICT (id_hash) DO NOTHING`, hashesText(ps), first)
+}
+
+// numbered is the table of what hashesText wrote, numbered from 0.
+func (tx *Tx) numbered() string {
+	if tx.embedded {
+		return `SELECT key AS n, value AS hash FROM json_each(?1)`
+	}
+	return `SELECT e.at - 1 AS n, CAST(e.value AS BIGINT) AS hash FROM json_array_elements_text(?1::JSON) WITH ORDINALITY AS e(value, at)`
+}
+
+func hashesText(ps []news) string {
+	b := make([]byte, 0, len(ps)*21+2)
+	b = append(b, '[')
+	for i, p := range ps {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(b, p.hash, 10)
+	}
+	return string(append(b, ']'))
 }
 
 // contest takes up the new objects whose ids were known. What it costs grows
