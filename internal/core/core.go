@@ -30,6 +30,8 @@ type Stores struct {
 	Delivery    delivery.Store
 	Feedback    feedback.Store
 	Record      record.Store
+
+	Contributions contribution.Store
 }
 
 // Blob is stored bytes.
@@ -45,6 +47,9 @@ type Blobs interface {
 	// returns is durable.
 	Write(ctx context.Context, r io.Reader, limit int64) (sha256 string, size int64, err error)
 	Open(sha256 string) (Blob, error)
+	// Append makes p durable in a file that grows, at the offset: the end of what
+	// the caller knows to be in it. Open takes the file's name, too.
+	Append(name string, offset int64, p []byte) error
 	// Sweep removes blobs last written before the instant for which keep is false.
 	Sweep(ctx context.Context, keep func(sha256 string) bool, before time.Time) error
 }
@@ -54,6 +59,7 @@ type Config struct {
 	Stores     Stores
 	Blobs      Blobs
 	Generation func(ctx context.Context) (int64, error)
+	Arrivals   func(ctx context.Context) (int64, error)
 	Now        func() time.Time
 	Log        *slog.Logger
 	Name       string // of the exchange, for people
@@ -90,11 +96,13 @@ func New(c Config) *Exchange {
 	x.Releases = release.New(release.Config{Store: c.Stores.Releases, Now: c.Now, Log: c.Log})
 	due := x.due(c.Log)
 	x.Delivery = delivery.New(delivery.Config{
-		Store: c.Stores.Delivery, Blobs: delivered{c.Blobs}, Now: c.Now, Due: due, Generation: c.Generation,
+		Store: c.Stores.Delivery, Blobs: delivered{c.Blobs}, Now: c.Now, Due: due, Generation: c.Generation, Arrivals: c.Arrivals,
 	})
 	x.Feedback = feedback.New(feedback.Config{Store: c.Stores.Feedback, Due: due, MaySee: x.Delivery.MaySee})
 	x.Record = record.New(record.Config{Store: c.Stores.Record})
-	x.Contributions = &contribution.Service{}
+	x.Contributions = contribution.New(contribution.Config{
+		Store: c.Stores.Contributions, Blobs: contributed{c.Blobs}, Shows: x.Delivery.Shows, Log: c.Log,
+	})
 	return x
 }
 
@@ -132,6 +140,10 @@ func place(tx program.Tx, c exchange.Charter) ([]exchange.Move, error) {
 func entitled(tx membership.Tx, c exchange.Charter, orgs []exchange.OrgID) error {
 	return release.Offer(tx.(release.Tx), c, orgs...)
 }
+
+type contributed struct{ Blobs }
+
+func (b contributed) Open(sha string) (contribution.Blob, error) { return b.Blobs.Open(sha) }
 
 type submitted struct{ Blobs }
 

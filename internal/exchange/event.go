@@ -60,6 +60,8 @@ const (
 	EventReleaseOpened      EventKind = "release.open"
 	EventFeedback           EventKind = "feedback.give"
 	EventFeedbackRefused    EventKind = "feedback.refuse"
+	EventContributed        EventKind = "contribution.add"
+	EventContributionGone   EventKind = "contribution.remove"
 )
 
 // Event is one act: who did what to what, when. Events are numbered in commit

@@ -53,6 +53,9 @@ type Release struct {
 	Reason          string // of the last change of plan
 	Approvals       []Approval
 	Editors         []PersonID // who changed the current revision since the last approval round
+	// Standing marks the one release of a program that holds what members write.
+	// It has no plan, is in no list, and nobody acts on it.
+	Standing bool
 }
 
 // Revise makes a new revision of the release: its approvals lapse, and nothing
@@ -116,6 +119,9 @@ const (
 	ArtifactCSAF     ArtifactKind = "csaf"     // a CSAF advisory, given as a document
 	ArtifactMarkdown ArtifactKind = "markdown" // text for people
 	ArtifactFile     ArtifactKind = "file"     // any bytes
+	// ArtifactJournal holds what one organisation writes into a program, object
+	// after object: its bytes grow, and what is written never changes.
+	ArtifactJournal ArtifactKind = "journal"
 )
 
 // Artifact is one part of a release, of one content class. Its bytes never

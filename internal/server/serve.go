@@ -60,7 +60,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	var background sync.WaitGroup
-	for _, job := range []func(context.Context){s.Exchange.Releases.Run, s.sweep, s.flush, s.daily} {
+	for _, job := range []func(context.Context){s.Exchange.Releases.Run, s.Exchange.Contributions.Run, s.sweep, s.flush, s.daily} {
 		background.Go(func() { job(run) })
 	}
 	srv := httpkit.Server(s.Handler(), s.o.Log)
@@ -115,6 +115,9 @@ func (s *Server) flush(ctx context.Context) {
 func (s *Server) daily(ctx context.Context) {
 	s.every(ctx, time.Hour, "the daily round", func(ctx context.Context) error {
 		if _, err := s.Exchange.Members.PlaceAll(ctx); err != nil {
+			return err
+		}
+		if err := s.Exchange.Contributions.Purge(ctx); err != nil {
 			return err
 		}
 		return s.DB.Update(ctx, func(tx *sqlstore.Tx) error {

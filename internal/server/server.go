@@ -14,6 +14,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/authn"
 	"github.com/forewarn-exchange/forewarn/internal/config"
 	"github.com/forewarn-exchange/forewarn/internal/core"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/contribution"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/feedback"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/membership"
@@ -81,8 +82,9 @@ func (s *Server) open(ctx context.Context) error {
 			Programs: sqlstore.For[program.Tx](s.DB), Members: sqlstore.For[membership.Tx](s.DB),
 			Submissions: sqlstore.For[submission.Tx](s.DB), Releases: sqlstore.For[release.Tx](s.DB),
 			Delivery: sqlstore.For[delivery.Tx](s.DB), Feedback: sqlstore.For[feedback.Tx](s.DB), Record: sqlstore.For[record.Tx](s.DB),
+			Contributions: sqlstore.For[contribution.Tx](s.DB),
 		},
-		Blobs: blobs{s.Blobs}, Generation: s.DB.Generation, Now: s.o.Now, Log: s.o.Log,
+		Blobs: blobs{s.Blobs}, Generation: s.DB.Generation, Arrivals: s.DB.Arrivals, Now: s.o.Now, Log: s.o.Log,
 		Name: s.o.Config.Name, URL: s.o.Config.URL, Shared: s.DB.Engine() == "postgres",
 	})
 	s.Authn = authn.New(authn.Config{Store: sqlstore.For[authn.Tx](s.DB), Generation: s.DB.Generation, Now: s.o.Now})

@@ -2,11 +2,17 @@
 // program's collection one by one, as TAXII 2.1 has it: each object is valid or
 // is refused by itself, what is taken is readable at once by the cohorts that
 // the charter names, and a status says what became of each (TAXII 2.1 §4.3).
+//
+// What an organisation writes is appended to a journal of its own: the bytes as
+// received, made durable before the transaction that makes them known. The
+// answer to a writer depends on nothing that the writer may not see.
 package contribution
 
 import (
 	"context"
 	"io"
+	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
@@ -24,7 +30,7 @@ type Status struct {
 	Total     int
 	Successes []Detail // for the first MaxDetails of each kind; the counts are exact
 	Failures  []Detail
-	Pendings  []Detail
+	Pendings  []Detail // never listed: what is pending has only its count
 	Success   int
 	Failure   int
 	Pending   int
@@ -40,30 +46,93 @@ type Detail struct {
 	Message string // of a failure: what is wrong, with JSON path and section; of a success: what else there is to say
 }
 
-// Service is the room.
-type Service struct{}
+// Config is what the room is built from. Numbers that are 0 take their defaults.
+type Config struct {
+	Store Store
+	Blobs Blobs
+	// Shows answers which objects, given by number and handling class, the actor
+	// is shown in its collection now.
+	Shows func(ctx context.Context, a exchange.Actor, program exchange.ProgramID, objects, classes []int64) ([]bool, error)
+	Log   *slog.Logger
 
-// Add takes an envelope of objects, or a bundle. A small one is taken when Add
-// returns, and then durable; of a large one (over Config's bound) the bytes are
-// durable, the status is pending, and the room goes on by itself, also after a
-// restart.
-//
-// Errors, with nothing stored: exchange.NotFound for whoever may not know of
-// the program, Denied where it may be known and not written to, Invalid for
-// what is neither an envelope nor a bundle, Exhausted when there is too much.
-func (s *Service) Add(ctx context.Context, a exchange.Actor, program exchange.ProgramID, r io.Reader) (Status, error) {
-	return Status{}, exchange.Fail(exchange.Unavailable, "objects cannot be added yet")
+	Limit     int64 // bytes of one request; 100 MiB
+	Later     int64 // bytes from which on a request is worked off in the background; 8 MiB
+	Queue     int   // requests that wait at most; 64
+	Part      int   // objects stored in one transaction; 10,000
+	Positions int64 // of one journal; 2^24 - 1
+	Journal   int64 // bytes of one journal; 4 GiB
 }
 
-// Status returns a status to whoever made the request: the same organisation
-// (TAXII 2.1 §4.3), exchange.NotFound to everybody else.
-func (s *Service) Status(ctx context.Context, a exchange.Actor, id StatusID) (Status, error) {
-	return Status{}, exchange.Missing()
+const (
+	defaultLimit     = 100 << 20
+	defaultLater     = 8 << 20
+	defaultQueue     = 64
+	defaultPart      = 10_000
+	defaultPositions = 1<<24 - 1
+	defaultJournal   = 4 << 30
+	atOnce           = 16 // requests whose bytes are in memory
+)
+
+// Service is the room. Its methods may be called by many goroutines.
+type Service struct {
+	c      Config
+	bodies chan struct{}
+	wake   chan struct{}
+	mu     sync.Mutex
+	lanes  map[exchange.ProgramID]chan struct{}
 }
 
-// Remove takes an object out: the versions that keep says are not to stay. Who
-// wrote it, and operators of the program, may. Errors: exchange.NotFound for what the actor may
-// not know of and for what does not exist, Denied where others wrote it.
-func (s *Service) Remove(ctx context.Context, a exchange.Actor, program exchange.ProgramID, object string, drop func(version int64, oldest, newest bool) bool) error {
-	return exchange.Missing()
+// New returns the room.
+func New(c Config) *Service {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	c.Limit, c.Later, c.Journal = or(c.Limit, defaultLimit), or(c.Later, defaultLater), or(c.Journal, defaultJournal)
+	c.Queue, c.Part, c.Positions = or(c.Queue, defaultQueue), or(c.Part, defaultPart), or(c.Positions, defaultPositions)
+	return &Service{
+		c: c, bodies: make(chan struct{}, atOnce), wake: make(chan struct{}, 1), lanes: map[exchange.ProgramID]chan struct{}{},
+	}
+}
+
+func or[T int | int64](n, normal T) T {
+	if n > 0 {
+		return n
+	}
+	return normal
+}
+
+// lane lets one writer at a time into a program: what one writes, the next sees.
+func (s *Service) lane(ctx context.Context, p exchange.ProgramID) (leave func(), err error) {
+	s.mu.Lock()
+	l := s.lanes[p]
+	if l == nil {
+		l = make(chan struct{}, 1)
+		s.lanes[p] = l
+	}
+	s.mu.Unlock()
+	select {
+	case l <- struct{}{}:
+		return func() { <-l }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Blobs keeps bytes.
+type Blobs interface {
+	// Write makes a blob of at most limit bytes, named by its SHA-256; more is
+	// exchange.Exhausted. It is durable when Write returns.
+	Write(ctx context.Context, r io.Reader, limit int64) (sha256 string, size int64, err error)
+	// Open opens a blob, or a journal by its name.
+	Open(name string) (Blob, error)
+	// Append makes p durable in a journal, whose name begins with "journal-", at
+	// the offset: the end of what is known to be in it.
+	Append(name string, offset int64, p []byte) error
+}
+
+// Blob is stored bytes.
+type Blob interface {
+	io.ReaderAt
+	io.Closer
+	Size() int64
 }

@@ -42,7 +42,8 @@ type Readers interface {
 // Feeds is what audiences were given, in order.
 type Feeds interface {
 	Subscriptions(program exchange.ProgramID, org exchange.OrgID) ([]Span, error)
-	RunsOf(feed int64) ([]Run, error) // ascending base
+	RunsOf(feed int64) ([]Run, error)          // ascending base
+	RunsAfter(feed, base int64) ([]Run, error) // those with a later base
 	// ObjectsAt lists an artifact's objects at the positions from … to, in order,
 	// without Added.
 	ObjectsAt(artifact, from, to int64, types []string, limit int) ([]Entry, error)
@@ -80,13 +81,16 @@ type Span struct {
 	Own      bool
 }
 
-// Run is a stretch of a feed: the artifact's objects, the one at position p
-// with date_added = Base + p × Step. Runs of one program never overlap.
+// Run is a stretch of a feed: the artifact's objects at the positions First …
+// First + N - 1, the one at position p with date_added = Base + (p - First) ×
+// Step. Runs of one program never overlap. A journal comes in many runs, each
+// with positions after those of the one before.
 type Run struct {
 	Base     int64
 	Step     int64
 	N        int64 // positions, gaps included
 	Artifact int64
+	First    int64 // position of the run's first object
 
 	lo, hi int64 // the positions within the reader's span
 }
@@ -152,6 +156,9 @@ type Config struct {
 	Due func(ctx context.Context) error
 	// Generation grows whenever a fact that verdicts depend on changes.
 	Generation func(ctx context.Context) (int64, error)
+	// Arrivals grows whenever members wrote something: feeds hold more, and what
+	// was decided holds.
+	Arrivals func(ctx context.Context) (int64, error)
 }
 
 // Service is the room.

@@ -26,13 +26,26 @@ type view struct {
 	runs     []Run          // of all spans, in order
 	given    map[int64]bool // the artifacts of runs
 
+	arrivals int64  // of the exchange, when runs were read
+	open     []tail // feeds that the reader goes on reading
+	*verdicts
+}
+
+// verdicts are what the versions of one view share: the same reader under the
+// same facts, with more in its feeds each time.
+type verdicts struct {
 	mu      sync.Mutex
 	classes map[int64]*class // handling classes, by number
 	listed  *listing
+	places  map[int64][]Run // of each artifact, by position
+
+	growing sync.Mutex
+	newest  *view
 }
 
 func newView(c exchange.Charter, r policy.Recipient, now time.Time) *view {
-	v := &view{charter: c, required: c.Required(now), r: r, classes: map[int64]*class{}}
+	v := &view{charter: c, required: c.Required(now), r: r, verdicts: &verdicts{classes: map[int64]*class{}, places: map[int64][]Run{}}}
+	v.newest = v
 	if v.required != c.Agreement.Version {
 		v.lapses = c.Calendar.StartOfDay(c.Agreement.Effective)
 	}
@@ -90,13 +103,19 @@ func (s *Service) view(ctx context.Context, a exchange.Actor, program exchange.P
 	if err != nil {
 		return nil, err
 	}
+	arrivals, err := s.c.Arrivals(ctx) // before the facts are read
+	if err != nil {
+		return nil, err
+	}
 	key := viewKey{a.Client(), a.Org, a.Channel, program}
 	s.mu.Lock()
 	v := known.views[key]
 	s.mu.Unlock()
 	if v == nil || !v.lapses.IsZero() && !s.c.Now().Before(v.lapses) {
 		err := s.c.Store.View(ctx, func(tx Tx) (err error) {
-			v, err = resolve(tx, a, program)
+			if v, err = resolve(tx, a, program); err == nil {
+				v.arrivals = arrivals
+			}
 			return err
 		})
 		if exchange.KindOf(err) == exchange.NotFound {
@@ -111,6 +130,13 @@ func (s *Service) view(ctx context.Context, a exchange.Actor, program exchange.P
 	}
 	if v.none {
 		return nil, exchange.Missing()
+	}
+	if v.arrivals < arrivals {
+		return s.grown(ctx, v, arrivals, func(w *view) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			known.views[key] = w
+		})
 	}
 	return v, nil
 }
@@ -188,9 +214,16 @@ func (v *view) subscribe(tx Tx) error {
 		if err != nil {
 			return err
 		}
+		if p.To == math.MaxInt64 && !p.Own {
+			last := p.From
+			if n := len(runs); n > 0 {
+				last = max(last, runs[n-1].Base)
+			}
+			v.open = append(v.open, tail{p.Feed, last})
+		}
 		for _, r := range runs {
-			r.lo, r.hi = r.after(p.From), r.N-1
-			if p.To < r.Base+r.hi*r.Step {
+			r.lo, r.hi = r.after(p.From), r.First+r.N-1
+			if p.To < r.added(r.hi) {
 				r.hi = r.after(p.To) - 1
 			}
 			if r.lo > r.hi {
@@ -206,12 +239,11 @@ func (v *view) subscribe(tx Tx) error {
 		}
 	}
 	slices.SortFunc(v.runs, func(a, b Run) int { return cmp.Compare(a.Base, b.Base) })
-	v.given = map[int64]bool{}
-	v.runs = slices.DeleteFunc(v.runs, func(r Run) bool {
-		again := v.given[r.Artifact]
-		v.given[r.Artifact] = true
-		return again
-	})
+	all := v.runs
+	v.runs, v.given = nil, map[int64]bool{}
+	for _, r := range all {
+		v.add(r)
+	}
 	return nil
 }
 
@@ -242,10 +274,13 @@ func keptSince(tx Tx, artifact int64, ended time.Time, spans []Span) (bool, erro
 // after is the first position whose date_added is later than at.
 func (r Run) after(at int64) int64 {
 	if at < r.Base {
-		return 0
+		return r.First
 	}
-	return (at-r.Base)/r.Step + 1
+	return r.First + (at-r.Base)/r.Step + 1
 }
+
+// added is the date_added of the object at the position.
+func (r Run) added(position int64) int64 { return r.Base + (position-r.First)*r.Step }
 
 // reads reports whether the reader has a collection at all: an active member
 // in a cohort, under the current agreement.
@@ -340,7 +375,7 @@ func (k *class) shown(now time.Time) Item {
 func (v *view) batch(tx Tx, cursor int64, q Query, n int) (out []Entry, last bool, err error) {
 	i := sort.Search(len(v.runs), func(i int) bool {
 		r := v.runs[i]
-		return r.Base+r.hi*r.Step > cursor
+		return r.added(r.hi) > cursor
 	})
 	for ; i < len(v.runs); i++ {
 		r := v.runs[i]
@@ -349,7 +384,7 @@ func (v *view) batch(tx Tx, cursor int64, q Query, n int) (out []Entry, last boo
 			return nil, false, err
 		}
 		for j := range es {
-			es[j].Added = r.Base + (es[j].Object&positions)*r.Step
+			es[j].Added = r.added(es[j].Object & positions)
 		}
 		if out == nil {
 			out = es
@@ -465,13 +500,11 @@ func (v *view) versions(tx Tx, id string, now time.Time) ([]Entry, error) {
 	}
 	var all, out []Entry
 	for _, o := range objs {
-		for _, r := range v.runs {
-			if p := o.Seq & positions; o.ID == id && r.Artifact == o.Seq>>24 && p >= r.lo && p <= r.hi {
-				all = append(all, Entry{
-					Added: r.Base + p*r.Step, Object: o.Seq, Class: o.Class, Type: o.Type, Version: o.Version,
-					Contested: true, Offset: o.Offset, Length: o.Length, ID: id,
-				})
-			}
+		if r, ok := v.where(o.Seq); ok && o.ID == id {
+			all = append(all, Entry{
+				Added: r.added(o.Seq & positions), Object: o.Seq, Class: o.Class, Type: o.Type, Version: o.Version,
+				Contested: true, Offset: o.Offset, Length: o.Length, ID: id,
+			})
 		}
 	}
 	slices.SortFunc(all, byAdded)

@@ -145,6 +145,9 @@ func (s *Service) PreviewAs(ctx context.Context, a exchange.Actor, id exchange.R
 		if err != nil {
 			return err
 		}
+		if r.Standing {
+			return exchange.Missing()
+		}
 		c, err := tx.Charter(r.Program)
 		if err != nil {
 			return err

@@ -111,6 +111,9 @@ func find(tx Tx, id exchange.ReleaseID) (exchange.Release, exchange.Charter, err
 	if err != nil {
 		return exchange.Release{}, exchange.Charter{}, err
 	}
+	if r.Standing {
+		return exchange.Release{}, exchange.Charter{}, exchange.Missing()
+	}
 	c, err := tx.Charter(r.Program)
 	return r, c, err
 }

@@ -40,6 +40,9 @@ func mine(tx Tx, a exchange.Actor, id exchange.ReleaseID) (exchange.Release, exc
 	if err != nil {
 		return r, exchange.Charter{}, err
 	}
+	if r.Standing {
+		return exchange.Release{}, exchange.Charter{}, exchange.Missing()
+	}
 	c, err := operated(tx, a, r.Program)
 	return r, c, err
 }
@@ -52,6 +55,9 @@ func seen(tx Tx, a exchange.Actor, id exchange.ReleaseID) (exchange.Release, exc
 	r, err := tx.Release(id)
 	if err != nil {
 		return r, exchange.Charter{}, err
+	}
+	if r.Standing {
+		return exchange.Release{}, exchange.Charter{}, exchange.Missing()
 	}
 	c, err := overseen(tx, a, r.Program)
 	return r, c, err

@@ -51,24 +51,10 @@ func (m *markings) define(id string, l exchange.TLP) {
 	m.labels[id] = max(m.labels[id], l)
 }
 
-// class is the index of the class for these references. A granular marking
-// tightens the whole object, because nothing is redacted yet.
+// class is the index of the class for these references.
 func (m *markings) class(whole, granular []string) int {
-	label := m.base
-	m.refs = m.refs[:0]
-	for _, refs := range [2][]string{whole, granular} {
-		for _, ref := range refs {
-			if l, ok := stix.TLPOf(ref); ok {
-				label = max(label, l)
-			} else {
-				m.refs = append(m.refs, ref)
-			}
-		}
-	}
-	if len(m.refs) > 1 {
-		slices.Sort(m.refs)
-		m.refs = slices.Compact(m.refs)
-	}
+	var label exchange.TLP
+	label, m.refs = stix.Joined(m.base, whole, granular, m.refs)
 	m.key = append(m.key[:0], byte(label))
 	for _, ref := range m.refs {
 		m.key = append(append(m.key, ' '), ref...)

@@ -80,6 +80,9 @@ func (j *job) admit(tx Tx) error {
 	if err != nil {
 		return err
 	}
+	if release.Standing {
+		return exchange.Missing()
+	}
 	charter, err := tx.Charter(release.Program)
 	if err != nil {
 		return err

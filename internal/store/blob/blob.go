@@ -4,6 +4,7 @@
 //
 //	ROOT/tmp/…           blobs being written
 //	ROOT/ab/cd/abcd…     blobs, named by 64 lower-case hexadecimal digits
+//	ROOT/journals/…      files that grow; see Append
 package blob
 
 import (
@@ -41,8 +42,10 @@ type Dir struct {
 // OpenDir opens the folder, which is made when it is missing, for this user
 // alone.
 func OpenDir(root string) (*Dir, error) {
-	if err := os.MkdirAll(filepath.Join(root, tempFolder), 0o700); err != nil {
-		return nil, fmt.Errorf("making the blob folder: %w", err)
+	for _, folder := range []string{tempFolder, journalFolder} {
+		if err := os.MkdirAll(filepath.Join(root, folder), 0o700); err != nil {
+			return nil, fmt.Errorf("making the blob folder: %w", err)
+		}
 	}
 	if err := errors.Join(syncDir(root), syncDir(filepath.Dir(root))); err != nil {
 		return nil, err
@@ -163,12 +166,16 @@ func check(sha string) error {
 	return fmt.Errorf("blob name: %w", fs.ErrInvalid)
 }
 
-// Open opens a blob to read from. It answers fs.ErrNotExist when there is none.
+// Open opens a blob or a journal to read from. It answers fs.ErrNotExist when there is none.
 func (d *Dir) Open(sha string) (*File, error) {
-	if err := check(sha); err != nil {
-		return nil, err
+	path, err := d.journal(sha)
+	if err != nil {
+		if err = check(sha); err != nil {
+			return nil, err
+		}
+		path = d.path(sha)
 	}
-	f, err := d.files.open(sha, d.path(sha))
+	f, err := d.files.open(sha, path)
 	if err != nil {
 		return nil, fmt.Errorf("opening a blob: %w", err)
 	}

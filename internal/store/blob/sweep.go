@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Sweep removes what was left behind: temporary files, and blobs for which
-// keep answers false, both only when last written before the given instant of
+// Sweep removes what was left behind: temporary files, and blobs and journals for
+// which keep answers false, both only when last written before the given instant of
 // the file system's clock. A blob is written before the transaction that names
 // it, so choose an instant well in the past.
 func (d *Dir) Sweep(ctx context.Context, keep func(sha string) bool, before time.Time) error {
@@ -32,6 +32,12 @@ func (d *Dir) Sweep(ctx context.Context, keep func(sha string) bool, before time
 			return sweepTemp(name, before)
 		}
 		sha := entry.Name()
+		if filepath.Dir(name) == filepath.Join(d.root, journalFolder) {
+			if keep(sha) {
+				return nil
+			}
+			return sweepTemp(name, before)
+		}
 		if check(sha) != nil || d.path(sha) != name || keep(sha) {
 			return nil
 		}

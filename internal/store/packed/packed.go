@@ -33,6 +33,7 @@ type Entry struct {
 	Offset    int64 // of the bytes, in the artifact's blob
 	Length    int64 // of the bytes, below 2^32
 	Contested bool  // another object has the same identifier
+	Removed   bool  // taken out: nobody is given it
 	Type      string
 	ID        string
 }
@@ -42,6 +43,7 @@ const (
 	record     = 38
 	flagUUID   = 1
 	flagShared = 2
+	flagGone   = 4
 )
 
 // Pack writes entries, at least one and at most Most, as a block.
@@ -76,6 +78,9 @@ func Pack(es []Entry) ([]byte, error) {
 		var flags byte
 		if e.Contested {
 			flags |= flagShared
+		}
+		if e.Removed {
+			flags |= flagGone
 		}
 		if uuid, ok := uuidOf(e.ID, e.Type); ok {
 			flags |= flagUUID
@@ -182,6 +187,7 @@ func (b *Block) Entry(i int) Entry {
 	return Entry{
 		Position:  int64(binary.LittleEndian.Uint32(r)),
 		Contested: r[4]&flagShared != 0,
+		Removed:   r[4]&flagGone != 0,
 		Type:      b.types[r[5]],
 		Class:     int64(binary.LittleEndian.Uint64(r[6:])),
 		Version:   int64(binary.LittleEndian.Uint64(r[14:])),
@@ -229,12 +235,17 @@ func (b *Block) Find(position int64) int {
 
 // Contest marks the entry at the position as contested, in the block's own
 // bytes, and reports whether that changed them.
-func (b *Block) Contest(position int64) bool {
+func (b *Block) Contest(position int64) bool { return b.mark(position, flagShared) }
+
+// Remove marks the entry at the position as taken out, as Contest does.
+func (b *Block) Remove(position int64) bool { return b.mark(position, flagGone) }
+
+func (b *Block) mark(position int64, flag byte) bool {
 	i := b.Find(position)
-	if i == b.n || b.Position(i) != position || b.at(i)[4]&flagShared != 0 {
+	if i == b.n || b.Position(i) != position || b.at(i)[4]&flag != 0 {
 		return false
 	}
-	b.at(i)[4] |= flagShared
+	b.at(i)[4] |= flag
 	return true
 }
 

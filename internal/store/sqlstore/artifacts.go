@@ -66,9 +66,10 @@ func scanArtifact(s Scanner) (a exchange.Artifact, err error) {
 }
 
 // Artifact answers one artifact that is ready, also when it was taken out.
+// Journals are not had as artifacts: their objects are.
 func (tx *Tx) Artifact(id exchange.ArtifactID) (exchange.Artifact, error) {
 	a, err := scanArtifact(tx.QueryRow(`
-		SELECT `+artifactColumns+` FROM artifact WHERE id = ?1 AND ready = 1`, string(id)))
+		SELECT `+artifactColumns+` FROM artifact WHERE id = ?1 AND ready = 1 AND kind <> 'journal'`, string(id)))
 	return found(a, err, "reading an artifact")
 }
 
@@ -158,9 +159,10 @@ func (tx *Tx) Opened(number int64) (bool, error) {
 	return n > 0, nil
 }
 
-// BlobsInUse names the blob of every artifact, staged and removed ones included.
+// BlobsInUse names the blob of every artifact, staged and removed ones and
+// journals included, and of every request that waits to be worked off.
 func (tx *Tx) BlobsInUse() (map[string]bool, error) {
-	rows, err := tx.Query(`SELECT DISTINCT sha256 FROM artifact`)
+	rows, err := tx.Query(`SELECT sha256 FROM artifact UNION SELECT spool FROM contribution_status WHERE spool <> ''`)
 	if err != nil {
 		return nil, fmt.Errorf("listing blobs in use: %w", err)
 	}

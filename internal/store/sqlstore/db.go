@@ -84,6 +84,7 @@ func New(h engine.Handles, now func() time.Time, log *slog.Logger) *DB {
 		written: make(chan struct{}),
 	}
 	db.memory.generation.opened = time.Now()
+	db.memory.arrivals.opened = time.Now()
 	go db.write()
 	return db
 }

@@ -101,7 +101,7 @@ func (tx *Tx) appendFeed(program exchange.ProgramID, feed int64, numbers []int64
 			return err
 		}
 		_, err = tx.Exec(`
-			INSERT INTO feed_run (feed, base, step, n, artifact) VALUES (?1, ?2, ?3, ?4, ?5)`, feed, base, step, n, artifact)
+			INSERT INTO feed_run (feed, base, step, n, artifact, first) VALUES (?1, ?2, ?3, ?4, ?5, 0)`, feed, base, step, n, artifact)
 		if err != nil {
 			return fmt.Errorf("appending to a feed: %w", err)
 		}
@@ -231,8 +231,12 @@ func scanSpan(s Scanner) (p delivery.Span, err error) {
 }
 
 // RunsOf lists a feed's runs in order.
-func (tx *Tx) RunsOf(feed int64) ([]delivery.Run, error) {
-	rs, err := Collect(tx, scanRun, `SELECT base, step, n, artifact FROM feed_run WHERE feed = ?1 ORDER BY base`, feed)
+func (tx *Tx) RunsOf(feed int64) ([]delivery.Run, error) { return tx.RunsAfter(feed, math.MinInt64) }
+
+// RunsAfter lists the runs that follow the one with the base.
+func (tx *Tx) RunsAfter(feed, base int64) ([]delivery.Run, error) {
+	rs, err := Collect(tx, scanRun, `
+		SELECT base, step, n, artifact, first FROM feed_run WHERE feed = ?1 AND base > ?2 ORDER BY base`, feed, base)
 	if err != nil {
 		return nil, fmt.Errorf("reading a feed: %w", err)
 	}
@@ -240,7 +244,7 @@ func (tx *Tx) RunsOf(feed int64) ([]delivery.Run, error) {
 }
 
 func scanRun(s Scanner) (r delivery.Run, err error) {
-	return r, s.Scan(&r.Base, &r.Step, &r.N, &r.Artifact)
+	return r, s.Scan(&r.Base, &r.Step, &r.N, &r.Artifact, &r.First)
 }
 
 // ObjectsAt lists an artifact's objects from one position to another, both
@@ -249,7 +253,7 @@ func (tx *Tx) ObjectsAt(artifact, from, to int64, types []string, limit int) ([]
 	out := make([]delivery.Entry, 0, min(limit, packed.Most))
 	err := tx.blocks().walk(artifact, from, to, limit, func(b *packed.Block, i int) bool {
 		e := b.Entry(i)
-		if len(types) == 0 || slices.Contains(types, e.Type) {
+		if !e.Removed && (len(types) == 0 || slices.Contains(types, e.Type)) {
 			out = append(out, delivery.Entry{
 				Object: artifact<<positionBits | e.Position, Class: e.Class, Version: e.Version, Offset: e.Offset, Length: e.Length,
 				Contested: e.Contested, Type: e.Type,
@@ -281,6 +285,8 @@ func (tx *Tx) ObjectIDs(seqs []int64) (map[int64]string, error) {
 type blocks struct {
 	tx        *Tx
 	open      map[blockKey]*held
+	last      *held // found last, the block of lastOf
+	lastOf    int64
 	artifacts map[int64]artifactFacts
 }
 
@@ -292,9 +298,11 @@ type held struct {
 }
 
 type artifactFacts struct {
-	program exchange.ProgramID
-	sha256  string
-	ready   bool // and not taken out
+	program    exchange.ProgramID
+	sha256     string
+	originator exchange.OrgID
+	journal    bool
+	ready      bool // and not taken out
 }
 
 func (tx *Tx) blocks() *blocks {
@@ -367,6 +375,7 @@ func (r *blocks) hold(artifact, first int64, body []byte) (*held, error) {
 			return nil, err
 		}
 		clear(r.open)
+		r.last = nil
 	}
 	b := &held{Block: p}
 	r.open[key] = b
@@ -376,12 +385,17 @@ func (r *blocks) hold(artifact, first int64, body []byte) (*held, error) {
 // find is the kept block that holds the object, or the one from the store.
 func (r *blocks) find(seq int64) (*held, error) {
 	artifact, position := seq>>positionBits, seq&positionMask
+	if r.last != nil && r.lastOf == artifact && r.last.Position(0) <= position && r.last.Position(r.last.Len()-1) >= position {
+		return r.last, nil
+	}
 	for key, b := range r.open {
 		if key.artifact == artifact && key.first <= position && b.Position(b.Len()-1) >= position {
+			r.last, r.lastOf = b, artifact
 			return b, nil
 		}
 	}
 	b, err := r.at(artifact, position)
+	r.last, r.lastOf = b, artifact
 	if err == nil && b == nil {
 		err = fmt.Errorf("object %d of artifact %d is not there", position, artifact)
 	}
@@ -448,12 +462,13 @@ func (r *blocks) artifact(number int64) (artifactFacts, error) {
 		return a, nil
 	}
 	as, err := Collect(r.tx, func(s Scanner) (a artifactFacts, err error) {
-		var program string
+		var program, originator, kind string
 		var ready, removed int64
-		err = s.Scan(&program, &a.sha256, &ready, &removed)
+		err = s.Scan(&program, &a.sha256, &originator, &kind, &ready, &removed)
 		a.program, a.ready = exchange.ProgramID(program), ready == 1 && removed == 0
+		a.originator, a.journal = exchange.OrgID(originator), kind == string(exchange.ArtifactJournal)
 		return a, err
-	}, `SELECT program, sha256, ready, removed_at FROM artifact WHERE number = ?1`, number)
+	}, `SELECT program, sha256, originator, kind, ready, removed_at FROM artifact WHERE number = ?1`, number)
 	if err != nil {
 		return artifactFacts{}, fmt.Errorf("reading an artifact: %w", err)
 	}

@@ -89,6 +89,9 @@ func (tx *Tx) ObjectsByHash(program exchange.ProgramID, idHash int64, among map[
 		if err != nil {
 			return nil, err
 		}
+		if e.Removed {
+			continue
+		}
 		out = append(out, objectOf(seq>>positionBits, e))
 	}
 	return out, nil
@@ -110,6 +113,9 @@ func (tx *Tx) ObjectsIn(artifact, after int64, limit int) ([]delivery.Object, er
 	var out []delivery.Object
 	err := tx.blocks().walk(artifact, from, positionMask, limit, func(b *packed.Block, i int) bool {
 		e := b.Entry(i)
+		if e.Removed {
+			return true
+		}
 		e.ID = b.ID(i)
 		out = append(out, objectOf(artifact, e))
 		return len(out) < limit

@@ -36,19 +36,24 @@ func (tx *Tx) PutObjects(program exchange.ProgramID, artifact int64, objs []subm
 	if err != nil {
 		return nil, err
 	}
+	return clashes, tx.putBlocks(artifact, es)
+}
+
+// putBlocks stores entries, whole blocks of them and a rest.
+func (tx *Tx) putBlocks(artifact int64, es []packed.Entry) error {
 	for rest := es; len(rest) > 0; {
 		part := rest[:min(len(rest), packed.Most)]
 		rest = rest[len(part):]
 		body, err := packed.Pack(part)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		_, err = tx.Exec(`INSERT INTO object_block (seq, body) VALUES (?1, ?2)`, artifact<<positionBits|part[0].Position, body)
 		if err != nil {
-			return nil, fmt.Errorf("storing objects: %w", err)
+			return fmt.Errorf("storing objects: %w", err)
 		}
 	}
-	return clashes, nil
+	return nil
 }
 
 // news is an object as the index knows it.
@@ -82,10 +87,7 @@ func (tx *Tx) index(program exchange.ProgramID, artifact int64, es []packed.Entr
 	for i := range es {
 		ps[i] = news{exchange.IDHash(es[i].ID), artifact<<positionBits | es[i].Position, es[i].Version}
 	}
-	n, err := tx.Exec(`
-		INSERT INTO object_index (id_hash, seq)
-		SELECT id_hash, seq FROM (`+tx.news()+`) AS new WHERE TRUE
-		ON CONFLICT (id_hash) DO NOTHING`, newsText(ps))
+	n, err := tx.indexNew(ps)
 	if err != nil {
 		return nil, fmt.Errorf("indexing objects: %w", err)
 	}
@@ -93,6 +95,44 @@ func (tx *Tx) index(program exchange.ProgramID, artifact int64, es []packed.Entr
 		return nil, nil
 	}
 	return tx.contest(program, artifact, es, ps)
+}
+
+// indexNew indexes those whose ids are not known, and answers how many. Where
+// the numbers follow each other, as they do, the hashes alone go to the engine.
+func (tx *Tx) indexNew(ps []news) (int64, error) {
+	first := ps[0].seq
+	for i := range ps {
+		if ps[i].seq != first+int64(i) {
+			return tx.Exec(`
+				INSERT INTO object_index (id_hash, seq)
+				SELECT id_hash, seq FROM (`+tx.news()+`) AS new WHERE TRUE
+				ON CONFLICT (id_hash) DO NOTHING`, newsText(ps))
+		}
+	}
+	return tx.Exec(`
+		INSERT INTO object_index (id_hash, seq)
+		SELECT hash, CAST(?2 AS BIGINT) + n FROM (`+tx.numbered()+`) AS new WHERE TRUE
+		ON CONFLICT (id_hash) DO NOTHING`, hashesText(ps), first)
+}
+
+// numbered is the table of what hashesText wrote, numbered from 0.
+func (tx *Tx) numbered() string {
+	if tx.embedded {
+		return `SELECT key AS n, value AS hash FROM json_each(?1)`
+	}
+	return `SELECT e.at - 1 AS n, CAST(e.value AS BIGINT) AS hash FROM json_array_elements_text(?1::JSON) WITH ORDINALITY AS e(value, at)`
+}
+
+func hashesText(ps []news) string {
+	b := make([]byte, 0, len(ps)*21+2)
+	b = append(b, '[')
+	for i, p := range ps {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(b, p.hash, 10)
+	}
+	return string(append(b, ']'))
 }
 
 // contest takes up the new objects whose ids were known. What it costs grows
@@ -165,7 +205,7 @@ func (c *contesting) meet(seq, other int64) error {
 	if err != nil {
 		return err
 	}
-	if n := len(c.clashes); old.ID != e.ID || old.Version != e.Version || n > 0 && c.clashes[n-1].Position == e.Position {
+	if n := len(c.clashes); old.Removed || old.ID != e.ID || old.Version != e.Version || n > 0 && c.clashes[n-1].Position == e.Position {
 		return nil // versions stored earlier are equal among themselves: one is enough
 	}
 	a, err := c.r.artifact(other >> positionBits)
@@ -222,7 +262,7 @@ func (tx *Tx) Definitions(program exchange.ProgramID, ids []string) ([]submissio
 			if err != nil {
 				return nil, err
 			}
-			if a.ready && a.program == program && e.ID == id {
+			if a.ready && a.program == program && e.ID == id && !e.Removed {
 				all = append(all, submission.Clash{ID: id, SHA256: a.sha256, Offset: e.Offset, Length: e.Length})
 			}
 		}

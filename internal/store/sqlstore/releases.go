@@ -45,21 +45,21 @@ func rulesOf(text string) ([]exchange.PlanRule, error) {
 
 const releaseSelect = `
 	SELECT id, program, title, message, state, t0, rules, revision, version, author, editors,
-		incomplete_fix_of, created_at, updated_at, public_at, closed_at, reason
+		incomplete_fix_of, created_at, updated_at, public_at, closed_at, reason, standing
 	FROM release`
 
 func scanRelease(s Scanner) (r exchange.Release, err error) {
 	var id, program, state, rules, author, editors, fix string
-	var t0, created, updated, public, closed int64
+	var t0, created, updated, public, closed, standing int64
 	err = s.Scan(&id, &program, &r.Title, &r.Message, &state, &t0, &rules, &r.Revision, &r.Version, &author, &editors,
-		&fix, &created, &updated, &public, &closed, &r.Reason)
+		&fix, &created, &updated, &public, &closed, &r.Reason, &standing)
 	if err != nil {
 		return r, err
 	}
 	r.ID, r.Program, r.State = exchange.ReleaseID(id), exchange.ProgramID(program), exchange.ReleaseState(state)
 	r.Author, r.IncompleteFixOf = exchange.PersonID(author), exchange.ReleaseID(fix)
 	r.CreatedAt, r.UpdatedAt, r.PublicAt, r.ClosedAt = instant(created), instant(updated), instant(public), instant(closed)
-	r.Plan.T0 = instant(t0)
+	r.Plan.T0, r.Standing = instant(t0), standing != 0
 	if r.Plan.Rules, err = rulesOf(rules); err != nil {
 		return r, err
 	}
@@ -90,9 +90,10 @@ func scanApproval(s Scanner) (a exchange.Approval, err error) {
 	return a, err
 }
 
-// ReleasesOf lists a program's releases, oldest first, without approvals.
+// ReleasesOf lists a program's releases, oldest first, without approvals. The
+// standing release is none of them: nobody planned it and nobody acts on it.
 func (tx *Tx) ReleasesOf(program exchange.ProgramID) ([]exchange.Release, error) {
-	rs, err := Collect(tx, scanRelease, releaseSelect+` WHERE program = ?1 ORDER BY created_at, id`, string(program))
+	rs, err := Collect(tx, scanRelease, releaseSelect+` WHERE program = ?1 AND standing = 0 ORDER BY created_at, id`, string(program))
 	if err != nil {
 		return nil, fmt.Errorf("listing releases: %w", err)
 	}
@@ -115,8 +116,8 @@ func (tx *Tx) PutRelease(r *exchange.Release) error {
 	}
 	n, err := tx.Exec(`
 		INSERT INTO release (id, program, title, message, state, t0, rules, revision, version, author, editors,
-			incomplete_fix_of, created_at, updated_at, public_at, closed_at, reason)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
+			incomplete_fix_of, created_at, updated_at, public_at, closed_at, reason, standing)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
 		ON CONFLICT (id) DO UPDATE SET title = excluded.title, message = excluded.message, state = excluded.state,
 			t0 = excluded.t0, rules = excluded.rules, revision = excluded.revision, version = excluded.version,
 			editors = excluded.editors, updated_at = excluded.updated_at, public_at = excluded.public_at,
@@ -124,7 +125,7 @@ func (tx *Tx) PutRelease(r *exchange.Release) error {
 		WHERE release.version = excluded.version - 1`,
 		string(r.ID), string(r.Program), r.Title, r.Message, string(r.State), micros(r.Plan.T0), rules, r.Revision, r.Version,
 		string(r.Author), editors, string(r.IncompleteFixOf), micros(r.CreatedAt), micros(r.UpdatedAt),
-		micros(r.PublicAt), micros(r.ClosedAt), r.Reason)
+		micros(r.PublicAt), micros(r.ClosedAt), r.Reason, flag(r.Standing))
 	if err != nil {
 		return fmt.Errorf("storing a release: %w", err)
 	}

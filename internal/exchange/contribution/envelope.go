@@ -1,0 +1,255 @@
+package contribution
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/format/jsonfeed"
+	"github.com/forewarn-exchange/forewarn/internal/format/stix"
+)
+
+// element is one sound object of a request.
+type element struct {
+	index   int
+	id, typ string
+	version int64
+	offset  int64 // of its bytes in part.raw
+	length  int64
+	tlp     exchange.TLP // that its well-known markings say
+	refs    []string     // its other markings, sorted
+	class   int          // in facts.combos, of one to be stored
+	fate    fate
+	note    string
+}
+
+// fate is what becomes of an object.
+type fate uint8
+
+const (
+	stored  fate = iota // it is new
+	known               // it was there before
+	refused             // note says why
+)
+
+// part is some objects with their bytes, each followed by a comma and a new
+// line: so they stand in a journal, where neighbours are read in one piece.
+type part struct {
+	objs []element
+	raw  []byte
+}
+
+const between = ",\n"
+
+// envelope is what a scan found around and among the objects.
+type envelope struct {
+	total  int
+	faulty []int // elements that are no valid objects
+	why    map[int]string
+	tlps   map[string]exchange.TLP // that marking definitions in it define
+	ids    map[string]bool         // of marking definitions in it
+	again  []Detail                // elements that repeat an earlier one
+	copies int
+}
+
+const (
+	maxProblems    = 20_000
+	maxDefinitions = 10_000
+)
+
+// scan reads a request to its end and calls take for each sound object that it
+// has not seen before. What is no envelope (TAXII 2.1 §3.7), no bundle, or no
+// JSON is Invalid. The envelope's own members beside objects are ignored.
+func scan(ctx context.Context, r io.Reader, take func(*stix.Object) error) (*envelope, error) {
+	e := &envelope{why: map[int]string{}, tlps: map[string]exchange.TLP{}, ids: map[string]bool{}}
+	next := 0
+	sum, err := stix.Scan(&patient{ctx, r}, stix.Options{MaxProblems: maxProblems}, func(o *stix.Object) error {
+		for ; next < o.Index; next++ {
+			e.faulty = append(e.faulty, next)
+		}
+		next = o.Index + 1
+		if o.Type == "marking-definition" && len(e.ids) < maxDefinitions {
+			e.ids[o.ID] = true
+			e.tlps[o.ID] = max(e.tlps[o.ID], o.DefinesTLP)
+		}
+		if o.Duplicate {
+			if e.copies++; len(e.again) < MaxDetails {
+				e.again = append(e.again, Detail{ID: o.ID, Version: stamp(o.Version), Message: "the same object stands in the envelope before"})
+			}
+			return nil
+		}
+		if take == nil {
+			return nil
+		}
+		return take(o)
+	})
+	if err != nil {
+		return nil, err
+	}
+	for ; next < sum.Objects; next++ {
+		e.faulty = append(e.faulty, next)
+	}
+	e.total = sum.Objects
+	for _, p := range sum.Problems {
+		i, inside := place(p.Path)
+		switch {
+		case inside && !sum.Stopped:
+			if len(e.why[i]) < 400 {
+				e.why[i] = join(e.why[i], p.String())
+			}
+		case p.Path == "$.objects":
+			return nil, exchange.InvalidWith("this is neither a TAXII 2.1 envelope nor a STIX bundle; nothing was stored", []exchange.Problem{p})
+		}
+	}
+	if sum.Stopped {
+		var last []exchange.Problem
+		if n := len(sum.Problems); n > 0 && n < maxProblems {
+			last = sum.Problems[n-1:]
+		}
+		return nil, exchange.InvalidWith("the body could not be read to its end; nothing was stored", last)
+	}
+	return e, nil
+}
+
+func join(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + "; " + b
+}
+
+// place is the index in a path such as $.objects[3].pattern.
+func place(path string) (int, bool) {
+	rest, ok := strings.CutPrefix(path, "$.objects[")
+	if !ok {
+		return 0, false
+	}
+	digits, _, ok := strings.Cut(rest, "]")
+	i, err := strconv.Atoi(digits)
+	return i, ok && err == nil
+}
+
+// kindOf reports whether a request without objects is an envelope or a bundle,
+// and not something else that happens to be an object.
+func kindOf(r io.Reader) (ok bool) {
+	f := jsonfeed.New(r, 1<<20)
+	if _, err := f.Token(); err != nil {
+		return false
+	}
+	for f.Peek() == jsontext.KindString {
+		name, err := f.Token()
+		if err != nil {
+			return false
+		}
+		switch name.String() {
+		case "objects":
+			return true
+		case "type":
+			v, err := f.Token()
+			return err == nil && v.Kind() == jsontext.KindString && v.String() == "bundle"
+		}
+		if f.Skip() != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// failures says what is wrong with the faulty elements, at most MaxDetails of
+// them. Their ids stand in the body, which is read again.
+func (e *envelope) failures(ctx context.Context, body io.Reader) ([]Detail, error) {
+	if len(e.faulty) == 0 {
+		return nil, nil
+	}
+	f := jsonfeed.New(&patient{ctx, body}, 16<<20)
+	if _, err := f.Token(); err != nil {
+		return nil, err
+	}
+	for {
+		name, err := f.Token()
+		if err != nil {
+			return nil, err
+		}
+		if name.Kind() == jsontext.KindString && name.String() == "objects" {
+			break
+		}
+		if err := f.Skip(); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := f.Token(); err != nil {
+		return nil, err
+	}
+	var out []Detail
+	for i := 0; len(out) < min(len(e.faulty), MaxDetails); i++ {
+		raw, _, err := f.Value()
+		if err != nil {
+			return nil, err
+		}
+		if i != e.faulty[len(out)] {
+			continue
+		}
+		o, ps := stix.ParseObject(raw)
+		d := Detail{ID: o.ID, Version: stamp(o.Version), Message: e.why[i]}
+		if d.ID == "" {
+			d.ID, d.Version = "objects["+strconv.Itoa(i)+"]", ""
+		}
+		if d.Message == "" && len(ps) > 0 {
+			d.Message = ps[0].String()
+		}
+		if d.Message == "" {
+			d.Message = "this is not a valid STIX 2.1 object"
+		}
+		out = append(out, d)
+	}
+	return out, nil
+}
+
+// add takes one object into the part.
+func (p *part) add(o *stix.Object) {
+	e := element{
+		index: o.Index, id: o.ID, typ: o.Type, version: o.Version, offset: int64(len(p.raw)), length: o.Length,
+	}
+	if len(o.MarkingRefs)+len(o.Granular) > 0 {
+		e.tlp, e.refs = stix.Joined(exchange.TLPUnset, o.MarkingRefs, o.Granular, nil)
+		e.refs = slices.Clip(e.refs)
+	}
+	p.raw = append(append(p.raw, o.Raw...), between...)
+	p.objs = append(p.objs, e)
+}
+
+// stamp is a version as STIX writes it (STIX 2.1 §3.2: milliseconds).
+func stamp(version int64) string {
+	if version == 0 {
+		return ""
+	}
+	at := time.UnixMicro(version).UTC()
+	if version%1000 == 0 {
+		return at.Format("2006-01-02T15:04:05.000Z")
+	}
+	return at.Format("2006-01-02T15:04:05.000000Z")
+}
+
+// patient ends the reading of a long body when its caller goes.
+type patient struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (p *patient) Read(b []byte) (int, error) {
+	if err := p.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := p.r.Read(b)
+	if err != nil && err != io.EOF {
+		err = fmt.Errorf("reading a request: %w", err)
+	}
+	return n, err
+}
