@@ -5,6 +5,7 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"sync"
@@ -42,14 +43,14 @@ type Readers interface {
 // Feeds is what audiences were given, in order.
 type Feeds interface {
 	Subscriptions(program exchange.ProgramID, org exchange.OrgID) ([]Span, error)
-	RunsOf(feed int64) ([]Run, error) // ascending base
-	// ObjectsAt lists an artifact's objects at the positions from … to, in order,
-	// without Added.
-	ObjectsAt(artifact, from, to int64, types []string, limit int) ([]Entry, error)
-	ObjectIDs(seqs []int64) (map[int64]string, error)
-	// ObjectsByHash lists objects whose id has the hash; among: only of these
-	// artifacts, so that others cost no more than an id that nothing has.
-	ObjectsByHash(program exchange.ProgramID, idHash int64, among map[int64]bool) ([]Object, error)
+	RunsOf(feed, after int64) ([]Run, error) // those with a later base, ascending
+	// BlocksIn lists where the artifact's blocks begin, from … to, in order.
+	BlocksIn(artifact, from, to int64) ([]int64, error)
+	Block(artifact, first int64) (Rows, error)
+	// ObjectsByHash lists objects whose id has the hash; among: only of artifacts
+	// for which it answers true, so that others cost no more than an id that
+	// nothing has.
+	ObjectsByHash(program exchange.ProgramID, idHash int64, among func(artifact int64) bool) ([]Object, error)
 }
 
 // Items is what is known of what is read.
@@ -78,17 +79,6 @@ type Span struct {
 	EndedAt  time.Time         // when the period ended; zero: it has not
 	Audience exchange.Audience // whose feed it is; the zero value: nobody's, or the organisation's own
 	Own      bool
-}
-
-// Run is a stretch of a feed: the artifact's objects, the one at position p
-// with date_added = Base + p × Step. Runs of one program never overlap.
-type Run struct {
-	Base     int64
-	Step     int64
-	N        int64 // positions, gaps included
-	Artifact int64
-
-	lo, hi int64 // the positions within the reader's span
 }
 
 // Entry is one object version in a reader's view.
@@ -152,7 +142,16 @@ type Config struct {
 	Due func(ctx context.Context) error
 	// Generation grows whenever a fact that verdicts depend on changes.
 	Generation func(ctx context.Context) (int64, error)
+	// Contribution grows whenever something was appended to a feed without
+	// changing such a fact. nil: that never happens.
+	Contribution func(ctx context.Context) (int64, error)
+	// Memory is how many bytes of what feeds hold are kept in memory, without
+	// their runs; 0: DefaultMemory.
+	Memory int64
 }
+
+// DefaultMemory is room for what is known of two million objects.
+const DefaultMemory = 128 << 20
 
 // Service is the room.
 type Service struct {
@@ -160,11 +159,17 @@ type Service struct {
 	mu    sync.Mutex
 	known *cached
 	seen  map[seenKey]struct{}
+	feeds map[int64]*feed
+	model *model
+	tally tally
 }
 
 // New returns the room.
 func New(c Config) *Service {
-	return &Service{c: c, seen: map[seenKey]struct{}{}}
+	return &Service{
+		c: c, seen: map[seenKey]struct{}{}, feeds: map[int64]*feed{}, model: newModel(cmp.Or(c.Memory, DefaultMemory)),
+		tally: tally{of: map[tallyKey]*count{}},
+	}
 }
 
 // Collection is a program as machines read it: one collection each.
@@ -184,6 +189,7 @@ type Query struct {
 	IDs      []string
 	Types    []string
 	Versions Versions
+	Bare     bool // Page.Entries is not wanted
 }
 
 // Versions is match[version] of TAXII 2.1 §3.4: all, first, last, or named
@@ -191,13 +197,6 @@ type Query struct {
 type Versions struct {
 	All, First, Last bool
 	At               []int64
-}
-
-// Page is one page: entries, whether more follow, and their bytes on demand.
-type Page struct {
-	Entries []Entry
-	More    bool
-	body    []byte // the objects' exact bytes, joined by commas
 }
 
 // MemberRelease is a release as a reader sees it: only what the reader holds.

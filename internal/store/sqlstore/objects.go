@@ -47,6 +47,7 @@ func (tx *Tx) PutObjects(program exchange.ProgramID, artifact int64, objs []subm
 		if err != nil {
 			return nil, fmt.Errorf("storing objects: %w", err)
 		}
+		tx.changedBlock(artifact, part[0].Position)
 	}
 	return clashes, nil
 }
