@@ -279,4 +279,3 @@ func (k *class) shown(now time.Time) Item {
 	}
 	return i
 }
-

@@ -28,11 +28,11 @@ const (
 )
 
 type job struct {
-	ctx   context.Context
-	run   func(*Tx) error
-	state atomic.Int32
-	done  chan error
-	after []func()
+	ctx    context.Context
+	run    func(*Tx) error
+	state  atomic.Int32
+	done   chan error
+	after  []func()
 	blocks []delivery.BlockID // that it wrote or changed
 }
 
