@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"io"
+	"runtime/debug"
 	"slices"
 	"sync"
 
@@ -12,7 +13,7 @@ import (
 )
 
 // Page is one page: what it holds, whether more follow, and the objects' exact
-// bytes. It is closed after use.
+// bytes. Of a bare query it must be closed after use.
 type Page struct {
 	Entries     []Entry // empty when the query is bare
 	Len         int
@@ -21,7 +22,9 @@ type Page struct {
 
 	parts  []part
 	pieces []piece
-	buf    []byte // margin bytes of room, the objects joined by commas, room
+	buf    []byte   // margin bytes of room, the objects joined by commas, room
+	memory [][]byte // or: the bytes of each piece, where they are kept
+	open   []Blob   // that memory belongs to
 }
 
 // piece is a range of an artifact's bytes: objects, and what was submitted
@@ -121,56 +124,126 @@ func (p *Page) add(k *class, first, last Entry) {
 // margin is room on either side of the objects, for what stands around them.
 const margin = 512
 
-// read reads the bytes, under the permit of the decision on each.
-func (p *Page) read(s *Service) error {
+// load makes the page's bytes available: where they lie, when the page is sure
+// to be closed, else in memory of its own.
+func (p *Page) load(s *Service, closed bool) error {
+	if closed {
+		if ok, err := p.refer(s); ok || err != nil {
+			return err
+		}
+	}
+	return p.read(s)
+}
+
+// size is how many bytes the objects take, joined by commas.
+func (p *Page) size() int {
 	size := len(p.pieces) - 1
 	for _, c := range p.pieces {
 		size += int(c.to - c.from)
 	}
+	return max(0, size)
+}
+
+// read reads the bytes, under the permit of the decision on each.
+func (p *Page) read(s *Service) error {
+	size := p.size()
 	p.buf = buffer(2*margin + size)[:margin+size]
-	var blob Blob
-	var open int64
-	defer func() {
-		if blob != nil {
-			blob.Close()
+	at := margin
+	err := p.each(s, func(blob Blob, c piece) error {
+		if at > margin {
+			p.buf[at] = ','
+			at++
 		}
-	}()
-	at, next := margin, 0
+		bytes := p.buf[at : at+int(c.to-c.from)]
+		at += len(bytes)
+		if _, err := blob.ReadAt(bytes, c.from); err != nil {
+			return fmt.Errorf("reading objects: %w", err)
+		}
+		return c.check(bytes)
+	})
+	p.release()
+	return err
+}
+
+// mapping is a blob whose bytes are in memory; nil: they are not.
+type mapping interface{ Bytes(n int64) []byte }
+
+// mostPieces is how many pieces are written one by one. More are copied together.
+const mostPieces = 4
+
+// refer notes where the page's bytes are in memory, under the permit of the
+// decision on each. false: they are not, or are in too many pieces.
+func (p *Page) refer(s *Service) (ok bool, err error) {
+	if len(p.pieces) > mostPieces {
+		return false, nil
+	}
+	ok = true
+	err = p.each(s, func(blob Blob, c piece) error {
+		m, can := blob.(mapping)
+		if !can {
+			ok = false
+			return nil
+		}
+		all := m.Bytes(c.to - c.from)
+		if int64(len(all)) < c.to {
+			ok = false
+			return nil
+		}
+		p.memory = append(p.memory, all[c.from:c.to])
+		return c.check(all[c.from:c.to])
+	})
+	if !ok || err != nil {
+		p.memory = nil
+		p.release()
+	}
+	return ok, err
+}
+
+// each calls fn for each piece with its blob, which stays open.
+func (p *Page) each(s *Service, fn func(Blob, piece) error) error {
+	next, number := 0, int64(0)
+	var blob Blob
 	for _, c := range p.pieces {
 		permit, ok := c.k.decision.Permit(c.k.artifact.Number)
 		if !ok {
 			return fmt.Errorf("reading a page: no permit for artifact %d", c.k.artifact.Number)
 		}
-		if blob == nil || open != c.k.artifact.Number {
-			if blob != nil {
-				blob.Close()
-			}
+		if number != c.k.artifact.Number {
 			var err error
 			if blob, err = s.open(permit, c.k.artifact); err != nil {
 				return err
 			}
-			open = c.k.artifact.Number
+			number = c.k.artifact.Number
+			p.open = append(p.open, blob)
 		}
-		for ; next < len(p.parts) && p.parts[next].k.artifact.Number == open; next++ {
+		for ; next < len(p.parts) && p.parts[next].k.artifact.Number == number; next++ {
 			if b := p.parts[next].b; b != nil {
 				if err := b.check(blob); err != nil {
 					return err
 				}
 			}
 		}
-		if at > margin {
-			p.buf[at] = ','
-			at++
+		if err := fn(blob, c); err != nil {
+			return err
 		}
-		if _, err := blob.ReadAt(p.buf[at:at+int(c.to-c.from)], c.from); err != nil {
-			return fmt.Errorf("reading objects: %w", err)
+	}
+	return nil
+}
+
+// release closes the blobs.
+func (p *Page) release() {
+	for _, b := range p.open {
+		_ = b.Close() // only read from
+	}
+	p.open = nil
+}
+
+// check looks for the separators at the ends of blocks.
+func (c piece) check(bytes []byte) error {
+	for i := 0; i < len(c.gaps); i += 2 {
+		if !separator(bytes[c.gaps[i]-c.from : c.gaps[i+1]-c.from]) {
+			return fmt.Errorf("reading objects: no separator at byte %d of artifact %d", c.gaps[i], c.k.artifact.Number)
 		}
-		for i := 0; i < len(c.gaps); i += 2 {
-			if gap := p.buf[at+int(c.gaps[i]-c.from) : at+int(c.gaps[i+1]-c.from)]; !separator(gap) {
-				return fmt.Errorf("reading objects: no separator at byte %d of artifact %d", c.gaps[i], open)
-			}
-		}
-		at += int(c.to - c.from)
 	}
 	return nil
 }
@@ -219,20 +292,50 @@ func separator(b []byte) bool {
 }
 
 // Size is how many bytes WriteObjects writes.
-func (p *Page) Size() int64 { return int64(max(0, len(p.buf)-margin)) }
+func (p *Page) Size() int64 { return int64(p.size()) }
 
 // WriteObjects writes the page's objects as they were submitted, joined by commas.
-func (p *Page) WriteObjects(w io.Writer) error {
-	if len(p.buf) == 0 {
-		return nil
+func (p *Page) WriteObjects(w io.Writer) error { return p.WriteBetween(w, "", "") }
+
+// WriteBetween is WriteObjects with a text before and one after them, in as few
+// writes as may be.
+func (p *Page) WriteBetween(w io.Writer, head, tail string) error {
+	if p.memory == nil {
+		_, err := w.Write(p.Between(head, tail))
+		return err
 	}
-	_, err := w.Write(p.buf[margin:])
+	// A disk that fails under mapped bytes ends this page, not the process.
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	if _, err := io.WriteString(w, head); err != nil {
+		return err
+	}
+	for i, m := range p.memory {
+		if i > 0 {
+			if _, err := io.WriteString(w, ","); err != nil {
+				return err
+			}
+		}
+		if _, err := w.Write(m); err != nil {
+			return err
+		}
+	}
+	_, err := io.WriteString(w, tail)
 	return err
 }
 
-// Between returns the page's objects between head and tail, without a copy when
-// those are short. It is valid until Close.
+// Between returns the page's objects with a text before and one after them. It
+// is valid until Close.
 func (p *Page) Between(head, tail string) []byte {
+	if p.buf == nil {
+		defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+		p.buf = buffer(2*margin + p.size())[:margin]
+		for i, m := range p.memory {
+			if i > 0 {
+				p.buf = append(p.buf, ',')
+			}
+			p.buf = append(p.buf, m...)
+		}
+	}
 	if len(head) > margin {
 		return slices.Concat([]byte(head), p.buf[margin:], []byte(tail))
 	}
@@ -268,6 +371,8 @@ func buffer(size int) []byte {
 
 // Close gives the page's memory back. The page must not be used after it.
 func (p *Page) Close() {
+	p.memory = nil
+	p.release()
 	if b := p.buf; b != nil && cap(b) <= keptBody {
 		p.buf = nil
 		bodies.Put(&b)

@@ -189,7 +189,7 @@ type Query struct {
 	IDs      []string
 	Types    []string
 	Versions Versions
-	Bare     bool // Page.Entries is not wanted
+	Bare     bool // Page.Entries is not wanted, and the page will be closed
 }
 
 // Versions is match[version] of TAXII 2.1 §3.4: all, first, last, or named

@@ -119,10 +119,15 @@ func (s *Service) Page(ctx context.Context, a exchange.Actor, program exchange.P
 	if !q.Bare {
 		p.Entries = entries(p.parts, p.Len)
 	}
-	if err := p.read(s); err != nil {
+	if err := p.load(s, q.Bare); err != nil {
+		p.Close()
 		return nil, err
 	}
-	return p, s.served(ctx, a, v, exchange.ExposureServed, p.parts)
+	if err := s.served(ctx, a, v, exchange.ExposureServed, p.parts); err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
 }
 
 // Manifest lists ids and versions in the reader's collection, without content.

@@ -44,11 +44,13 @@ const closing = "]}\n"
 // cannot be taken for a whole one.
 func writeEnvelope(w http.ResponseWriter, page *delivery.Page, next string) error {
 	defer page.Close()
-	body := page.Between(opening("objects", next), closing)
+	head := opening("objects", next)
 	h := w.Header()
 	h["Content-Type"] = jsonType
-	h["Content-Length"] = []string{strconv.Itoa(len(body))}
-	_, _ = w.Write(body) // the reader has gone: nobody is left to tell
+	h["Content-Length"] = []string{strconv.FormatInt(int64(len(head)+len(closing))+page.Size(), 10)}
+	if err := page.WriteBetween(w, head, closing); err != nil {
+		panic(http.ErrAbortHandler) // the connection failed: nobody is left to tell
+	}
 	return nil
 }
 
