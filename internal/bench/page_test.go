@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -61,8 +62,8 @@ func (c *corpus) ask(query string, headers ...string) *http.Request {
 	return req
 }
 
-// plain answers requests to net/http serving the same number of bytes from memory.
-func plain(b *testing.B, size int64) func(i int) *http.Request {
+// plain answers the same requests to net/http serving so many bytes from memory.
+func (c *corpus) plain(b *testing.B, limit int, size int64) func(i int) *http.Request {
 	b.Helper()
 	body := bytes.Repeat([]byte("x"), int(size))
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -71,11 +72,9 @@ func plain(b *testing.B, size int64) func(i int) *http.Request {
 		_, _ = w.Write(body)
 	}))
 	b.Cleanup(s.Close)
-	return func(int) *http.Request {
-		req, _ := http.NewRequest(http.MethodGet, s.URL, nil)
-		req.Header.Set("Accept", "application/taxii+json;version=2.1")
-		return req
-	}
+	other := *c
+	other.url = s.URL
+	return other.pages(limit)
 }
 
 // load is a set of clients that read answers to their end, as fast as they come.
@@ -197,7 +196,7 @@ func BenchmarkPage(b *testing.B) {
 
 func pages(b *testing.B, small, large *corpus, limit, n int) {
 	page := newLoad(b, n, small.pages(limit))
-	floor := newLoad(b, n, plain(b, page.size))
+	floor := newLoad(b, n, small.plain(b, limit, page.size))
 	turns := []*load{page, floor}
 	var big *load
 	if large != small {
@@ -235,22 +234,45 @@ func micro(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 }
 // resident is how much memory this process has resident.
 func resident() float64 { return statusOf("self", "VmRSS") }
 
-// BenchmarkIdle polls where nothing is new, in turns with a handler that answers
-// nothing.
+const idle = "?added_after=2099-01-01T00:00:00.000000Z"
+
+// constant answers what the exchange answers to the query, from memory.
+func (c *corpus) constant(b *testing.B, query string) http.HandlerFunc {
+	b.Helper()
+	resp, err := http.DefaultClient.Do(c.ask(query))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		b.Fatal(resp.Status, err)
+	}
+	resp.Header.Del("Date") // which the server sets
+	return func(w http.ResponseWriter, _ *http.Request) {
+		maps.Copy(w.Header(), resp.Header)
+		_, _ = w.Write(body)
+	}
+}
+
+// BenchmarkIdle polls where nothing is new, in turns with a handler that does
+// nothing and with one that answers the same from constants.
 func BenchmarkIdle(b *testing.B) {
 	c := newCorpus(b, 2000)
 	empty := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	b.Cleanup(empty.Close)
+	same := httptest.NewServer(c.constant(b, idle))
+	b.Cleanup(same.Close)
 	for b.Loop() {
 		for _, n := range clients {
-			poll := newLoad(b, n, func(int) *http.Request { return c.ask("?added_after=2099-01-01T00:00:00.000000Z") })
-			floor := newLoad(b, n, func(int) *http.Request {
-				req, _ := http.NewRequest(http.MethodGet, empty.URL, nil)
-				req.Header.Set("Authorization", "Bearer "+c.token)
-				req.Header.Set("Accept", "application/taxii+json;version=2.1")
-				return req
-			})
-			turns := []*load{poll, floor}
+			poll := newLoad(b, n, func(int) *http.Request { return c.ask(idle) })
+			other := *c
+			other.url = empty.URL
+			floor := newLoad(b, n, func(int) *http.Request { return other.ask(idle) })
+			third := *c
+			third.url = same.URL
+			alike := newLoad(b, n, func(int) *http.Request { return third.ask(idle) })
+			turns := []*load{poll, floor, alike}
 			for range 9 {
 				for _, l := range turns {
 					l.round(b, 4000)
@@ -258,12 +280,15 @@ func BenchmarkIdle(b *testing.B) {
 				slices.Reverse(turns)
 			}
 			name := fmt.Sprintf("b idle poll, %2d clients: ", n)
-			wall, used := 100*over(floor.wall, poll.wall), 100*over(floor.cpu, poll.cpu)
-			b.ReportMetric(wall, fmt.Sprintf("%%-of-empty(%d)", n))
-			b.ReportMetric(used, fmt.Sprintf("%%-of-empty-cpu(%d)", n))
+			b.ReportMetric(100*over(floor.wall, poll.wall), fmt.Sprintf("%%-of-empty(%d)", n))
+			b.ReportMetric(100*over(alike.wall, poll.wall), fmt.Sprintf("%%-of-alike(%d)", n))
 			show(figure{name: name + "1 polls/s", value: 1 / median(poll.wall).Seconds(), format: "%.0f"})
-			show(figure{name: name + "2 % of an empty handler", value: wall, format: "%.1f", least: 80})
-			show(figure{name: name + "3 the same by processor time", value: used, format: "%.1f", least: 80})
+			show(figure{name: name + "2 % of a handler that does nothing", value: 100 * over(floor.wall, poll.wall), format: "%.1f", least: 80})
+			show(figure{name: name + "2 the same by processor time", value: 100 * over(floor.cpu, poll.cpu), format: "%.1f"})
+			show(figure{name: name + "3 % of a handler that answers the same from constants", value: 100 * over(alike.wall, poll.wall), format: "%.1f", least: 80})
+			show(figure{name: name + "3 the same by processor time", value: 100 * over(alike.cpu, poll.cpu), format: "%.1f"})
+			show(figure{name: name + "5 processor time, µs", value: micro(median(poll.cpu)), format: "%.1f"})
+			show(figure{name: name + "6 processor time of an empty handler, µs", value: micro(median(floor.cpu)), format: "%.1f"})
 			show(figure{name: name + "4 p99, µs", value: micro(at(poll.took, 0.99)), format: "%.0f"})
 		}
 	}

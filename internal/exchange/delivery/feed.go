@@ -223,9 +223,6 @@ func keptSince(tx Tx, artifact int64, ended time.Time, spans []Span) (bool, erro
 // refresh has the view's windows show what was appended to their feeds without
 // a change of generation.
 func (s *Service) refresh(ctx context.Context, v *view, as facts) error {
-	if !slices.ContainsFunc(v.windows, func(w window) bool { return !w.feed.current(as) }) {
-		return nil
-	}
 	return s.c.Store.View(ctx, func(tx Tx) error {
 		for _, w := range v.windows {
 			if err := w.feed.extend(tx, as); err != nil {
@@ -243,15 +240,19 @@ type walk struct {
 	kept    int     // the next of v.kept
 	runs    [][]Run // of each window, those that are still to come
 	current stretch // lo is the next position
+	few     [2][]Run
 }
 
 // walk begins behind the cursor.
 func (v *view) walk(cursor int64) *walk {
-	w := &walk{v: v, cursor: cursor, runs: make([][]Run, len(v.windows)), current: stretch{lo: 1}}
+	w := &walk{v: v, cursor: cursor, current: stretch{lo: 1}}
+	if w.runs = w.few[:0]; len(v.windows) > len(w.few) {
+		w.runs = make([][]Run, 0, len(v.windows))
+	}
 	w.kept = sort.Search(len(v.kept), func(i int) bool { return v.kept[i].date(v.kept[i].hi) > cursor })
-	for i, win := range v.windows {
+	for _, win := range v.windows {
 		runs, from := win.feed.all(), max(cursor, win.from)
-		w.runs[i] = runs[sort.Search(len(runs), func(i int) bool { return runs[i].date(runs[i].last()) > from }):]
+		w.runs = append(w.runs, runs[sort.Search(len(runs), func(i int) bool { return runs[i].date(runs[i].last()) > from }):])
 	}
 	return w
 }

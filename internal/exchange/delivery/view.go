@@ -103,14 +103,9 @@ func (s *Service) view(ctx context.Context, a exchange.Actor, program exchange.P
 	if err != nil {
 		return nil, err
 	}
+	as := facts{known.generation, contribution}
 	if v == nil || !v.lapses.IsZero() && !s.c.Now().Before(v.lapses) {
-		err := s.c.Store.View(ctx, func(tx Tx) (err error) {
-			v, err = s.resolve(tx, a, program, facts{known.generation, contribution})
-			return err
-		})
-		if exchange.KindOf(err) == exchange.NotFound {
-			v = &view{none: true}
-		} else if err != nil {
+		if v, err = s.newly(ctx, a, program, as); err != nil {
 			return nil, err
 		}
 		s.mu.Lock()
@@ -121,7 +116,24 @@ func (s *Service) view(ctx context.Context, a exchange.Actor, program exchange.P
 	if v.none {
 		return nil, exchange.Missing()
 	}
-	return v, s.refresh(ctx, v, facts{known.generation, contribution})
+	for i := range v.windows {
+		if !v.windows[i].feed.current(as) {
+			return v, s.refresh(ctx, v, as)
+		}
+	}
+	return v, nil
+}
+
+// newly reads the facts about the reader.
+func (s *Service) newly(ctx context.Context, a exchange.Actor, program exchange.ProgramID, as facts) (v *view, err error) {
+	err = s.c.Store.View(ctx, func(tx Tx) (err error) {
+		v, err = s.resolve(tx, a, program, as)
+		return err
+	})
+	if exchange.KindOf(err) == exchange.NotFound {
+		return &view{none: true}, nil
+	}
+	return v, err
 }
 
 // makeRoom drops entries, any of them, until m holds fewer than most.
