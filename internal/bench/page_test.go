@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -15,12 +16,19 @@ import (
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/format/stix/stixtest"
+	"github.com/forewarn-exchange/forewarn/internal/server"
 	"github.com/forewarn-exchange/forewarn/internal/server/servertest"
 )
 
-// corpus answers requests for pages of 100 objects, at pseudo-random places of
-// an early cohort's collection of n objects.
-func corpus(b *testing.B, n int) func(i int) *http.Request {
+// corpus is an early cohort's collection of n objects, served.
+type corpus struct {
+	server  *server.Server
+	url     string
+	token   string
+	cursors []string // places in it, each with at least a thousand objects after it
+}
+
+func newCorpus(b *testing.B, n int) *corpus {
 	b.Helper()
 	folder := b.TempDir()
 	w := servertest.NewIn(b, folder)
@@ -32,18 +40,30 @@ func corpus(b *testing.B, n int) func(i int) *http.Request {
 	if err := w.X.Releases.OpenDue(b.Context()); err != nil {
 		b.Fatal(err)
 	}
-	token, cursors := w.Token(servertest.EarlyA), places(b, w, n)
-	_, url := reopened(b, w, folder)
+	c := &corpus{token: w.Token(servertest.EarlyA), cursors: places(b, w, n)}
+	c.server, c.url = reopened(b, w, folder)
+	return c
+}
+
+// pages answers requests for pages at pseudo-random places.
+func (c *corpus) pages(limit int, headers ...string) func(i int) *http.Request {
 	return func(i int) *http.Request {
-		req, _ := http.NewRequest(http.MethodGet, url+"/taxii2/api/collections/early-warning/objects/?limit=100&added_after="+cursors[(i*7919)%len(cursors)], nil)
-		req.Header.Set("Authorization", "Bearer "+token)
-		req.Header.Set("Accept", "application/taxii+json;version=2.1")
-		return req
+		return c.ask(fmt.Sprintf("?limit=%d&added_after=%s", limit, c.cursors[(i*7919)%len(c.cursors)]), headers...)
 	}
 }
 
-// plain answers requests to net/http serving the same number of bytes from memory.
-func plain(b *testing.B, size int64) func(i int) *http.Request {
+func (c *corpus) ask(query string, headers ...string) *http.Request {
+	req, _ := http.NewRequest(http.MethodGet, c.url+"/taxii2/api/collections/early-warning/objects/"+query, nil)
+	req.Header.Set("Authorization", "Bearer "+c.token)
+	req.Header.Set("Accept", "application/taxii+json;version=2.1")
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	return req
+}
+
+// plain answers the same requests to net/http serving so many bytes from memory.
+func (c *corpus) plain(b *testing.B, limit int, size int64) func(i int) *http.Request {
 	b.Helper()
 	body := bytes.Repeat([]byte("x"), int(size))
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -52,11 +72,9 @@ func plain(b *testing.B, size int64) func(i int) *http.Request {
 		_, _ = w.Write(body)
 	}))
 	b.Cleanup(s.Close)
-	return func(int) *http.Request {
-		req, _ := http.NewRequest(http.MethodGet, s.URL, nil)
-		req.Header.Set("Accept", "application/taxii+json;version=2.1")
-		return req
-	}
+	other := *c
+	other.url = s.URL
+	return other.pages(limit)
 }
 
 // load is a set of clients that read answers to their end, as fast as they come.
@@ -66,20 +84,16 @@ type load struct {
 	request func(i int) *http.Request
 	next    int
 	wall    []time.Duration // for one answer, in each round
+	took    []time.Duration // by each answer
 	cpu     []time.Duration // the same, server and clients together
 	size    int64           // bytes of the first answer
 }
 
-// How many clients ask at the same time. A page is recorded durably before it is
-// given, and one sync of the disk serves all that wait for it: few clients leave
-// the processors idle meanwhile, many show what the server can do.
-const few, many = 8, 32
-
 func newLoad(b *testing.B, clients int, request func(i int) *http.Request) *load {
 	b.Helper()
-	l := &load{client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients}}, clients: clients, request: request}
+	l := &load{client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients, DisableCompression: true}}, clients: clients, request: request}
 	l.round(b, 300) // these do not count
-	l.wall, l.cpu = nil, nil
+	l.wall, l.cpu, l.took = nil, nil, nil
 	return l
 }
 
@@ -100,8 +114,16 @@ func (l *load) round(b *testing.B, n int) {
 	for range l.clients {
 		wg.Go(func() {
 			buf := make([]byte, 256<<10)
+			var took []time.Duration
+			defer func() {
+				mu.Lock()
+				defer mu.Unlock()
+				l.took = append(l.took, took...)
+			}()
 			for k := take(); k < end; k = take() {
+				asked := time.Now()
 				size, err := l.get(k, buf)
+				took = append(took, time.Since(asked))
 				if err != nil {
 					b.Error(err)
 					return
@@ -146,50 +168,128 @@ func over(a, b []time.Duration) float64 {
 	return median(ratios)
 }
 
-// BenchmarkPage serves pages of 100 objects over HTTP with a token, each
-// recorded before it is given, out of 10,000 and out of 1,000,000 objects, in
-// turns with net/http serving the same number of bytes from memory to the same
-// clients. With -short there is only the smaller corpus.
+// clients ask at the same time in one of these numbers.
+var clients = []int{1, 4, 64}
+
+// BenchmarkPage serves pages of 100 and of 1,000 objects over HTTP with a token,
+// at pseudo-random places of 10,000 and of 1,000,000 objects, in turns with
+// net/http serving the same number of bytes from memory to the same clients.
+// With -short there is only the smaller corpus.
 func BenchmarkPage(b *testing.B) {
-	small := corpus(b, 10_000)
-	page := newLoad(b, many, small)
-	memory := plain(b, page.size)
-	floor := newLoad(b, many, memory)
-	pageFew, floorFew := newLoad(b, few, small), newLoad(b, few, memory)
-	turns := []*load{page, floor, pageFew, floorFew}
-	var large *load
+	small := newCorpus(b, 10_000)
+	before := resident()
+	large := small
 	if !testing.Short() {
-		large = newLoad(b, many, corpus(b, 1_000_000))
-		turns = append(turns, large)
+		large = newCorpus(b, 1_000_000)
 	}
 	for b.Loop() {
-		for range 11 {
-			for _, l := range turns {
-				l.round(b, 1000)
+		for _, limit := range []int{100, 1000} {
+			for _, n := range clients {
+				pages(b, small, large, limit, n)
 			}
-			slices.Reverse(turns)
 		}
 	}
-	perSecond := 1 / median(page.wall).Seconds()
-	ofPlain, ofPlainCPU, ofPlainFew := 100*over(floor.wall, page.wall), 100*over(floor.cpu, page.cpu), 100*over(floorFew.wall, pageFew.wall)
-	b.ReportMetric(perSecond, "pages/s")
-	b.ReportMetric(1/median(floor.wall).Seconds(), "plain/s")
-	b.ReportMetric(ofPlain, "%-of-plain")
-	b.ReportMetric(ofPlainCPU, "%-of-plain(cpu)")
-	b.ReportMetric(ofPlainFew, "%-of-plain(8-clients)")
-	b.ReportMetric(float64(median(page.cpu).Microseconds()), "cpu-µs/page")
-	show(figure{name: "b1 page of 100 objects out of 10,000: pages per second, 32 clients", value: perSecond, format: "%.0f"})
-	show(figure{name: "b2 the same, % of net/http serving the bytes from memory", value: ofPlain, format: "%.1f", least: 12})
-	show(figure{name: "b3 the same, by processor time", value: ofPlainCPU, format: "%.1f"})
-	show(figure{name: "b4 the same with 8 clients, who wait for the disk together, by clock", value: ofPlainFew, format: "%.1f"})
-	if large == nil {
+	if large != small {
+		show(figure{name: "b9 memory for 1,000,000 objects whose pages are read everywhere, MiB", value: (resident() - before) / (1 << 20), format: "%.0f"})
+	}
+}
+
+func pages(b *testing.B, small, large *corpus, limit, n int) {
+	page := newLoad(b, n, small.pages(limit))
+	floor := newLoad(b, n, small.plain(b, limit, page.size))
+	turns := []*load{page, floor}
+	var big *load
+	if large != small {
+		big = newLoad(b, n, large.pages(limit))
+		big.round(b, 8000) // so that what is warm is measured
+		big.wall, big.cpu, big.took = nil, nil, nil
+		turns = append(turns, big)
+	}
+	for range 7 {
+		for _, l := range turns {
+			l.round(b, 100_000/limit)
+		}
+		slices.Reverse(turns)
+	}
+	name := fmt.Sprintf("b page of %4d, %2d clients: ", limit, n)
+	wall, used := 100*over(floor.wall, page.wall), 100*over(floor.cpu, page.cpu)
+	b.ReportMetric(wall, fmt.Sprintf("%%-of-plain(%d,%d)", limit, n))
+	b.ReportMetric(used, fmt.Sprintf("%%-of-plain-cpu(%d,%d)", limit, n))
+	show(figure{name: name + "1 pages/s", value: 1 / median(page.wall).Seconds(), format: "%.0f"})
+	show(figure{name: name + "2 % of net/http from memory", value: wall, format: "%.1f", least: 60})
+	show(figure{name: name + "3 the same by processor time", value: used, format: "%.1f", least: 60})
+	show(figure{name: name + "4 p50, µs", value: micro(at(page.took, 0.5)), format: "%.0f"})
+	show(figure{name: name + "5 p99, µs", value: micro(at(page.took, 0.99)), format: "%.0f"})
+	show(figure{name: name + "6 p50 and", value: micro(at(floor.took, 0.5)), format: "%.0f of net/http"})
+	show(figure{name: name + "7 p99, µs", value: micro(at(floor.took, 0.99)), format: "%.0f of net/http"})
+	if big == nil {
 		return
 	}
-	growth, growthCPU := over(large.wall, page.wall), over(large.cpu, page.cpu)
-	b.ReportMetric(1/median(large.wall).Seconds(), "pages/s(1M)")
-	b.ReportMetric(growth, "x-cost-at-1M")
-	b.ReportMetric(growthCPU, "x-cost-at-1M(cpu)")
-	show(figure{name: "b5 page of 100 objects out of 1,000,000: pages per second", value: 1 / median(large.wall).Seconds(), format: "%.0f"})
-	show(figure{name: "b6 cost of a page at 1,000,000, of that at 10,000, by clock", value: growth, format: "%.2f", most: 1.2})
-	show(figure{name: "b7 the same, by processor time", value: growthCPU, format: "%.2f", most: 1.2})
+	show(figure{name: name + "8 cost at 1,000,000 over 10,000, by clock", value: over(big.wall, page.wall), format: "%.2f", most: 1.2})
+	show(figure{name: name + "9 the same by processor time", value: over(big.cpu, page.cpu), format: "%.2f", most: 1.2})
+}
+
+func micro(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 }
+
+// resident is how much memory this process has resident.
+func resident() float64 { return statusOf("self", "VmRSS") }
+
+const idle = "?added_after=2099-01-01T00:00:00.000000Z"
+
+// constant answers what the exchange answers to the query, from memory.
+func (c *corpus) constant(b *testing.B, query string) http.HandlerFunc {
+	b.Helper()
+	resp, err := http.DefaultClient.Do(c.ask(query))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		b.Fatal(resp.Status, err)
+	}
+	resp.Header.Del("Date") // which the server sets
+	return func(w http.ResponseWriter, _ *http.Request) {
+		maps.Copy(w.Header(), resp.Header)
+		_, _ = w.Write(body)
+	}
+}
+
+// BenchmarkIdle polls where nothing is new, in turns with a handler that does
+// nothing and with one that answers the same from constants.
+func BenchmarkIdle(b *testing.B) {
+	c := newCorpus(b, 2000)
+	empty := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	b.Cleanup(empty.Close)
+	same := httptest.NewServer(c.constant(b, idle))
+	b.Cleanup(same.Close)
+	for b.Loop() {
+		for _, n := range clients {
+			poll := newLoad(b, n, func(int) *http.Request { return c.ask(idle) })
+			other := *c
+			other.url = empty.URL
+			floor := newLoad(b, n, func(int) *http.Request { return other.ask(idle) })
+			third := *c
+			third.url = same.URL
+			alike := newLoad(b, n, func(int) *http.Request { return third.ask(idle) })
+			turns := []*load{poll, floor, alike}
+			for range 9 {
+				for _, l := range turns {
+					l.round(b, 4000)
+				}
+				slices.Reverse(turns)
+			}
+			name := fmt.Sprintf("b idle poll, %2d clients: ", n)
+			b.ReportMetric(100*over(floor.wall, poll.wall), fmt.Sprintf("%%-of-empty(%d)", n))
+			b.ReportMetric(100*over(alike.wall, poll.wall), fmt.Sprintf("%%-of-alike(%d)", n))
+			show(figure{name: name + "1 polls/s", value: 1 / median(poll.wall).Seconds(), format: "%.0f"})
+			show(figure{name: name + "2 % of a handler that does nothing", value: 100 * over(floor.wall, poll.wall), format: "%.1f", least: 80})
+			show(figure{name: name + "2 the same by processor time", value: 100 * over(floor.cpu, poll.cpu), format: "%.1f"})
+			show(figure{name: name + "3 % of a handler that answers the same from constants", value: 100 * over(alike.wall, poll.wall), format: "%.1f", least: 80})
+			show(figure{name: name + "3 the same by processor time", value: 100 * over(alike.cpu, poll.cpu), format: "%.1f"})
+			show(figure{name: name + "5 processor time, µs", value: micro(median(poll.cpu)), format: "%.1f"})
+			show(figure{name: name + "6 processor time of an empty handler, µs", value: micro(median(floor.cpu)), format: "%.1f"})
+			show(figure{name: name + "4 p99, µs", value: micro(at(poll.took, 0.99)), format: "%.0f"})
+		}
+	}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // places returns added_after values spread over the early cohort's collection,
-// each with at least a hundred objects after it.
+// each with at least a thousand objects after it.
 func places(b *testing.B, w *servertest.World, n int) []string {
 	b.Helper()
 	var out []string
@@ -27,7 +27,7 @@ func places(b *testing.B, w *servertest.World, n int) []string {
 				at = append(at, r[0]+k*r[1])
 			}
 		}
-		for i := 0; i+101 < len(at); i += max(1, n/5000) {
+		for i := 0; i+1001 < len(at); i += max(1, n/10_000) {
 			out = append(out, url.QueryEscape(time.UnixMicro(at[i]).UTC().Format(exchange.TimeFormat)))
 		}
 		return nil

@@ -124,7 +124,11 @@ func (p *process) end(b *testing.B) {
 // memory reads a line such as VmHWM of the process's status, in bytes; 0 where
 // the system has none.
 func (p *process) memory(name string) (bytes float64) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	return statusOf(fmt.Sprint(p.cmd.Process.Pid), name)
+}
+
+func statusOf(pid, name string) (bytes float64) {
+	text, err := os.ReadFile("/proc/" + pid + "/status")
 	if err != nil {
 		return 0
 	}

@@ -85,6 +85,7 @@ type said struct {
 	Accepted *exchange.Acceptance   `json:"accepted,omitempty"`
 	Member   *exchange.Member       `json:"member,omitempty"`
 	Body     *exchange.Organisation `json:"body,omitempty"`
+	Held     []int64                `json:"held,omitempty"` // artifacts of which a page held something
 }
 
 // child is the process that is killed, or a stand-in for it in the same one.

@@ -201,6 +201,9 @@ func look(t *testing.T, folder string, l *ledger, r *rand.Rand, sweep bool) fact
 	// What is due opens now, before the reading and during it.
 	org := steady[r.IntN(len(steady))]
 	got := reading{org, listing(t, s, org), pages(t, s, org)}
+	if err := s.Exchange.Delivery.Flush(t.Context()); err != nil { // of the pages just read
+		t.Error(err)
+	}
 	after := examine(t, s, sweep)
 	got.whole(t, s, before, after)
 	if _, err := s.Exchange.Delivery.Page(t.Context(), analyst(outsider), testkit.Program, delivery.Query{Limit: 1}); exchange.KindOf(err) != exchange.NotFound {

@@ -22,6 +22,7 @@ type ledger struct {
 	accepted  map[exchange.OrgID]said
 	standing  map[exchange.OrgID]said // the last word on a member or an organisation
 	acts      map[act]int             // acknowledged since base was taken
+	held      map[holding]bool        // what pages brought
 	base      map[act]int             // events in the folder when the process began; nil: it never has
 	faults    []string
 	total     int // acts acknowledged
@@ -34,8 +35,15 @@ type act struct {
 	release exchange.ReleaseID
 }
 
+// holding is an artifact of which an organisation was given something.
+type holding struct {
+	org      exchange.OrgID
+	artifact int64
+}
+
 func newLedger() *ledger {
 	return &ledger{
+		held: map[holding]bool{},
 		last: map[exchange.ReleaseID]said{}, artifacts: map[exchange.ArtifactID]said{}, feedback: map[exchange.FeedbackID]said{},
 		accepted: map[exchange.OrgID]said{}, standing: map[exchange.OrgID]said{}, open: map[int64]said{}, acts: map[act]int{},
 	}
@@ -73,6 +81,9 @@ func (l *ledger) line(b []byte) (said, error) {
 func (l *ledger) acknowledge(s said) {
 	if s.Kind != "" {
 		l.acts[actOf(s.Kind, s.Org, s.On)]++
+	}
+	for _, n := range s.Held {
+		l.held[holding{s.Org, n}] = true
 	}
 	if s.Artifact != nil {
 		if old, ok := l.artifacts[s.Artifact.ID]; s.Kind == "" && (!ok || old.Sent != s.Sent) {
@@ -127,6 +138,7 @@ func (l *ledger) compare(f facts) []string {
 	found := slices.Clone(l.faults)
 	wrong := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
 	l.events(f, wrong)
+	l.pages(f, wrong)
 	there := map[exchange.ArtifactID]artifact{}
 	for _, a := range f.artifacts {
 		if a.ready {
@@ -160,12 +172,29 @@ func (l *ledger) events(f facts, wrong func(string, ...any)) {
 	}
 	for k := range keys {
 		switch extra := now[k] - l.base[k] - l.acts[k]; {
+		case extra < 0 && k.kind == exchange.EventPageServed: // summed up, or lost: see pages
 		case extra < 0:
 			wrong("%d events %s of %s on %q are missing", -extra, k.kind, k.org, k.release)
 		case extra > 0:
 			if spare[k.kind] -= extra; spare[k.kind] < 0 {
 				wrong("%d events %s of %s on %q that nobody asked for", -spare[k.kind], k.kind, k.org, k.release)
 			}
+		}
+	}
+}
+
+// pages: what a page was the first to bring is recorded before it is given.
+// Those that bring more of it are summed up, and the sum may be lost.
+func (l *ledger) pages(f facts, wrong func(string, ...any)) {
+	delivered := map[holding]bool{}
+	for _, x := range f.exposures {
+		if x.Kind == exchange.ExposureServed {
+			delivered[holding{x.Org, x.Number}] = true
+		}
+	}
+	for h := range l.held {
+		if !delivered[h] {
+			wrong("%s was given something of artifact %d, of which there is no record", h.org, h.artifact)
 		}
 	}
 }

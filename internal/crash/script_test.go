@@ -9,6 +9,7 @@ import (
 	"io"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
@@ -264,7 +265,12 @@ func (c *child) readers(ctx context.Context, r *rand.Rand) {
 					s.Kind, cursor[org] = "", 0
 					return nil
 				}
-				cursor[org] = p.Entries[len(p.Entries)-1].Added
+				cursor[org] = p.Last
+				for _, e := range p.Entries {
+					if n := e.Object >> 24; !slices.Contains(s.Held, n) {
+						s.Held = append(s.Held, n)
+					}
+				}
 				return nil
 			})
 			continue

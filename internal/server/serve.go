@@ -60,7 +60,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	var background sync.WaitGroup
-	for _, job := range []func(context.Context){s.Exchange.Releases.Run, s.Exchange.Contributions.Run, s.sweep, s.flush, s.daily} {
+	for _, job := range []func(context.Context){s.Exchange.Releases.Run, s.Exchange.Contributions.Run, s.sweep, s.flush, s.pages, s.daily} {
 		background.Go(func() { job(run) })
 	}
 	srv := httpkit.Server(s.Handler(), s.o.Log)
@@ -108,6 +108,11 @@ func (s *Server) sweep(ctx context.Context) {
 // flush writes down when tokens were last used, away from the requests.
 func (s *Server) flush(ctx context.Context) {
 	s.every(ctx, time.Minute, "noting the use of tokens", s.Authn.Flush)
+}
+
+// pages records the pages that repeated themselves.
+func (s *Server) pages(ctx context.Context) {
+	s.every(ctx, 10*time.Second, "recording pages", s.Exchange.Delivery.Flush)
 }
 
 // daily does what depends on the date alone: cohort rules that ask for how

@@ -87,6 +87,7 @@ func (s *Server) open(ctx context.Context) error {
 		Blobs: blobs{s.Blobs}, Generation: s.DB.Generation, Arrivals: s.DB.Arrivals, Now: s.o.Now, Log: s.o.Log,
 		Name: s.o.Config.Name, URL: s.o.Config.URL, Shared: s.DB.Engine() == "postgres",
 	})
+	s.DB.Watch(s.Exchange.Delivery)
 	s.Authn = authn.New(authn.Config{Store: sqlstore.For[authn.Tx](s.DB), Generation: s.DB.Generation, Now: s.o.Now})
 	return nil
 }
@@ -102,6 +103,9 @@ func (s *Server) Close() error {
 	var errs []error
 	if s.Authn != nil {
 		errs = append(errs, s.Authn.Flush(context.Background()))
+	}
+	if s.Exchange != nil {
+		errs = append(errs, s.Exchange.Delivery.Flush(context.Background()))
 	}
 	if s.DB != nil {
 		errs = append(errs, s.DB.Close())

@@ -5,6 +5,7 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"sync"
@@ -42,15 +43,14 @@ type Readers interface {
 // Feeds is what audiences were given, in order.
 type Feeds interface {
 	Subscriptions(program exchange.ProgramID, org exchange.OrgID) ([]Span, error)
-	RunsOf(feed int64) ([]Run, error)          // ascending base
-	RunsAfter(feed, base int64) ([]Run, error) // those with a later base
-	// ObjectsAt lists an artifact's objects at the positions from … to, in order,
-	// without Added.
-	ObjectsAt(artifact, from, to int64, types []string, limit int) ([]Entry, error)
-	ObjectIDs(seqs []int64) (map[int64]string, error)
-	// ObjectsByHash lists objects whose id has the hash; among: only of these
-	// artifacts, so that others cost no more than an id that nothing has.
-	ObjectsByHash(program exchange.ProgramID, idHash int64, among map[int64]bool) ([]Object, error)
+	RunsOf(feed, after int64) ([]Run, error) // those with a later base, ascending
+	// BlocksIn lists where the artifact's blocks begin, from … to, in order.
+	BlocksIn(artifact, from, to int64) ([]int64, error)
+	Block(artifact, first int64) (Rows, error)
+	// ObjectsByHash lists objects whose id has the hash; among: only of artifacts
+	// for which it answers true, so that others cost no more than an id that
+	// nothing has.
+	ObjectsByHash(program exchange.ProgramID, idHash int64, among func(artifact int64) bool) ([]Object, error)
 }
 
 // Items is what is known of what is read.
@@ -81,20 +81,6 @@ type Span struct {
 	Own      bool
 }
 
-// Run is a stretch of a feed: the artifact's objects at the positions First …
-// First + N - 1, the one at position p with date_added = Base + (p - First) ×
-// Step. Runs of one program never overlap. A journal comes in many runs, each
-// with positions after those of the one before.
-type Run struct {
-	Base     int64
-	Step     int64
-	N        int64 // positions, gaps included
-	Artifact int64
-	First    int64 // position of the run's first object
-
-	lo, hi int64 // the positions within the reader's span
-}
-
 // Entry is one object version in a reader's view.
 type Entry struct {
 	Added     int64 // date_added, Unix microseconds
@@ -103,6 +89,7 @@ type Entry struct {
 	Type      string
 	Version   int64 // as stored; 0: the object has neither modified nor created
 	Contested bool
+	Removed   bool // taken out: it is nobody's any more
 	Offset    int64
 	Length    int64
 	ID        string // filled where it is asked for
@@ -159,7 +146,13 @@ type Config struct {
 	// Arrivals grows whenever members wrote something: feeds hold more, and what
 	// was decided holds.
 	Arrivals func(ctx context.Context) (int64, error)
+	// Memory is how many bytes of what feeds hold are kept in memory, without
+	// their runs; 0: DefaultMemory.
+	Memory int64
 }
+
+// DefaultMemory is room for what is known of two million objects.
+const DefaultMemory = 128 << 20
 
 // Service is the room.
 type Service struct {
@@ -167,11 +160,17 @@ type Service struct {
 	mu    sync.Mutex
 	known *cached
 	seen  map[seenKey]struct{}
+	feeds map[int64]*feed
+	model *model
+	tally tally
 }
 
 // New returns the room.
 func New(c Config) *Service {
-	return &Service{c: c, seen: map[seenKey]struct{}{}}
+	return &Service{
+		c: c, seen: map[seenKey]struct{}{}, feeds: map[int64]*feed{}, model: newModel(cmp.Or(c.Memory, DefaultMemory)),
+		tally: tally{of: map[tallyKey]*count{}},
+	}
 }
 
 // Collection is a program as machines read it: one collection each.
@@ -191,6 +190,7 @@ type Query struct {
 	IDs      []string
 	Types    []string
 	Versions Versions
+	Bare     bool // Page.Entries is not wanted, and the page will be closed
 }
 
 // Versions is match[version] of TAXII 2.1 §3.4: all, first, last, or named
@@ -198,13 +198,6 @@ type Query struct {
 type Versions struct {
 	All, First, Last bool
 	At               []int64
-}
-
-// Page is one page: entries, whether more follow, and their bytes on demand.
-type Page struct {
-	Entries []Entry
-	More    bool
-	body    []byte // the objects' exact bytes, joined by commas
 }
 
 // MemberRelease is a release as a reader sees it: only what the reader holds.

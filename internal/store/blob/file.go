@@ -18,6 +18,12 @@ type File struct {
 // ReadAt reads as io.ReaderAt says.
 func (f *File) ReadAt(p []byte, off int64) (int, error) { return f.handle.file.ReadAt(p, off) }
 
+// Bytes is the blob in memory, mapped from its file, or nil where the system
+// cannot do that; then ReadAt gives them. n says how many bytes are about to be
+// read. The bytes are valid until Close. They never change; where the disk fails
+// to give them, the access is a fault (see debug.SetPanicOnFault).
+func (f *File) Bytes(n int64) []byte { return f.files.bytes(f.handle, n) }
+
 // Size is the number of bytes.
 func (f *File) Size() int64 { return f.handle.size }
 
@@ -32,6 +38,7 @@ func (f *File) Close() error {
 type files struct {
 	mu    sync.Mutex
 	limit int
+	read  int64                    // bytes given out of mapped files since they were let go
 	kept  map[string]*list.Element // of *handle
 	order *list.List               // most recently used first
 }
@@ -44,6 +51,36 @@ type handle struct {
 	size int64
 	uses int
 	kept bool
+	once bool   // an attempt was made to map it
+	mem  []byte // nil: it is not mapped
+}
+
+// mostMapped is about how much of mapped files may count as this process's memory.
+const mostMapped = 64 << 20
+
+func (fs *files) bytes(h *handle, n int64) []byte {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	if !h.once {
+		h.once, h.mem = true, mapped(h.file, h.size)
+	}
+	if fs.read += n; fs.read > mostMapped {
+		fs.read = 0
+		for e := fs.order.Front(); e != nil; e = e.Next() {
+			if m := e.Value.(*handle).mem; m != nil {
+				letGo(m)
+			}
+		}
+	}
+	return h.mem
+}
+
+// close closes the file of a handle that nobody uses.
+func (h *handle) close() error {
+	if h.mem != nil {
+		return errors.Join(unmap(h.mem), h.file.Close())
+	}
+	return h.file.Close()
 }
 
 func newFiles(limit int) *files {
@@ -82,7 +119,7 @@ func (fs *files) drop(e *list.Element) error {
 	delete(fs.kept, h.sha)
 	h.kept = false
 	if h.uses == 0 {
-		return h.file.Close()
+		return h.close()
 	}
 	return nil
 }
@@ -92,7 +129,7 @@ func (fs *files) release(h *handle) error {
 	defer fs.mu.Unlock()
 	h.uses--
 	if h.uses == 0 && !h.kept {
-		return h.file.Close()
+		return h.close()
 	}
 	return nil
 }

@@ -62,6 +62,7 @@ func (d *Dir) Append(name string, offset int64, p []byte) error {
 	if err == nil && fresh {
 		err = syncDir(filepath.Dir(path))
 	}
+	d.files.forget(name) // who opens it from now on finds the new end
 	if err != nil {
 		return fmt.Errorf("appending to a journal: %w", err)
 	}

@@ -128,7 +128,7 @@ func uuidOf(id, typ string) (u [16]byte, ok bool) {
 type Block struct {
 	body  []byte
 	n     int
-	types [Most]string
+	types []string
 	base  int // of the records
 	ids   int
 }
@@ -145,6 +145,7 @@ func Open(body []byte) (*Block, error) {
 	if b.n == 0 || b.n > Most || types > Most {
 		return nil, errBroken
 	}
+	b.types = make([]string, types)
 	for i := range types {
 		if b.base >= len(body) || b.base+1+int(body[b.base]) > len(body) {
 			return nil, errBroken

@@ -101,6 +101,7 @@ func (tx *Tx) extendBlocks(artifact int64, es []packed.Entry) error {
 			if _, err := tx.Exec(`UPDATE object_block SET body = ?2 WHERE seq = ?1`, artifact<<positionBits|part[0].Position, body); err != nil {
 				return fmt.Errorf("storing objects: %w", err)
 			}
+			tx.changedBlock(artifact, part[0].Position)
 			es = es[n:]
 		}
 	}

@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
@@ -230,13 +229,10 @@ func scanSpan(s Scanner) (p delivery.Span, err error) {
 	return p, err
 }
 
-// RunsOf lists a feed's runs in order.
-func (tx *Tx) RunsOf(feed int64) ([]delivery.Run, error) { return tx.RunsAfter(feed, math.MinInt64) }
-
-// RunsAfter lists the runs that follow the one with the base.
-func (tx *Tx) RunsAfter(feed, base int64) ([]delivery.Run, error) {
+// RunsOf lists a feed's runs after an instant, in order.
+func (tx *Tx) RunsOf(feed, after int64) ([]delivery.Run, error) {
 	rs, err := Collect(tx, scanRun, `
-		SELECT base, step, n, artifact, first FROM feed_run WHERE feed = ?1 AND base > ?2 ORDER BY base`, feed, base)
+		SELECT base, step, n, artifact, first FROM feed_run WHERE feed = ?1 AND base > ?2 ORDER BY base`, feed, after)
 	if err != nil {
 		return nil, fmt.Errorf("reading a feed: %w", err)
 	}
@@ -245,40 +241,6 @@ func (tx *Tx) RunsAfter(feed, base int64) ([]delivery.Run, error) {
 
 func scanRun(s Scanner) (r delivery.Run, err error) {
 	return r, s.Scan(&r.Base, &r.Step, &r.N, &r.Artifact, &r.First)
-}
-
-// ObjectsAt lists an artifact's objects from one position to another, both
-// included, in order.
-func (tx *Tx) ObjectsAt(artifact, from, to int64, types []string, limit int) ([]delivery.Entry, error) {
-	out := make([]delivery.Entry, 0, min(limit, packed.Most))
-	err := tx.blocks().walk(artifact, from, to, limit, func(b *packed.Block, i int) bool {
-		e := b.Entry(i)
-		if !e.Removed && (len(types) == 0 || slices.Contains(types, e.Type)) {
-			out = append(out, delivery.Entry{
-				Object: artifact<<positionBits | e.Position, Class: e.Class, Version: e.Version, Offset: e.Offset, Length: e.Length,
-				Contested: e.Contested, Type: e.Type,
-			})
-		}
-		return len(out) < limit
-	})
-	if err != nil {
-		return nil, fmt.Errorf("reading a feed: %w", err)
-	}
-	return out, nil
-}
-
-// ObjectIDs answers the STIX ids of objects.
-func (tx *Tx) ObjectIDs(seqs []int64) (map[int64]string, error) {
-	out := make(map[int64]string, len(seqs))
-	r := tx.blocks()
-	for _, seq := range seqs {
-		e, err := r.entry(seq)
-		if err != nil {
-			return nil, fmt.Errorf("reading ids: %w", err)
-		}
-		out[seq] = e.ID
-	}
-	return out, nil
 }
 
 // blocks reads blocks of objects in one transaction, and keeps the last ones.
@@ -437,6 +399,7 @@ func (r *blocks) write() error {
 		if err != nil {
 			return fmt.Errorf("marking contested objects: %w", err)
 		}
+		r.tx.changedBlock(key.artifact, key.first)
 	}
 	return nil
 }

@@ -65,9 +65,9 @@ func (tx *Tx) PlannedFor(id exchange.ReleaseID, a exchange.Audience, c exchange.
 	return time.Time{}, nil
 }
 
-// ObjectsByHash lists the program's objects whose id has the hash, of the
-// artifacts named alone when any are.
-func (tx *Tx) ObjectsByHash(program exchange.ProgramID, idHash int64, among map[int64]bool) ([]delivery.Object, error) {
+// ObjectsByHash lists the program's objects whose id has the hash, when
+// among is given of those artifacts alone for which it answers true.
+func (tx *Tx) ObjectsByHash(program exchange.ProgramID, idHash int64, among func(artifact int64) bool) ([]delivery.Object, error) {
 	seqs, err := tx.seqsOf(idHash)
 	if err != nil {
 		return nil, fmt.Errorf("reading objects by id: %w", err)
@@ -75,7 +75,7 @@ func (tx *Tx) ObjectsByHash(program exchange.ProgramID, idHash int64, among map[
 	r := tx.blocks()
 	var out []delivery.Object
 	for _, seq := range seqs {
-		if among != nil && !among[seq>>positionBits] {
+		if among != nil && !among(seq>>positionBits) {
 			continue
 		}
 		a, err := r.artifact(seq >> positionBits)

@@ -52,6 +52,7 @@ func (tx *Tx) putBlocks(artifact int64, es []packed.Entry) error {
 		if err != nil {
 			return fmt.Errorf("storing objects: %w", err)
 		}
+		tx.changedBlock(artifact, part[0].Position)
 	}
 	return nil
 }

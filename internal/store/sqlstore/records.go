@@ -24,6 +24,7 @@ type memory struct {
 	generation generation
 	arrivals   generation // by the counter named contribution
 	charters   charterCache
+	watcher    Watcher // nil: nobody
 }
 
 // Record writes the event under the next number. Numbers are given in commit
@@ -72,8 +73,21 @@ func (tx *Tx) BumpGeneration() error {
 	if err != nil {
 		return fmt.Errorf("ending a generation of verdicts: %w", err)
 	}
-	tx.AfterCommit(func() { tx.memory.generation.raise(n) })
+	tx.AfterCommit(func() {
+		// What lies between was done by another process.
+		if known := tx.memory.generation.value.Load(); known > 0 && n > known+1 {
+			tx.memory.elsewhere()
+		}
+		tx.memory.generation.raise(n)
+	})
 	return nil
+}
+
+// elsewhere says that another process has changed what is remembered.
+func (m *memory) elsewhere() {
+	if m.watcher != nil {
+		m.watcher.ChangedElsewhere()
+	}
 }
 
 // generationAge is for how long the generation is believed without a look at
@@ -132,6 +146,9 @@ func (db *DB) counted(ctx context.Context, g *generation, name string) (int64, e
 	})
 	if err != nil {
 		return 0, fmt.Errorf("reading the counter %s: %w", name, err)
+	}
+	if known := g.value.Load(); known > 0 && n > known {
+		db.memory.elsewhere()
 	}
 	g.raise(n)
 	g.until.Store(int64(asked + generationAge))

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
 	"github.com/forewarn-exchange/forewarn/internal/store/engine"
 )
 
@@ -47,6 +48,8 @@ type Tx struct {
 	open     *Rows
 	refused  error
 	after    []func()
+
+	blocksChanged []delivery.BlockID
 }
 
 // Now is the one instant of the transaction, in UTC, whole microseconds.

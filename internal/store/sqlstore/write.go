@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
 	"github.com/forewarn-exchange/forewarn/internal/store/engine"
 )
 
@@ -27,11 +28,12 @@ const (
 )
 
 type job struct {
-	ctx   context.Context
-	run   func(*Tx) error
-	state atomic.Int32
-	done  chan error
-	after []func()
+	ctx    context.Context
+	run    func(*Tx) error
+	state  atomic.Int32
+	done   chan error
+	after  []func()
+	blocks []delivery.BlockID // that it wrote or changed
 }
 
 // Update runs fn in a write transaction and returns once it is durable, or
@@ -266,7 +268,12 @@ func (db *DB) commitAll() {
 // commit makes the open transaction durable and calls the hooks of its
 // functions.
 func (db *DB) commit() error {
-	if err := db.control("COMMIT"); err != nil {
+	changed := db.changing()
+	err := db.control("COMMIT")
+	if len(changed) > 0 {
+		db.memory.watcher.Changed(changed, err == nil)
+	}
+	if err != nil {
 		return fmt.Errorf("committing: %w", err)
 	}
 	w := &db.writer
@@ -349,7 +356,7 @@ func (db *DB) call(j *job) (err error) {
 			err = fmt.Errorf("panic in a transaction: %v", r)
 		}
 		err = tx.finish(err)
-		j.after = tx.after
+		j.after, j.blocks = tx.after, tx.blocksChanged
 	}()
 	return j.run(tx)
 }

@@ -116,7 +116,7 @@ func TestJournals(t *testing.T) {
 		}
 		within(t, db, func(tx *sqlstore.Tx) {
 			feed := must[[]delivery.Span](t)(tx.Subscriptions("p", "alpha"))[0].Feed
-			runs := must[[]delivery.Run](t)(tx.RunsOf(feed))
+			runs := must[[]delivery.Run](t)(tx.RunsOf(feed, -1))
 			first := int64(0)
 			for i, n := range []int64{1, 1, 200, 3} {
 				if r := runs[i]; r.First != first || r.N != n || r.Artifact != j.Artifact || i > 0 && r.Base <= runs[i-1].Base+(runs[i-1].N-1)*runs[i-1].Step {
@@ -124,7 +124,7 @@ func TestJournals(t *testing.T) {
 				}
 				first += n
 			}
-			if later := must[[]delivery.Run](t)(tx.RunsAfter(feed, runs[1].Base)); len(later) != 2 || later[0].First != 2 {
+			if later := must[[]delivery.Run](t)(tx.RunsOf(feed, runs[1].Base)); len(later) != 2 || later[0].First != 2 {
 				t.Errorf("after the second: %+v", later)
 			}
 			// Who comes later reads what is there, in one run, and then goes on.
@@ -132,11 +132,11 @@ func TestJournals(t *testing.T) {
 				t.Fatal(err)
 			}
 			appended(t, tx, "alpha", written(5000, 2, 1), early, late)
-			runs = must[[]delivery.Run](t)(tx.RunsOf(must[[]delivery.Span](t)(tx.Subscriptions("p", "beta"))[0].Feed))
+			runs = must[[]delivery.Run](t)(tx.RunsOf(must[[]delivery.Span](t)(tx.Subscriptions("p", "beta"))[0].Feed, -1))
 			if len(runs) != 2 || runs[0].First != 0 || runs[0].N != 205 || runs[1].First != 205 || runs[1].N != 2 || runs[1].Base <= runs[0].Base+204*runs[0].Step {
 				t.Errorf("of the late: %+v", runs)
 			}
-			es := must[[]delivery.Entry](t)(tx.ObjectsAt(j.Artifact, 1, 206, nil, 1000))
+			es := entriesOf(t, tx, j.Artifact, 1, 206)
 			if len(es) != 206 || es[0].Offset != 100 || es[205].Offset != 20600 || es[205].Object != j.Artifact<<24|206 {
 				t.Errorf("%d objects, %+v", len(es), es[len(es)-1])
 			}
@@ -223,7 +223,7 @@ func TestBearers(t *testing.T) {
 			if objs := must[[]delivery.Object](t)(tx.ObjectsByHash("p", exchange.IDHash("tool--1"), nil)); len(objs) != 2 {
 				t.Errorf("by id: %+v", objs)
 			}
-			if es := must[[]delivery.Entry](t)(tx.ObjectsAt(a.Artifact, 0, 9, nil, 9)); len(es) != 3 || es[0].Object&0xff != 1 || es[2].Object&0xff != 4 {
+			if es := entriesOf(t, tx, a.Artifact, 0, 9); len(es) != 3 || es[0].Object&0xff != 1 || es[2].Object&0xff != 4 {
 				t.Errorf("at places: %+v", es)
 			}
 			if objs := must[[]delivery.Object](t)(tx.ObjectsIn(a.Artifact, 0, 9)); len(objs) != 3 {
@@ -277,4 +277,19 @@ func TestStatuses(t *testing.T) {
 			}
 		})
 	})
+}
+
+// entriesOf lists an artifact's objects from one position to another, as the
+// delivery room reads them.
+func entriesOf(t *testing.T, tx *sqlstore.Tx, artifact, from, to int64) (out []delivery.Entry) {
+	t.Helper()
+	for _, first := range must[[]int64](t)(tx.BlocksIn(artifact, 0, to)) {
+		b := must[delivery.Rows](t)(tx.Block(artifact, first))
+		for i := range b.Len() {
+			if e := b.Entry(i); b.Position(i) >= from && b.Position(i) <= to && !e.Removed {
+				out = append(out, e)
+			}
+		}
+	}
+	return out
 }

@@ -50,7 +50,7 @@ func given(t *testing.T, tx *sqlstore.Tx, r exchange.Release, a exchange.Audienc
 // dates lists what a stretch of a feed holds: artifact and date_added.
 func dates(t *testing.T, tx *sqlstore.Tx, p delivery.Span) (out [][2]int64) {
 	t.Helper()
-	for _, r := range must[[]delivery.Run](t)(tx.RunsOf(p.Feed)) {
+	for _, r := range must[[]delivery.Run](t)(tx.RunsOf(p.Feed, -1)) {
 		for i := range r.N {
 			if added := r.Base + i*r.Step; added > p.From && added <= p.To {
 				out = append(out, [2]int64{r.Artifact, added})
@@ -120,16 +120,18 @@ func TestFeeds(t *testing.T) {
 		// Objects of one artifact are found by their place, type and id.
 		within(t, db, func(tx *sqlstore.Tx) {
 			a := must[exchange.Artifact](t)(tx.Artifact("art_3"))
-			es := must[[]delivery.Entry](t)(tx.ObjectsAt(a.Number, 2, 39, []string{"tool"}, 3))
-			if len(es) != 3 || es[0].Object != a.Number<<24|2 || es[1].Object != a.Number<<24|4 || es[2].Type != "tool" || es[0].Offset != 200 || es[0].Length != 90 {
-				t.Errorf("objects: %+v", es)
+			if firsts := must[[]int64](t)(tx.BlocksIn(a.Number, 0, 1<<24-1)); !cmp.Equal(firsts, []int64{0}) {
+				t.Errorf("blocks at %v", firsts)
 			}
-			if es = must[[]delivery.Entry](t)(tx.ObjectsAt(a.Number, 38, 39, nil, 10)); len(es) != 2 {
-				t.Errorf("the end: %+v", es)
+			b := must[delivery.Rows](t)(tx.Block(a.Number, 0))
+			if b.Len() != 40 || b.Find(5) != 5 || b.Position(39) != 39 || b.ID(5) != "tool--art_3-5" {
+				t.Errorf("a block of %d: %d, %d, %s", b.Len(), b.Find(5), b.Position(39), b.ID(5))
 			}
-			names := must[map[int64]string](t)(tx.ObjectIDs([]int64{a.Number<<24 | 5, a.Number << 24}))
-			if want := map[int64]string{a.Number<<24 | 5: "tool--art_3-5", a.Number << 24: "tool--art_3-0"}; !cmp.Equal(names, want) {
-				t.Errorf("names: %v", names)
+			if e := b.Entry(2); e.Object != a.Number<<24|2 || e.Type != "tool" || e.Offset != 200 || e.Length != 90 || e.Contested {
+				t.Errorf("an entry: %+v", e)
+			}
+			if _, err := tx.Block(a.Number, 1); err == nil {
+				t.Error("a block where none begins")
 			}
 			hash := exchange.IDHash("tool--art_3-5")
 			if objs := must[[]delivery.Object](t)(tx.ObjectsByHash("p", hash, nil)); len(objs) != 1 || objs[0].ID != "tool--art_3-5" || objs[0].Seq != a.Number<<24|5 {
@@ -138,14 +140,14 @@ func TestFeeds(t *testing.T) {
 			for what, objs := range map[string][]delivery.Object{
 				"another program":   must[[]delivery.Object](t)(tx.ObjectsByHash("q", hash, nil)),
 				"another id":        must[[]delivery.Object](t)(tx.ObjectsByHash("p", exchange.IDHash("tool--none"), nil)),
-				"another artifact":  must[[]delivery.Object](t)(tx.ObjectsByHash("p", hash, map[int64]bool{a.Number + 1: true})),
-				"none of artifacts": must[[]delivery.Object](t)(tx.ObjectsByHash("p", hash, map[int64]bool{})),
+				"another artifact":  must[[]delivery.Object](t)(tx.ObjectsByHash("p", hash, func(n int64) bool { return n == a.Number+1 })),
+				"none of artifacts": must[[]delivery.Object](t)(tx.ObjectsByHash("p", hash, func(int64) bool { return false })),
 			} {
 				if len(objs) != 0 {
 					t.Errorf("%s has %+v", what, objs)
 				}
 			}
-			if objs := must[[]delivery.Object](t)(tx.ObjectsByHash("p", hash, map[int64]bool{a.Number: true})); len(objs) != 1 {
+			if objs := must[[]delivery.Object](t)(tx.ObjectsByHash("p", hash, func(n int64) bool { return n == a.Number })); len(objs) != 1 {
 				t.Errorf("among its own artifact: %+v", objs)
 			}
 			if objs := must[[]delivery.Object](t)(tx.ObjectsIn(a.Number, a.Number<<24|37, 10)); len(objs) != 2 || objs[1].ID != "tool--art_3-39" {

@@ -18,12 +18,14 @@ var challenges = []string{`Basic realm="Forewarn", charset="UTF-8"`, `Bearer rea
 // Authorization and never a cookie, so that no page elsewhere can act there in
 // a reader's name.
 func Authenticate(a *authn.Service, r *http.Request, channel exchange.Channel) (exchange.Actor, error) {
-	c := CredentialsOf(r)
-	switch {
-	case channel == exchange.ChannelWeb:
-		if c.Cookie != "" {
-			return a.Session(r.Context(), c.Cookie)
+	if channel == exchange.ChannelWeb {
+		if secret := SessionOf(r); secret != "" {
+			return a.Session(r.Context(), secret)
 		}
+		return exchange.Actor{}, exchange.Fail(exchange.Unsigned, "sign in: no valid credentials were given")
+	}
+	c := machineCredentials(r)
+	switch {
 	case c.Bearer != "":
 		return a.Bearer(r.Context(), c.Bearer, channel)
 	case c.User != "" || c.Password != "":
@@ -43,16 +45,21 @@ type Credentials struct {
 // without case (RFC 9110 §11.1; MISP sends "basic"). More than one header
 // Authorization is none: proxies and servers would disagree on which counts.
 func CredentialsOf(r *http.Request) Credentials {
-	c := Credentials{Cookie: SessionOf(r)}
+	c := machineCredentials(r)
+	c.Cookie = SessionOf(r)
+	return c
+}
+
+func machineCredentials(r *http.Request) (c Credentials) {
 	header := r.Header["Authorization"]
 	if len(header) != 1 {
 		return c
 	}
 	scheme, rest, _ := strings.Cut(header[0], " ")
-	switch strings.ToLower(scheme) {
-	case "bearer", "token": // taxii2client's TokenAuth says Token
+	switch {
+	case strings.EqualFold(scheme, "bearer"), strings.EqualFold(scheme, "token"): // taxii2client's TokenAuth says Token
 		c.Bearer = strings.TrimSpace(rest)
-	case "basic":
+	case strings.EqualFold(scheme, "basic"):
 		c.User, c.Password, _ = r.BasicAuth()
 	}
 	return c

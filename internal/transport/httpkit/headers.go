@@ -30,6 +30,16 @@ func baseHeaders(h http.Header, https bool) {
 	}
 }
 
+// DataOnly takes from an answer what only documents and what browsers embed have a
+// use for. It is for interfaces that answer nothing but data, to nobody without a
+// header that no browser sends by itself: each header costs server and client about
+// half a microsecond.
+func DataOnly(h http.Header) {
+	delete(h, "Referrer-Policy")
+	delete(h, "Cross-Origin-Resource-Policy")
+	delete(h, "Cross-Origin-Opener-Policy")
+}
+
 // PageHeaders sets what an HTML page needs beyond that: a policy under which
 // styles, fonts and images come from this server and scripts run only with the
 // nonce, which is to be fresh for every answer. Without a nonce no script runs.

@@ -1,7 +1,6 @@
 package taxii
 
 import (
-	"io"
 	"net/http"
 	"strconv"
 
@@ -21,9 +20,9 @@ func writeEmpty(w http.ResponseWriter) error { return send(w, emptyEnvelope) }
 
 // dates sets the headers of §3.2. The names are written as the standard has
 // them.
-func dates(h http.Header, entries []delivery.Entry) {
-	h["X-TAXII-Date-Added-First"] = []string{timestamp(entries[0].Added)}
-	h["X-TAXII-Date-Added-Last"] = []string{timestamp(entries[len(entries)-1].Added)}
+func dates(h http.Header, first, last int64) {
+	h["X-TAXII-Date-Added-First"] = []string{timestamp(first)}
+	h["X-TAXII-Date-Added-Last"] = []string{timestamp(last)}
 }
 
 // opening begins an envelope (§3.7), manifest (§5.3.1) or list of versions
@@ -49,14 +48,9 @@ func writeEnvelope(w http.ResponseWriter, page *delivery.Page, next string) erro
 	h := w.Header()
 	h["Content-Type"] = jsonType
 	h["Content-Length"] = []string{strconv.FormatInt(int64(len(head)+len(closing))+page.Size(), 10)}
-	if _, err := io.WriteString(w, head); err != nil {
-		return nil // the reader has gone: nobody is left to tell
+	if err := page.WriteBetween(w, head, closing); err != nil {
+		panic(http.ErrAbortHandler) // the connection failed: nobody is left to tell
 	}
-	if err := page.WriteObjects(w); err != nil {
-		// The bytes are in memory: what failed is the connection.
-		panic(http.ErrAbortHandler)
-	}
-	_, _ = io.WriteString(w, closing)
 	return nil
 }
 

@@ -11,6 +11,9 @@ import (
 // everything. stix also takes application/stix+json for our answer: the
 // manifest endpoint lists it among its Accept values (§5.3).
 func acceptable(values []string, stix bool) bool {
+	if len(values) == 1 && values[0] == mediaType {
+		return true // what most clients send
+	}
 	best, weight, any := -1, 0.0, false
 	for _, value := range values {
 		for part := range split(value, ',') {

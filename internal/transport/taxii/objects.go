@@ -147,12 +147,14 @@ func (s *server) writePage(w http.ResponseWriter, a asked) (found bool, err erro
 	if a.Method == http.MethodHead {
 		return s.writeHead(w, a)
 	}
-	page, err := s.Source.Page(a.Context(), a.actor, a.program, a.ask())
-	if err != nil || len(page.Entries) == 0 {
+	q := a.ask()
+	q.Bare = true
+	page, err := s.Source.Page(a.Context(), a.actor, a.program, q)
+	if err != nil || page.Len == 0 {
 		return false, err
 	}
-	dates(w.Header(), page.Entries)
-	return true, writeEnvelope(w, page, a.following(page.Entries, page.More))
+	dates(w.Header(), page.First, page.Last)
+	return true, writeEnvelope(w, page, a.following(page.Last, page.More))
 }
 
 // writeHead answers HEAD. It asks for the manifest, because a page that nobody
@@ -162,7 +164,7 @@ func (s *server) writeHead(w http.ResponseWriter, a asked) (found bool, err erro
 	if err != nil || len(entries) == 0 {
 		return false, err
 	}
-	dates(w.Header(), entries)
+	dates(w.Header(), entries[0].Added, entries[len(entries)-1].Added)
 	w.Header()["Content-Type"] = jsonType
 	w.WriteHeader(http.StatusOK)
 	return true, nil
@@ -172,7 +174,7 @@ func (s *server) writeHead(w http.ResponseWriter, a asked) (found bool, err erro
 func (a asked) writeList(w http.ResponseWriter, name string, entries []delivery.Entry, more bool,
 	item func(b []byte, e delivery.Entry) ([]byte, error),
 ) error {
-	b := []byte(opening(name, a.following(entries, more)))
+	b := []byte(opening(name, a.following(entries[len(entries)-1].Added, more)))
 	for i, e := range entries {
 		if i > 0 {
 			b = append(b, ',')
@@ -182,7 +184,7 @@ func (a asked) writeList(w http.ResponseWriter, name string, entries []delivery.
 			return err
 		}
 	}
-	dates(w.Header(), entries)
+	dates(w.Header(), entries[0].Added, entries[len(entries)-1].Added)
 	return send(w, append(b, closing...))
 }
 
@@ -200,13 +202,13 @@ func appendRecord(b []byte, e delivery.Entry) ([]byte, error) {
 	return append(b, `","media_type":"`+stixMediaType+`"}`...), nil
 }
 
-// following returns the cursor behind the last entry, or "" when there is no
+// following returns the cursor behind the last entry's date, or "" when there is no
 // more.
-func (a asked) following(entries []delivery.Entry, more bool) string {
+func (a asked) following(last int64, more bool) string {
 	if !more {
 		return ""
 	}
-	return encodeCursor(a.q, entries[len(entries)-1].Added, a.at)
+	return encodeCursor(a.q, last, a.at)
 }
 
 // addObjects is §5.5, POST {api-root}/collections/{id}/objects/. No collection

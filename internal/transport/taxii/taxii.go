@@ -103,6 +103,7 @@ func (s *server) routes() []route {
 func (s *server) handler(route route) http.Handler {
 	allow := route.allow()
 	return s.adapter.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		httpkit.DataOnly(w.Header())
 		actor, err := httpkit.Authenticate(s.Authn, r, exchange.ChannelTAXII)
 		if err != nil {
 			return err

@@ -1,0 +1,339 @@
+package delivery
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
+)
+
+// positions masks the position in its artifact out of an object's number.
+const positions = 1<<24 - 1
+
+// part is a piece of a page: entries of one block, or one entry by itself, all
+// given under the same decision.
+type part struct {
+	k        *class
+	b        *block // nil: of alone
+	from, to int    // entries of b, to excluded
+	run      Run
+	alone    Entry
+	doubtful bool // another object has the same identifier: see gathering.settle
+}
+
+func (p part) len() int {
+	if p.b == nil {
+		return 1
+	}
+	return p.to - p.from
+}
+
+// entry is the part's i-th entry, without its id.
+func (p part) entry(i int) Entry {
+	if p.b == nil {
+		return p.alone
+	}
+	e := p.b.Entry(p.from + i)
+	e.Added = p.run.date(e.Object & positions)
+	return e
+}
+
+// added is the date of the part's i-th entry.
+func (p part) added(i int) int64 {
+	if p.b == nil {
+		return p.alone.Added
+	}
+	return p.run.date(p.b.Position(p.from + i))
+}
+
+// gathering is the making of one page.
+type gathering struct {
+	s     *Service
+	ctx   context.Context
+	v     *view
+	q     Query
+	now   time.Time
+	limit int
+
+	parts    []part
+	n        int // entries in parts
+	doubtful int
+}
+
+// collect gathers what the reader may see: at most limit entries, and whether
+// more follow. In the common case that is the verdict on a class for each
+// block, and no statement.
+func (s *Service) collect(ctx context.Context, v *view, q Query, limit int) (parts []part, more bool, err error) {
+	g := &gathering{s: s, ctx: ctx, v: v, q: q, now: s.c.Now(), limit: limit}
+	if len(q.IDs) > 0 {
+		err := g.named()
+		return g.cut(), g.n > limit, err
+	}
+	for w := v.walk(q.After); ; {
+		full, err := g.fill(w)
+		if err == nil && g.doubtful > 0 {
+			err = g.settle()
+		}
+		if err != nil {
+			return nil, false, err
+		}
+		if !full || g.n > limit {
+			return g.cut(), g.n > limit, nil
+		}
+	}
+}
+
+// cut takes the entries beyond the limit off.
+func (g *gathering) cut() []part {
+	for over := g.n - g.limit; over > 0; {
+		last := &g.parts[len(g.parts)-1]
+		if n := last.len(); n <= over {
+			g.parts, over = g.parts[:len(g.parts)-1], over-n
+		} else {
+			last.to -= over
+			over = 0
+		}
+	}
+	return g.parts
+}
+
+// fill takes entries until there are more than the limit; false: the view has
+// no further ones.
+func (g *gathering) fill(w *walk) (full bool, err error) {
+	for w.current.lo <= w.current.hi || w.next() {
+		st := &w.current
+		b, err := g.s.blockAt(g.ctx, st.Artifact, st.lo, st.hi)
+		if err != nil {
+			return false, err
+		}
+		if b == nil {
+			st.lo = st.hi + 1
+			continue
+		}
+		i, j := b.Find(st.lo), b.Len()
+		if b.last > st.hi {
+			j = b.Find(st.hi + 1)
+		}
+		upTo, err := g.take(b, i, j, st.Run)
+		if err != nil {
+			return false, err
+		}
+		if st.lo = b.last + 1; upTo < b.Len() {
+			st.lo = b.Position(upTo)
+		}
+		if g.n > g.limit {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// take takes what may be given of the entries i … j of a block, and says where
+// it stopped.
+func (g *gathering) take(b *block, i, j int, run Run) (upTo int, err error) {
+	var held [8]*class
+	under := held[:0] // nil: withheld
+	open := 0
+	for _, id := range b.classes {
+		k, err := g.s.classOf(g.ctx, g.v, id, g.now)
+		if err != nil {
+			return 0, err
+		}
+		if !k.decision.Allowed() {
+			k = nil
+		} else {
+			open++
+		}
+		under = append(under, k)
+	}
+	if open == 0 {
+		return j, nil
+	}
+	if open == len(under) && !b.special && len(g.q.Types) == 0 && g.q.Versions.plain() {
+		j = min(j, i+g.limit+1-g.n)
+		g.parts = append(g.parts, part{k: under[0], b: b, from: i, to: j, run: run})
+		g.n += j - i
+		return j, nil
+	}
+	for ; i < j && g.n <= g.limit; i++ {
+		if k := under[b.kind(i)]; k != nil {
+			g.one(b, i, k, run)
+		}
+	}
+	return i, nil
+}
+
+// one takes an entry that the class allows, where the query takes it.
+func (g *gathering) one(b *block, i int, k *class, run Run) {
+	e := b.Entry(i)
+	if e.Removed || len(g.q.Types) > 0 && !slices.Contains(g.q.Types, e.Type) {
+		return
+	}
+	p := part{k: k, b: b, from: i, to: i + 1, run: run, doubtful: e.Contested}
+	if !p.doubtful {
+		if e.Added = run.date(e.Object & positions); !g.q.Versions.takes(e, []Entry{e}) {
+			return
+		}
+		if n := len(g.parts); n > 0 {
+			if last := &g.parts[n-1]; last.b == b && last.to == i && last.k == k && !last.doubtful && last.run == run {
+				last.to++
+				g.n++
+				return
+			}
+		}
+	} else {
+		g.doubtful++
+	}
+	g.parts = append(g.parts, p)
+	g.n++
+}
+
+// settle decides on the entries whose identifiers others bear too: against what
+// this reader may see of those.
+func (g *gathering) settle() error {
+	same := map[int64][]Entry{} // by object
+	err := g.s.c.Store.View(g.ctx, func(tx Tx) error {
+		for _, p := range g.parts {
+			if !p.doubtful {
+				continue
+			}
+			e := p.entry(0)
+			if _, known := same[e.Object]; known {
+				continue
+			}
+			all, err := g.v.versions(tx, p.b.ID(p.from), g.now)
+			if err != nil {
+				return err
+			}
+			same[e.Object] = all
+			for _, o := range all {
+				same[o.Object] = all
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	g.doubtful = 0
+	g.parts = slices.DeleteFunc(g.parts, func(p part) bool {
+		if !p.doubtful {
+			return false
+		}
+		e := p.entry(0)
+		all := same[e.Object]
+		out := !slices.ContainsFunc(all, func(o Entry) bool { return o.Added == e.Added }) || !g.q.Versions.takes(e, all)
+		if out {
+			g.n--
+		}
+		return out
+	})
+	for i := range g.parts {
+		g.parts[i].doubtful = false
+	}
+	return nil
+}
+
+// named gathers the objects that the query names.
+func (g *gathering) named() error {
+	var found []part
+	err := g.s.c.Store.View(g.ctx, func(tx Tx) error {
+		for _, id := range g.q.IDs {
+			es, err := g.v.versions(tx, id, g.now)
+			if err != nil {
+				return err
+			}
+			for _, e := range es {
+				if e.Added <= g.q.After || !g.q.Versions.takes(e, es) || len(g.q.Types) > 0 && !slices.Contains(g.q.Types, e.Type) {
+					continue
+				}
+				k, err := g.v.classOf(tx, e.Class, g.now)
+				if err != nil {
+					return err
+				}
+				found = append(found, part{k: k, alone: e})
+			}
+		}
+		return nil
+	})
+	slices.SortFunc(found, func(a, b part) int { return byAdded(a.alone, b.alone) })
+	g.parts = slices.CompactFunc(found, func(a, b part) bool { return a.alone.Added == b.alone.Added })
+	g.n = len(g.parts)
+	return err
+}
+
+// classOf is view.classOf, which reads the facts about a class that is new to
+// the view.
+func (s *Service) classOf(ctx context.Context, v *view, id int64, now time.Time) (k *class, err error) {
+	v.mu.Lock()
+	k = v.classes[id]
+	v.mu.Unlock()
+	if k != nil {
+		return v.classOf(nil, id, now)
+	}
+	err = s.c.Store.View(ctx, func(tx Tx) (err error) {
+		k, err = v.classOf(tx, id, now)
+		return err
+	})
+	return k, err
+}
+
+// versions returns the versions of one object that the reader may see, oldest
+// first, each by the earliest entry that shows it.
+func (v *view) versions(tx Tx, id string, now time.Time) ([]Entry, error) {
+	objs, err := tx.ObjectsByHash(v.charter.ID, exchange.IDHash(id), v.gives)
+	if err != nil {
+		return nil, err
+	}
+	var all, out []Entry
+	for _, o := range objs {
+		if o.ID != id {
+			continue
+		}
+		p := o.Seq & positions
+		v.holding(o.Seq>>24, p, func(s stretch) bool {
+			all = append(all, Entry{
+				Added: s.date(p), Object: o.Seq, Class: o.Class, Type: o.Type, Version: o.Version,
+				Contested: true, Offset: o.Offset, Length: o.Length, ID: id,
+			})
+			return false
+		})
+	}
+	slices.SortFunc(all, byAdded)
+	for _, e := range all {
+		if slices.ContainsFunc(out, func(o Entry) bool { return o.Version == e.Version }) {
+			continue
+		}
+		k, err := v.classOf(tx, e.Class, now)
+		if err != nil {
+			return nil, err
+		}
+		if k.decision.Allowed() {
+			out = append(out, e)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Entry) int { return cmp.Compare(a.VersionAt(), b.VersionAt()) })
+	return out, nil
+}
+
+func byAdded(a, b Entry) int { return cmp.Compare(a.Added, b.Added) }
+
+// takes reports whether match[version] takes e among the visible versions of
+// its object, oldest first.
+func (f Versions) takes(e Entry, versions []Entry) bool {
+	at, oldest, newest := e.VersionAt(), int64(math.MaxInt64), int64(math.MinInt64)
+	for _, o := range versions {
+		oldest, newest = min(oldest, o.VersionAt()), max(newest, o.VersionAt())
+	}
+	switch {
+	case f.All, f.First && at == oldest, f.Last && at == newest, slices.Contains(f.At, at):
+		return true
+	}
+	return !f.First && !f.Last && len(f.At) == 0 && at == newest
+}
+
+// plain reports whether an object that has one version is taken in any case.
+func (f Versions) plain() bool { return len(f.At) == 0 || f.All || f.First || f.Last }

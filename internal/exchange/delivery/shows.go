@@ -1,0 +1,33 @@
+package delivery
+
+import (
+	"context"
+
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
+)
+
+// Shows answers which objects, given by number and handling class, stand in the
+// actor's collection now. Whoever has none is shown nothing.
+func (s *Service) Shows(ctx context.Context, a exchange.Actor, program exchange.ProgramID, objects, classes []int64) ([]bool, error) {
+	out := make([]bool, len(objects))
+	v, err := s.view(ctx, a, program)
+	if exchange.KindOf(err) == exchange.NotFound || err == nil && !v.reads() {
+		return out, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return out, s.c.Store.View(ctx, func(tx Tx) error {
+		for i, seq := range objects {
+			if !v.holding(seq>>24, seq&positions, func(stretch) bool { return true }) {
+				continue
+			}
+			k, err := v.classOf(tx, classes[i], s.c.Now())
+			if err != nil {
+				return err
+			}
+			out[i] = k.decision.Allowed()
+		}
+		return nil
+	})
+}
