@@ -42,6 +42,9 @@ func TestAddAndRead(t *testing.T) {
 	if err != nil || string(o.Raw) != b || o.TLP != testkit.Charter().Handling.TLP {
 		t.Errorf("object: %s, %v, %v", o.Raw, o.TLP, err)
 	}
+	if a := o.Artifact; a.Originator != "" || a.SubmittedBy != "" || a.SHA256 != "" || strings.Contains(a.Title, string(servertest.EarlyA)) {
+		t.Errorf("another member is told who wrote it: %+v", a)
+	}
 	_, err = w.X.Delivery.Object(ctx, w.Reader(servertest.Standard), testkit.Program, id(2))
 	kind(t, "an object that is not read", err, exchange.NotFound)
 	_, err = w.X.Releases.Read(ctx, w.Operator, o.Release)
