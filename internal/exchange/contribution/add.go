@@ -21,8 +21,9 @@ import (
 // the program, Denied where it may be known and not written to, Invalid for
 // what is neither an envelope nor a bundle, Exhausted when there is too much.
 func (s *Service) Add(ctx context.Context, a exchange.Actor, program exchange.ProgramID, r io.Reader) (Status, error) {
-	err := s.c.Store.View(ctx, func(tx Tx) error {
-		_, err := admit(tx, a, program)
+	j := newJob(a, program)
+	err := s.c.Store.View(ctx, func(tx Tx) (err error) {
+		j.w, err = admit(tx, a, program)
 		return err
 	})
 	if err != nil {
@@ -48,7 +49,6 @@ func (s *Service) Add(ctx context.Context, a exchange.Actor, program exchange.Pr
 	if int64(m.body.Len()) > s.c.Limit {
 		return Status{}, exchange.Fail(exchange.Exhausted, "the body is larger than %d bytes; nothing was stored", s.c.Limit)
 	}
-	j := newJob(a, program)
 	err = s.now(ctx, j, m)
 	return j.status(), err
 }
@@ -77,6 +77,7 @@ func (m *memory) free() {
 type job struct {
 	actor   exchange.Actor
 	program exchange.ProgramID
+	w       writer // as it was admitted; what is stored asks again
 	env     *envelope
 	rec     Record
 	details
@@ -198,6 +199,9 @@ func (f *facts) write(tx Tx, j *job, objs []Object, classes []int, size int64) e
 	w, err := admit(tx, j.actor, j.program) // it may have changed meanwhile
 	if err != nil {
 		return err
+	}
+	if terms(w.charter) != f.journal.Terms {
+		return exchange.Fail(exchange.Conflict, "the program's charter changed meanwhile; not all was stored, send it again")
 	}
 	first, err := f.number(tx)
 	if err != nil {

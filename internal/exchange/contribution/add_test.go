@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/record"
 	"github.com/forewarn-exchange/forewarn/internal/server/servertest"
 	"github.com/forewarn-exchange/forewarn/internal/testkit"
 )
@@ -42,6 +43,9 @@ func TestAddAndRead(t *testing.T) {
 	if err != nil || string(o.Raw) != b || o.TLP != testkit.Charter().Handling.TLP {
 		t.Errorf("object: %s, %v, %v", o.Raw, o.TLP, err)
 	}
+	if a := o.Artifact; a.Originator != "" || a.SubmittedBy != "" || a.SHA256 != "" || strings.Contains(a.Title, string(servertest.EarlyA)) {
+		t.Errorf("another member is told who wrote it: %+v", a)
+	}
 	_, err = w.X.Delivery.Object(ctx, w.Reader(servertest.Standard), testkit.Program, id(2))
 	kind(t, "an object that is not read", err, exchange.NotFound)
 	_, err = w.X.Releases.Read(ctx, w.Operator, o.Release)
@@ -55,6 +59,21 @@ func TestAddAndRead(t *testing.T) {
 	}
 	_, err = w.X.Delivery.Object(ctx, exchange.Public(), testkit.Program, id(2))
 	kind(t, "an object, without sign-in", err, exchange.NotFound)
+	xs, err := w.X.Record.Exposure(ctx, w.Operator, record.ExposureFilter{Release: o.Release, Limit: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	had := map[exchange.OrgID]map[exchange.ArtifactID]bool{}
+	for _, x := range xs {
+		if had[x.Org] == nil {
+			had[x.Org] = map[exchange.ArtifactID]bool{}
+		}
+		had[x.Org][x.Artifact] = true
+	}
+	// Of each journal once, and nobody of its own.
+	if len(had) != 3 || len(had[servertest.EarlyA]) != 1 || len(had[servertest.EarlyB]) != 2 || len(had[servertest.Late]) != 2 {
+		t.Errorf("exposure: %v", had)
+	}
 	es, err := w.Events(exchange.EventContributed)
 	if err != nil || len(es) != 2 {
 		t.Errorf("%d events, %v", len(es), err)

@@ -72,7 +72,7 @@ func begin(tx Tx, w writer) (Journal, error) {
 	}
 	a := exchange.Artifact{
 		ID: exchange.ArtifactID(exchange.RandomID("art")), Release: r.ID, Program: r.Program, Kind: exchange.ArtifactJournal,
-		Title: "Contributions of " + string(w.actor.Org), MediaType: "application/stix+json;version=2.1",
+		Title: "Contributions", MediaType: "application/stix+json;version=2.1",
 		Handling: handling(w.charter), Originator: w.actor.Org, SubmittedBy: w.actor.Person, SubmittedAt: tx.Now(),
 	}
 	a.SHA256 = "journal-" + string(a.ID)

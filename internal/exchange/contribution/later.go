@@ -3,8 +3,10 @@ package contribution
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
@@ -123,6 +125,9 @@ func (s *Service) resume(ctx context.Context, r Record) error {
 		return err
 	}
 	body, err := s.c.Blobs.Open(r.Spool)
+	if errors.Is(err, fs.ErrNotExist) { // such as after a restore without the blobs
+		return s.giveUp(ctx, r.ID, "the bytes of the request are gone")
+	}
 	if err != nil {
 		return err
 	}

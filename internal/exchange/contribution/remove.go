@@ -14,6 +14,13 @@ import (
 // Errors: exchange.NotFound for what the actor may not know of and for what does
 // not exist, Denied where others wrote it.
 func (s *Service) Remove(ctx context.Context, a exchange.Actor, program exchange.ProgramID, object string, drop func(version int64, oldest, newest bool) bool) error {
+	err := s.c.Store.View(ctx, func(tx Tx) error {
+		_, err := remover(tx, a, program)
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	leave, err := s.lane(ctx, program)
 	if err != nil {
 		return err
@@ -23,14 +30,8 @@ func (s *Service) Remove(ctx context.Context, a exchange.Actor, program exchange
 	removed := 0
 	err = s.c.Store.Update(ctx, func(tx Tx) error {
 		removed, others = 0, nil
-		c, err := tx.Charter(program)
+		org, err := remover(tx, a, program)
 		if err != nil {
-			return err
-		}
-		org := a.Org
-		if a.Operates(c.Owner) && a.Reaches(program) {
-			org = "" // whoever wrote it
-		} else if _, err := admit(tx, a, program); err != nil {
 			return err
 		}
 		bs, err := tx.WrittenBy(program, org, object)
@@ -69,6 +70,20 @@ func (s *Service) Remove(ctx context.Context, a exchange.Actor, program exchange
 		}
 	}
 	return exchange.Missing()
+}
+
+// remover answers whose objects the actor may take out; the empty organisation:
+// everybody's.
+func remover(tx Tx, a exchange.Actor, program exchange.ProgramID) (exchange.OrgID, error) {
+	c, err := tx.Charter(program)
+	if err != nil {
+		return "", err
+	}
+	if a.Operates(c.Owner) && a.Reaches(program) {
+		return "", nil
+	}
+	_, err = admit(tx, a, program)
+	return a.Org, err
 }
 
 func chosen(bs []Bearer, drop func(version int64, oldest, newest bool) bool) (out []Bearer) {

@@ -278,7 +278,7 @@ func (s *Service) Object(ctx context.Context, a exchange.Actor, program exchange
 	if err != nil {
 		return ObjectView{}, err
 	}
-	o.Artifact, o.Release, o.Title = k.artifact, k.release.ID, k.release.Title
+	o.Artifact, o.Release, o.Title = v.named(k.artifact), k.release.ID, k.release.Title
 	o.TLP, o.T0, o.PublicAt = k.decision.TLP, k.release.Plan.T0, k.release.PublicAt
 	o.Decision = policy.Explain(v.r, k.item, s.c.Now())
 	if o.Raw, err = s.raw(k, o.Object); err != nil {

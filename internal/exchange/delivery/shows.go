@@ -31,3 +31,17 @@ func (s *Service) Shows(ctx context.Context, a exchange.Actor, program exchange.
 		return nil
 	})
 }
+
+// named is an artifact as the reader is shown it beside an object. Of a journal
+// it is who wrote it that is kept from other members, unless the charter shows
+// them each other's names; a journal has no hash.
+func (v *view) named(a exchange.Artifact) exchange.Artifact {
+	if a.Kind != exchange.ArtifactJournal {
+		return a
+	}
+	a.SHA256 = ""
+	if !v.r.Owner && v.r.Org != a.Originator && v.charter.Visibility.MembersSee != exchange.SeeNames {
+		a.Originator, a.SubmittedBy = "", ""
+	}
+	return a
+}

@@ -131,13 +131,16 @@ func (tx *Tx) giveRun(j contribution.Journal, n int64, to []exchange.Audience) e
 	if err != nil {
 		return err
 	}
-	for i, feed := range feeds {
-		_, err := tx.Exec(`
-			INSERT INTO feed_run (feed, base, step, n, artifact, first) VALUES (?1, ?2, ?3, ?4, ?5, ?6)`,
-			feed.id, base+int64(i)*n*step, step, n, j.Artifact, j.Positions)
-		if err != nil {
-			return fmt.Errorf("appending to a feed: %w", err)
-		}
+	ids := make([]news, len(feeds))
+	for i, f := range feeds {
+		ids[i].hash = f.id
+	}
+	_, err = tx.Exec(`
+		INSERT INTO feed_run (feed, base, step, n, artifact, first)
+		SELECT f.hash, ?2 + f.n * ?3, ?4, ?5, ?6, ?7 FROM (`+tx.numbered()+`) AS f`,
+		hashesText(ids), base, n*step, step, n, j.Artifact, j.Positions)
+	if err != nil {
+		return fmt.Errorf("appending to a feed: %w", err)
 	}
 	return nil
 }
