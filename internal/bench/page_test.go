@@ -234,6 +234,38 @@ func micro(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 }
 // resident is how much memory this process has resident.
 func resident() float64 { return statusOf("self", "VmRSS") }
 
+// BenchmarkCompressed serves pages of 100 objects in a coding: pages that others have
+// had, which are kept, and pages that nobody has had. It takes turns with net/http
+// serving the plain bytes from memory.
+func BenchmarkCompressed(b *testing.B) {
+	c := newCorpus(b, 10_000)
+	few := *c
+	few.cursors = c.cursors[:50]
+	size := newLoad(b, 1, c.pages(100)).size
+	for b.Loop() {
+		for _, coding := range []string{"gzip", "zstd"} {
+			floor := newLoad(b, 4, c.plain(b, 100, size))
+			kept := newLoad(b, 4, few.pages(100, "Accept-Encoding", coding))
+			fresh := newLoad(b, 4, func(i int) *http.Request {
+				again := i / len(c.cursors) // another limit makes other pages of the same places
+				return c.pages(100-again, "Accept-Encoding", coding)(i)
+			})
+			turns := []*load{floor, kept, fresh}
+			for range 5 {
+				for _, l := range turns {
+					l.round(b, 500)
+				}
+				slices.Reverse(turns)
+			}
+			name := "b compressed page of 100, " + coding + ": "
+			show(figure{name: name + "1 size, % of plain", value: 100 * float64(kept.size) / float64(size), format: "%.1f"})
+			show(figure{name: name + "2 kept: % of net/http serving it plain", value: 100 * over(floor.wall, kept.wall), format: "%.1f"})
+			show(figure{name: name + "3 the same by processor time", value: 100 * over(floor.cpu, kept.cpu), format: "%.1f", least: 60})
+			show(figure{name: name + "4 first of its kind, by processor time", value: 100 * over(floor.cpu, fresh.cpu), format: "%.1f"})
+		}
+	}
+}
+
 const idle = "?added_after=2099-01-01T00:00:00.000000Z"
 
 // constant answers what the exchange answers to the query, from memory.

@@ -343,19 +343,25 @@ func (p *Page) Between(head, tail string) []byte {
 	return append(p.buf, tail...)[margin-len(head):]
 }
 
-// Mark is a number that differs, but for chance, between pages that differ in
-// their bytes. It is made of which bytes they are, without reading them, and
-// changes when the process starts anew.
-func (p *Page) Mark() uint64 {
-	var h maphash.Hash
-	h.SetSeed(marks)
-	for _, c := range p.pieces {
-		maphash.WriteComparable(&h, [3]int64{c.k.artifact.Number, c.from, c.to})
+// Mark stands for the page between head and tail: where marks are equal the bytes
+// are, but for a chance of 2^-128. It is made of which bytes they are, without
+// reading them. Marks of another process are others.
+func (p *Page) Mark(head, tail string) (mark [2]uint64) {
+	for i := range mark {
+		var h maphash.Hash
+		h.SetSeed(marks[i])
+		maphash.WriteComparable(&h, [2]int{len(head), len(tail)})
+		_, _ = h.WriteString(head)
+		_, _ = h.WriteString(tail)
+		for _, c := range p.pieces {
+			maphash.WriteComparable(&h, [3]int64{c.k.artifact.Number, c.from, c.to})
+		}
+		mark[i] = h.Sum64()
 	}
-	return h.Sum64()
+	return mark
 }
 
-var marks = maphash.MakeSeed()
+var marks = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
 
 // bodies are buffers of pages that were written.
 var bodies sync.Pool

@@ -96,20 +96,28 @@ func (s *Service) served(ctx context.Context, a exchange.Actor, v *view, e excha
 		arts = append(arts, p.k)
 		first = first || !s.saw(seenKey{a.Client(), p.k.artifact.Number, e})
 	}
-	n, from, to := ends(parts)
-	if !first && s.tally.add(a, v.charter.ID, e == "", arts, n, from, to) {
+	p := pages{n: 1}
+	p.objects, p.first, p.last = ends(parts)
+	key := tallyKey{a.Client(), a.Channel, v.charter.ID, e == ""}
+	if !first && s.tally.add(key, a, arts, p) {
 		return nil
 	}
-	return s.given(ctx, a, exchange.EventPageServed, e, slices.Clone(arts), pageDetail(1, n, from, to, e == ""))
+	return s.given(ctx, a, exchange.EventPageServed, e, slices.Clone(arts), p.detail(key.manifest))
 }
 
-func pageDetail(pages, objects int, first, last int64, manifest bool) exchange.Detail {
-	d := exchange.Detail{"objects": objects, "first": time.UnixMicro(first), "last": time.UnixMicro(last)}
+// pages is what is recorded of one or more pages of one reader.
+type pages struct {
+	n, objects  int
+	first, last int64
+}
+
+func (p pages) detail(manifest bool) exchange.Detail {
+	d := exchange.Detail{"objects": p.objects, "first": time.UnixMicro(p.first), "last": time.UnixMicro(p.last)}
 	if manifest {
 		d["manifest"] = true
 	}
-	if pages > 1 {
-		d["pages"] = pages
+	if p.n > 1 {
+		d["pages"] = p.n
 	}
 	return d
 }
@@ -129,10 +137,9 @@ type tallyKey struct {
 
 // count is the pages of one reader since the last flush.
 type count struct {
-	actor          exchange.Actor
-	pages, objects int
-	first, last    int64
-	arts           map[int64]exchange.Artifact
+	actor exchange.Actor
+	pages
+	arts map[int64]exchange.Artifact
 }
 
 const (
@@ -142,8 +149,7 @@ const (
 
 // add counts a page. It answers false, and counts nothing, when there is no
 // room: then the page is to be recorded by itself.
-func (t *tally) add(a exchange.Actor, program exchange.ProgramID, manifest bool, arts []*class, n int, first, last int64) bool {
-	key := tallyKey{a.Client(), a.Channel, program, manifest}
+func (t *tally) add(key tallyKey, a exchange.Actor, arts []*class, p pages) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	c := t.of[key]
@@ -151,15 +157,15 @@ func (t *tally) add(a exchange.Actor, program exchange.ProgramID, manifest bool,
 		if len(t.of) >= maxCounts {
 			return false
 		}
-		c = &count{actor: a, first: first, arts: map[int64]exchange.Artifact{}}
+		c = &count{actor: a, pages: pages{first: p.first}, arts: map[int64]exchange.Artifact{}}
 		t.of[key] = c
 	}
 	if len(c.arts)+len(arts) > maxCount {
 		return false
 	}
-	c.pages++
-	c.objects += n
-	c.first, c.last = min(c.first, first), max(c.last, last)
+	c.n += p.n
+	c.objects += p.objects
+	c.first, c.last = min(c.first, p.first), max(c.last, p.last)
 	for _, k := range arts {
 		if _, known := c.arts[k.artifact.Number]; !known {
 			c.arts[k.artifact.Number] = k.artifact
@@ -188,7 +194,7 @@ func (s *Service) Flush(ctx context.Context) error {
 		for key, c := range all {
 			ev := exchange.Event{
 				Kind: exchange.EventPageServed, Actor: c.actor, Program: key.program,
-				Detail: pageDetail(c.pages, c.objects, c.first, c.last, key.manifest),
+				Detail: c.detail(key.manifest),
 			}
 			releases := map[exchange.ReleaseID]bool{}
 			for _, number := range slices.Sorted(maps.Keys(c.arts)) {

@@ -360,3 +360,38 @@ func (db *DB) call(j *job) (err error) {
 	}()
 	return j.run(tx)
 }
+
+// Watcher is told of blocks that change, so that what is remembered of them is
+// given up in time.
+type Watcher interface {
+	// Changing comes before a transaction that changes the blocks commits. Until
+	// Changed comes for them, nothing may be remembered of them.
+	Changing(blocks []delivery.BlockID)
+	// Changed comes when the transaction has committed, or failed to.
+	Changed(blocks []delivery.BlockID, committed bool)
+	// ChangedElsewhere says that another process may have changed any block.
+	ChangedElsewhere()
+}
+
+// Watch has the watcher told. It is called once, before the DB is used by more
+// than one goroutine.
+func (db *DB) Watch(w Watcher) { db.memory.watcher = w }
+
+// changedBlock notes that the transaction wrote or changed a block.
+func (tx *Tx) changedBlock(artifact, first int64) {
+	tx.blocksChanged = append(tx.blocksChanged, delivery.BlockID{Artifact: artifact, First: first})
+}
+
+// changing is what the functions changed that share the open transaction.
+func (db *DB) changing() (all []delivery.BlockID) {
+	if db.memory.watcher == nil {
+		return nil
+	}
+	for _, j := range db.writer.ran {
+		all = append(all, j.blocks...)
+	}
+	if len(all) > 0 {
+		db.memory.watcher.Changing(all)
+	}
+	return all
+}

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
+	"github.com/forewarn-exchange/forewarn/internal/transport/httpkit"
 )
 
 // jsonType is shared between answers.
@@ -39,19 +40,59 @@ func opening(list, next string) string {
 
 const closing = "]}\n"
 
-// writeEnvelope sends a page as it was read: the objects are neither decoded
-// nor copied. The length is known beforehand, so a page that breaks off half-way
+// keptPages bounds the compressed pages that are kept, in bytes.
+const keptPages = 64 << 20
+
+// writeEnvelope sends a page as it was read: the objects are neither decoded nor
+// written anew. The length is known beforehand, so a page that breaks off half-way
 // cannot be taken for a whole one.
-func writeEnvelope(w http.ResponseWriter, page *delivery.Page, next string) error {
+//
+// The entity tag tells pages apart by which bytes they are made of. A client that
+// says it has the page is answered 304, with the headers of §3.2.
+func (s *server) writeEnvelope(w http.ResponseWriter, r *http.Request, page *delivery.Page, next string) error {
 	defer page.Close()
 	head := opening("objects", next)
+	size := int64(len(head)+len(closing)) + page.Size()
+	coding, required, err := httpkit.CodingOf(r)
+	if err != nil {
+		return err
+	}
+	if size < httpkit.SmallestCoded && !required {
+		coding = httpkit.Identity
+	}
+	mark := page.Mark(head, closing)
+	tag := entityTag(mark, coding)
 	h := w.Header()
+	h["Etag"] = []string{tag}
+	if httpkit.Matches(r, tag) {
+		h["Vary"] = []string{"Accept-Encoding"}
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
 	h["Content-Type"] = jsonType
-	h["Content-Length"] = []string{strconv.FormatInt(int64(len(head)+len(closing))+page.Size(), 10)}
+	httpkit.SetCoding(h, coding, int(size))
+	if coding != httpkit.Identity {
+		body := s.coded.Body(httpkit.CodedKey{Mark: mark, Coding: coding}, func() []byte { return page.Between(head, closing) })
+		httpkit.SetCoding(h, coding, len(body))
+		_, _ = w.Write(body) // the reader has gone: nobody is left to tell
+		return nil
+	}
 	if err := page.WriteBetween(w, head, closing); err != nil {
 		panic(http.ErrAbortHandler) // the connection failed: nobody is left to tell
 	}
 	return nil
+}
+
+// entityTag is a strong one: each coding of a page has its own (RFC 9110 §8.8.3.3).
+func entityTag(mark [2]uint64, coding httpkit.Coding) string {
+	b := make([]byte, 0, 48)
+	b = append(b, '"')
+	b = strconv.AppendUint(b, mark[0], 36)
+	b = strconv.AppendUint(append(b, '.'), mark[1], 36)
+	if coding != httpkit.Identity {
+		b = append(append(b, '-'), coding...)
+	}
+	return string(append(b, '"'))
 }
 
 // send writes an answer that is there as a whole.

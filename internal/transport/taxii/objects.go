@@ -154,7 +154,7 @@ func (s *server) writePage(w http.ResponseWriter, a asked) (found bool, err erro
 		return false, err
 	}
 	dates(w.Header(), page.First, page.Last)
-	return true, writeEnvelope(w, page, a.following(page.Last, page.More))
+	return true, s.writeEnvelope(w, a.Request, page, a.following(page.Last, page.More))
 }
 
 // writeHead answers HEAD. It asks for the manifest, because a page that nobody

@@ -48,11 +48,12 @@ type Config struct {
 type server struct {
 	Config
 	adapter httpkit.Adapter
+	coded   *httpkit.Coded
 }
 
 // New returns the handler of /taxii2 and everything below it.
 func New(c Config) http.Handler {
-	s := &server{Config: c}
+	s := &server{Config: c, coded: httpkit.NewCoded(keptPages)}
 	// The adapter does not limit bodies: nothing here reads one, and a body
 	// below maxContentLength must not be answered with 413.
 	s.adapter = httpkit.Adapter{Log: c.Log, Write: s.writeError, Body: -1}
@@ -116,6 +117,11 @@ func (s *server) handler(route route) http.Handler {
 			w.Header()["Allow"] = []string{allow}
 			return httpkit.Fail(http.StatusMethodNotAllowed, "the header Allow lists the methods of this address")
 		}
+		w, finish, err := httpkit.Compress(w, r)
+		if err != nil {
+			return err
+		}
+		defer finish()
 		return act(w, call{r, actor})
 	})
 }
