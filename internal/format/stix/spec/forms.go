@@ -49,6 +49,10 @@ func (f Form) Check(b []byte) Verdict {
 		return must(!bytes.ContainsFunc(b, func(r rune) bool { return r >= 'A' && r <= 'Z' }))
 	case PropertyName:
 		return must(ValidProperty(b))
+	case CPE:
+		return must(validCPE(b))
+	case Decoded:
+		return must(!encodedWord(b))
 	}
 	return Fine
 }
@@ -270,6 +274,35 @@ func validArea(b []byte) bool {
 		}
 	}
 	return true
+}
+
+// validCPE reports whether b is a formatted string of CPE 2.3: eleven parts
+// behind the prefix, of which the first says what it is.
+func validCPE(b []byte) bool {
+	rest, ok := bytes.CutPrefix(b, []byte("cpe:2.3:"))
+	if !ok || len(rest) < 2 || !strings.ContainsRune("aoh*-", rune(rest[0])) || rest[1] != ':' {
+		return false
+	}
+	colons := 0
+	for i := 0; i < len(rest); i++ {
+		switch rest[i] {
+		case '\\':
+			i++
+		case ':':
+			colons++
+		}
+	}
+	return colons == 10
+}
+
+// encodedWord reports whether b starts with an encoded word of RFC 2047.
+func encodedWord(b []byte) bool {
+	rest, ok := bytes.CutPrefix(b, []byte("=?"))
+	if !ok {
+		return false
+	}
+	_, rest, ok = bytes.Cut(rest, []byte{'?'})
+	return ok && len(rest) > 3 && strings.ContainsRune("qQbB", rune(rest[0])) && rest[1] == '?' && bytes.Contains(rest, []byte("?="))
 }
 
 // ValidHash reports whether b has the form of a hash by the algorithm: the

@@ -32,7 +32,7 @@ var observables = []source{
 	`},
 	{name: "email-addr", section: "6.5", class: SCO, id: []string{"value"}, props: `
 		value          string required form=email
-		display_name   string
+		display_name   string form=decoded
 		belongs_to_ref identifier to=user-account
 	`},
 	{name: "email-message", section: "6.6", class: SCO, id: []string{"from_ref subject body"}, props: `
@@ -45,7 +45,7 @@ var observables = []source{
 		cc_refs                  identifier list to=email-addr
 		bcc_refs                 identifier list to=email-addr
 		message_id               string
-		subject                  string
+		subject                  string form=decoded
 		received_lines           string list
 		additional_header_fields dictionary values=string valuelist soft
 		body                     string
@@ -129,7 +129,7 @@ var observables = []source{
 	{
 		name: "software", section: "6.14", class: SCO, id: []string{"name cpe swid vendor version", "name cpe vendor version"}, props: `
 		name      string required
-		cpe       string
+		cpe       string form=cpe
 		swid      string
 		languages lang list
 		vendor    string

@@ -77,6 +77,8 @@ const (
 	Millis            // a timestamp with at least three digits, §3.2
 	LowerCase         // §6.12.2
 	PropertyName      // §7.3
+	CPE               // a CPE 2.3 name, §6.14
+	Decoded           // no RFC 2047 encoding left, §6.6
 )
 
 // Prop is one row of a table of properties.
