@@ -11,7 +11,7 @@ import (
 // unknown notes a member of the object that its table does not have.
 func (c *checker) unknown(f *frame, name, text, value []byte) {
 	c.custom++
-	if f.t == spec.CustomType && string(text) == "name" {
+	if string(text) == "name" {
 		c.title = value
 	}
 	if c.example == nil {

@@ -110,7 +110,7 @@ var formText = map[spec.Form]string{
 	spec.Phase:    " should be in lower case, with hyphens between words", spec.Product: " should be in lower case, with hyphens between words",
 	spec.Country: " should be a code of ISO 3166-1 alpha-2", spec.Area: " should be a code of ISO 3166-2",
 	spec.Relation: " has to consist of a-z, 0-9 and hyphens", spec.Priority: " should end in _CLASS",
-	spec.LowerCase: " has to be in lower case", spec.PropertyName: " has to hold names of properties: 3 to 250 of a-z, 0-9 and underscore",
+	spec.LowerCase: " should be in lower case", spec.PropertyName: " has to hold names of properties: 3 to 250 of a-z, 0-9 and underscore",
 	spec.CPE: " has to be a name of CPE 2.3", spec.Decoded: " has to be decoded from the form of RFC 2047",
 }
 

@@ -46,7 +46,7 @@ func (f Form) Check(b []byte) Verdict {
 	case Priority:
 		return should(bytes.HasSuffix(b, []byte("_CLASS")))
 	case LowerCase:
-		return must(!bytes.ContainsFunc(b, func(r rune) bool { return r >= 'A' && r <= 'Z' }))
+		return should(!bytes.ContainsFunc(b, func(r rune) bool { return r >= 'A' && r <= 'Z' }))
 	case PropertyName:
 		return must(ValidProperty(b))
 	case CPE:
