@@ -28,6 +28,12 @@ func (c *checker) unknown(f *frame, name, text, value []byte) {
 		c.fault(RulePropertyName, section, "the name of a property has to be 3 to 250 of a-z, 0-9 and underscore, the first a letter")
 		return
 	}
+	switch {
+	case string(value) == "null":
+		c.fault(RulePropertyType, "§2", "no property is null; leave it out")
+	case isArray(value) && !isFilled(value):
+		c.fault(RulePropertyType, "§2.12", "a list may not be empty; leave it out")
+	}
 	if slices.Contains(spec.ReservedNames, string(text)) {
 		c.fault(RuleReserved, "§3.8", "this name is reserved and may not be used")
 	}

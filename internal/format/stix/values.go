@@ -112,6 +112,7 @@ var formText = map[spec.Form]string{
 	spec.Relation: " has to consist of a-z, 0-9 and hyphens", spec.Priority: " should end in _CLASS",
 	spec.LowerCase: " should be in lower case", spec.PropertyName: " has to hold names of properties: 3 to 250 of a-z, 0-9 and underscore",
 	spec.CPE: " has to be a name of CPE 2.3", spec.Decoded: " has to be decoded from the form of RFC 2047",
+	spec.Charset: " has to be the name of a character set", spec.MIME: " should be a media type",
 }
 
 func (c *checker) number(f *frame, p *spec.Prop, v []byte) {

@@ -53,9 +53,19 @@ func (f Form) Check(b []byte) Verdict {
 		return must(validCPE(b))
 	case Decoded:
 		return must(!encodedWord(b))
+	case Charset:
+		return must(len(b) > 0 && len(b) <= 45 && only(b, alphanumeric+"-_.:+()"))
+	case MIME:
+		kind, sub, ok := bytes.Cut(b, []byte{'/'})
+		return should(ok && len(kind) > 0 && len(sub) > 0 && only(kind, alphanumeric+mimeSigns) && only(sub, alphanumeric+mimeSigns))
 	}
 	return Fine
 }
+
+const (
+	alphanumeric = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	mimeSigns    = "!#$&-^_.+" // RFC 6838 §4.2
+)
 
 func must(ok bool) Verdict {
 	if ok {

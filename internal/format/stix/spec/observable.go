@@ -5,7 +5,7 @@ var observables = []source{
 	{
 		name: "artifact", section: "6.1", class: SCO, any: []string{"payload_bin", "url"}, exclude: []string{"payload_bin url"},
 		needs: []string{"url hashes", "decryption_key encryption_algorithm"}, id: []string{"hashes payload_bin"}, props: `
-		mime_type            string
+		mime_type            string form=mime
 		payload_bin          binary
 		url                  string form=url
 		hashes               hashes
@@ -20,7 +20,7 @@ var observables = []source{
 	`},
 	{name: "directory", section: "6.3", class: SCO, needs: []string{"path_enc path"}, id: []string{"path"}, props: `
 		path          string required
-		path_enc      string
+		path_enc      string form=charset
 		ctime         timestamp
 		mtime         timestamp
 		atime         timestamp
@@ -59,9 +59,9 @@ var observables = []source{
 		hashes               hashes
 		size                 integer min=0
 		name                 string
-		name_enc             string
+		name_enc             string form=charset
 		magic_number_hex     hex
-		mime_type            string
+		mime_type            string form=mime
 		ctime                timestamp
 		mtime                timestamp
 		atime                timestamp
