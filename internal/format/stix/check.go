@@ -27,7 +27,7 @@ type checker struct {
 	custom    int    // top-level properties that no table knows
 	unmarked  bool   // one of them does not start with x_
 	example   []byte // the first of them, as written
-	title     []byte // the name of an object of a custom type
+	title     []byte // a name that the table of the type does not have
 	extended  bool   // an extension adds properties to the top level
 	extClass  spec.Class
 	selectors selectorSet

@@ -53,7 +53,7 @@ func TestConformance(t *testing.T) {
 		t.Fatal(files, err)
 	}
 	checker := stix.NewChecker(stix.Options{})
-	total := make(map[string]int)
+	total, codes := make(map[string]int), make(map[string]bool)
 	for _, file := range files {
 		counts := make(map[string]int)
 		for n, line := range linesOf(t, file) {
@@ -65,6 +65,7 @@ func TestConformance(t *testing.T) {
 			}
 			counts[c.Level+" "+c.Expect]++
 			total[c.Level+" "+c.Expect]++
+			codes[c.Code] = true
 			problems, warnings := c.run(t, checker)
 			if fault := c.judge(problems, warnings); fault != "" {
 				t.Errorf("%s:%d: §%s, %s: %s\n\tproblems %v\n\twarnings %v\n\t%.300s", filepath.Base(file), n+1, c.Section, c.Requirement, fault,
@@ -74,6 +75,18 @@ func TestConformance(t *testing.T) {
 		t.Logf("%-26s %v", filepath.Base(file), counts)
 	}
 	t.Logf("%-26s %v", "all", total)
+	for _, code := range []string{
+		stix.RuleSyntax, stix.RuleBundle, stix.RuleTrailing, stix.RuleObject, stix.RuleType, stix.RuleID, stix.RuleIDVersion, stix.RuleIDContent,
+		stix.RuleIDReuse, stix.RuleSpecVersion, stix.RuleRequired, stix.RuleRecommended, stix.RuleExclusive, stix.RulePropertyType,
+		stix.RulePropertyName, stix.RuleReserved, stix.RuleRange, stix.RuleTimestamp, stix.RuleTimeOrder, stix.RuleVocabulary, stix.RuleForm,
+		stix.RuleHash, stix.RuleHex, stix.RuleBinary, stix.RuleLang, stix.RuleDictionary, stix.RuleURL, stix.RuleReference, stix.RuleRef,
+		stix.RuleRefType, stix.RuleRelationship, stix.RuleCondition, stix.RuleNotApplicable, stix.RuleDeprecated, stix.RuleCustom,
+		stix.RuleExtension, stix.RuleMarking, stix.RuleSelector, stix.RuleTLP, stix.RuleDuplicate, stix.RuleVersioning,
+	} {
+		if !codes[code] {
+			t.Errorf("no case expects %s", code)
+		}
+	}
 }
 
 func (c conformanceCase) run(t *testing.T, k *stix.Checker) (problems, warnings []exchange.Problem) {

@@ -11,7 +11,7 @@ import (
 // unknown notes a member of the object that its table does not have.
 func (c *checker) unknown(f *frame, name, text, value []byte) {
 	c.custom++
-	if f.t == spec.CustomType && string(text) == "name" {
+	if string(text) == "name" {
 		c.title = value
 	}
 	if c.example == nil {
@@ -27,6 +27,12 @@ func (c *checker) unknown(f *frame, name, text, value []byte) {
 		}
 		c.fault(RulePropertyName, section, "the name of a property has to be 3 to 250 of a-z, 0-9 and underscore, the first a letter")
 		return
+	}
+	switch {
+	case string(value) == "null":
+		c.fault(RulePropertyType, "§2", "no property is null; leave it out")
+	case isArray(value) && !isFilled(value):
+		c.fault(RulePropertyType, "§2.12", "a list may not be empty; leave it out")
 	}
 	if slices.Contains(spec.ReservedNames, string(text)) {
 		c.fault(RuleReserved, "§3.8", "this name is reserved and may not be used")

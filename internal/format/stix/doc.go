@@ -4,12 +4,18 @@
 // MUST of the OASIS Standard of 10 June 2021 is a problem, what goes against a
 // SHOULD is a warning.
 //
-// Three things of the standard are not asked: lang of every object with text
-// (§3.2: its absence means English), lower case of dictionary keys (§2.3, since
-// most dictionaries keep the case of other standards), and what needs objects
-// that are not at hand. Two are milder than the letter: capitals in hexadecimal
-// (§2.8, used by its own examples) and a UUID that two types share (§2.9, which
-// binds a producer) are warnings.
+// Not asked are: lang of every object with text (§3.2, its absence means
+// English), lower case of dictionary keys (§2.3, most dictionaries keep the case
+// of other standards), names in registries of others (protocols, media types,
+// character sets, languages: only their form), and what needs objects that are
+// not at hand. A few rules are milder than their letter, mostly because the text
+// speaks against itself elsewhere: capitals in hexadecimal (§2.8, used by its
+// own examples), names of hash algorithms (§6.7, the vocabulary is open), UUIDs
+// that objects of two types share (§2.9, binds a producer), header fields that
+// are no lists (§6.6, in its example), the source of a CVE or CAPEC id (§4.19,
+// §4.1), underscores in domain names (§6.4), is_active left out (§6.12) and TLP
+// labels that are younger than the standard (§7.2.1.4). These are warnings; the
+// conformance corpus lists them as level must, expect warn.
 package stix
 
 import "github.com/forewarn-exchange/forewarn/internal/exchange"

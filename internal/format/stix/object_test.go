@@ -89,7 +89,7 @@ var refusedObjects = []struct {
 	{sdo("ab", named), "stix.type $.type, stix.id $.id"},
 	{sdo("a--b", named), "stix.type $.type, stix.id $.id"},
 	{sdo("-ab", named), "stix.type $.type, stix.id $.id"},
-	{sco("bundle", `"objects":[]`), "stix.type $.type"},
+	{sco("bundle", `"objects":[1]`), "stix.type $.type"},
 	{`{"type":"x-a","id":"x-b--` + uuid + `"}`, "stix.id $.id"},
 	{`{"type":"x-a","id":"x-a--` + uuid[:35] + `"}`, "stix.id $.id"},
 	{`{"type":"x-a","id":"x-a--` + uuid[:35] + `g"}`, "stix.id $.id"},

@@ -22,6 +22,7 @@ const (
 	RuleID           = "stix.id"                 // id missing, malformed, or of another type
 	RuleIDVersion    = "stix.id-version"         // another version of UUID than the standard asks for
 	RuleIDContent    = "stix.id-content"         // a deterministic id that does not follow from the content
+	RuleIDReuse      = "stix.id-reuse"           // one UUID for objects of two types
 	RuleSpecVersion  = "stix.spec-version"       // not STIX 2.1
 	RuleRequired     = "stix.required"           // a required property is missing
 	RuleRecommended  = "stix.recommended"        // a property that should be there is missing

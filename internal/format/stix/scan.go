@@ -49,7 +49,9 @@ type scanner struct {
 	warns collector
 	seen  seenSet
 	marks markingUse
-	sum   Summary
+	// revoked are the versions that revoked their object, by its hash.
+	revoked map[uint64]int64
+	sum     Summary
 
 	at      string // JSON path of what is being read, outside the objects
 	inList  bool   // an element of objects is being read
@@ -117,12 +119,15 @@ func (s *scanner) member() error {
 	}
 	switch field {
 	case "objects":
-	default:
-		s.warns.add(exchange.Problem{Path: "$" + place([]byte(field)), Code: RuleCustom, Section: bundleSection, Message: "a bundle should have no properties besides type, id and objects"})
 	case "type", "id", "spec_version":
 		text, _ := unquote(v, nil)
 		s.wrong[field] = !isString(v)
 		s.head[field] = string(text[:min(len(text), 512)])
+	default:
+		s.warns.add(exchange.Problem{
+			Path: "$" + place([]byte(field)), Code: RuleCustom, Section: bundleSection,
+			Message: "a bundle should have no properties besides type, id and objects",
+		})
 	}
 	return nil
 }
@@ -211,7 +216,7 @@ func (s *scanner) lineage(o *Object) bool {
 	}
 	created, by, types := s.seen.lineage(o, f.times[spec.PCreated], creator)
 	if !types {
-		s.check.advise(RuleID, "§2.9", "an object of another type has the same UUID")
+		s.check.advise(RuleIDReuse, "§2.9", "an object of another type has the same UUID")
 		return true
 	}
 	if !created {
@@ -220,7 +225,27 @@ func (s *scanner) lineage(o *Object) bool {
 	if !by {
 		s.check.faultAt("created_by_ref", RuleVersioning, "§3.6", "created_by_ref differs from that of another version of the object")
 	}
-	return created && by
+	return created && by && s.alive(o, f)
+}
+
+// maxRevoked bounds the revoked objects that are remembered.
+const maxRevoked = 100_000
+
+// alive refuses a version that is later than one which revoked the object and
+// stood before it.
+func (s *scanner) alive(o *Object, f *frame) bool {
+	key := s.seen.key(o.ID, -1)
+	if at, ok := s.revoked[key]; ok && o.Version > at {
+		s.check.faultAt("modified", RuleVersioning, "§3.6", "an earlier version revoked the object, which is for good")
+		return false
+	}
+	if f.has(spec.PRevoked) && string(f.vals[spec.PRevoked]) == "true" && len(s.revoked) < maxRevoked {
+		if s.revoked == nil {
+			s.revoked = make(map[uint64]int64)
+		}
+		s.revoked[key] = o.Version
+	}
+	return true
 }
 
 // checkHead checks what stands around the objects.

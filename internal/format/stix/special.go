@@ -208,6 +208,10 @@ func (c *checker) special(f *frame) {
 	switch f.t.Name {
 	case "indicator":
 		c.indicator(f)
+	case "location":
+		if f.hasNamed("latitude") && f.hasNamed("longitude") && !f.hasNamed("precision") {
+			c.adviseAt("precision", RuleRecommended, "§4.10", "precision should be there where latitude and longitude are given")
+		}
 	case "malware":
 		if f.is("is_family", "true") && !f.hasNamed("name") {
 			c.faultAt("name", RuleRequired, "§4.11", "name is required in a malware family")
@@ -304,6 +308,26 @@ func (c *checker) traffic(f *frame) {
 	case !f.hasNamed("is_active"):
 		c.adviseAt("is_active", RuleCondition, "§6.12", "is_active should be false where end is given")
 	}
+	ext, protocols := f.vals[spec.PExtensions], f.named("protocols")
+	if !f.has(spec.PExtensions) || !isObject(ext) || !isArray(protocols) {
+		return
+	}
+	for _, e := range [3][2]string{{"http-request-ext", `"http"`}, {"icmp-ext", `"icmp"`}, {"tcp-ext", `"tcp"`}} {
+		if c.lookIn(ext, e[0]) != nil && !contains(protocols, e[1]) {
+			c.adviseAt("protocols", RuleCondition, "§6.12", "protocols should list the protocol of ", e[0])
+		}
+	}
+}
+
+// contains reports whether a list has the element, as it is written.
+func contains(list []byte, element string) bool {
+	cur := inside(list)
+	for e, ok := cur.element(); ok; e, ok = cur.element() {
+		if string(e) == element {
+			return true
+		}
+	}
+	return false
 }
 
 // externalReference checks the identifiers of CVE and CAPEC (§4.1, §4.19).

@@ -110,7 +110,9 @@ var formText = map[spec.Form]string{
 	spec.Phase:    " should be in lower case, with hyphens between words", spec.Product: " should be in lower case, with hyphens between words",
 	spec.Country: " should be a code of ISO 3166-1 alpha-2", spec.Area: " should be a code of ISO 3166-2",
 	spec.Relation: " has to consist of a-z, 0-9 and hyphens", spec.Priority: " should end in _CLASS",
-	spec.LowerCase: " has to be in lower case", spec.PropertyName: " has to hold names of properties: 3 to 250 of a-z, 0-9 and underscore",
+	spec.LowerCase: " should be in lower case", spec.PropertyName: " has to hold names of properties: 3 to 250 of a-z, 0-9 and underscore",
+	spec.CPE: " has to be a name of CPE 2.3", spec.Decoded: " has to be decoded from the form of RFC 2047",
+	spec.Charset: " has to be the name of a character set", spec.MIME: " should be a media type",
 }
 
 func (c *checker) number(f *frame, p *spec.Prop, v []byte) {
@@ -329,22 +331,54 @@ func (c *checker) contents(v []byte) {
 }
 
 // container checks the deprecated observable container (§2.13). Its objects may
-// be those of STIX 2.0, so their properties are not looked into.
+// be those of STIX 2.0, so of their properties only the references are looked
+// into: what they refer to has to be in the container.
 func (c *checker) container(v []byte) {
 	if !isObject(v) {
 		c.fault(RulePropertyType, "§2.13", "objects has to be an object")
 		return
 	}
-	n := 0
-	for _, value := range c.pairs(v) {
-		n++
+	keys := make(map[string]struct{})
+	for key, value := range c.pairs(v) {
+		keys[string(key)] = struct{}{}
 		if !isObject(value) || !isString(c.lookIn(value, "type")) {
 			c.fault(RulePropertyType, "§2.13", "objects has to hold cyber-observable objects with a type")
 		}
 	}
-	if n == 0 {
+	if len(keys) == 0 {
 		c.fault(RuleDictionary, "§4.14", "objects may not be empty")
 	}
+	known := func(v []byte) bool {
+		text, _ := c.textOf(v)
+		_, ok := keys[string(text)]
+		return ok
+	}
+	cur := inside(v)
+	for _, value, ok := cur.member(); ok; _, value, ok = cur.member() {
+		if isObject(value) && !c.localRefs(value, known) {
+			c.fault(RuleRef, "§2.13", "a reference in the container has to be the key of an object in it")
+		}
+	}
+}
+
+// localRefs reports whether all references of an object in a container are known.
+func (c *checker) localRefs(v []byte, known func([]byte) bool) bool {
+	for name, value := range c.pairs(v) {
+		switch {
+		case bytes.HasSuffix(name, []byte("_ref")):
+			if !known(value) {
+				return false
+			}
+		case bytes.HasSuffix(name, []byte("_refs")) && isArray(value):
+			cur := inside(value)
+			for e, ok := cur.element(); ok; e, ok = cur.element() {
+				if !known(e) {
+					return false
+				}
+			}
+		}
+	}
+	return true
 }
 
 // isFilled reports whether v is a list that is not empty (§2.12).

@@ -46,12 +46,26 @@ func (f Form) Check(b []byte) Verdict {
 	case Priority:
 		return should(bytes.HasSuffix(b, []byte("_CLASS")))
 	case LowerCase:
-		return must(!bytes.ContainsFunc(b, func(r rune) bool { return r >= 'A' && r <= 'Z' }))
+		return should(!bytes.ContainsFunc(b, func(r rune) bool { return r >= 'A' && r <= 'Z' }))
 	case PropertyName:
 		return must(ValidProperty(b))
+	case CPE:
+		return must(validCPE(b))
+	case Decoded:
+		return must(!encodedWord(b))
+	case Charset:
+		return must(len(b) > 0 && len(b) <= 45 && only(b, alphanumeric+"-_.:+()"))
+	case MIME:
+		kind, sub, ok := bytes.Cut(b, []byte{'/'})
+		return should(ok && len(kind) > 0 && len(sub) > 0 && only(kind, alphanumeric+mimeSigns) && only(sub, alphanumeric+mimeSigns))
 	}
 	return Fine
 }
+
+const (
+	alphanumeric = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	mimeSigns    = "!#$&-^_.+" // RFC 6838 §4.2
+)
 
 func must(ok bool) Verdict {
 	if ok {
@@ -270,6 +284,35 @@ func validArea(b []byte) bool {
 		}
 	}
 	return true
+}
+
+// validCPE reports whether b is a formatted string of CPE 2.3: eleven parts
+// behind the prefix, of which the first says what it is.
+func validCPE(b []byte) bool {
+	rest, ok := bytes.CutPrefix(b, []byte("cpe:2.3:"))
+	if !ok || len(rest) < 2 || !strings.ContainsRune("aoh*-", rune(rest[0])) || rest[1] != ':' {
+		return false
+	}
+	colons := 0
+	for i := 0; i < len(rest); i++ {
+		switch rest[i] {
+		case '\\':
+			i++
+		case ':':
+			colons++
+		}
+	}
+	return colons == 10
+}
+
+// encodedWord reports whether b starts with an encoded word of RFC 2047.
+func encodedWord(b []byte) bool {
+	rest, ok := bytes.CutPrefix(b, []byte("=?"))
+	if !ok {
+		return false
+	}
+	_, rest, ok = bytes.Cut(rest, []byte{'?'})
+	return ok && len(rest) > 3 && strings.ContainsRune("qQbB", rune(rest[0])) && rest[1] == '?' && bytes.Contains(rest, []byte("?="))
 }
 
 // ValidHash reports whether b has the form of a hash by the algorithm: the

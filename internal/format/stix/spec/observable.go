@@ -5,7 +5,7 @@ var observables = []source{
 	{
 		name: "artifact", section: "6.1", class: SCO, any: []string{"payload_bin", "url"}, exclude: []string{"payload_bin url"},
 		needs: []string{"url hashes", "decryption_key encryption_algorithm"}, id: []string{"hashes payload_bin"}, props: `
-		mime_type            string
+		mime_type            string form=mime
 		payload_bin          binary
 		url                  string form=url
 		hashes               hashes
@@ -20,7 +20,7 @@ var observables = []source{
 	`},
 	{name: "directory", section: "6.3", class: SCO, needs: []string{"path_enc path"}, id: []string{"path"}, props: `
 		path          string required
-		path_enc      string
+		path_enc      string form=charset
 		ctime         timestamp
 		mtime         timestamp
 		atime         timestamp
@@ -32,7 +32,7 @@ var observables = []source{
 	`},
 	{name: "email-addr", section: "6.5", class: SCO, id: []string{"value"}, props: `
 		value          string required form=email
-		display_name   string
+		display_name   string form=decoded
 		belongs_to_ref identifier to=user-account
 	`},
 	{name: "email-message", section: "6.6", class: SCO, id: []string{"from_ref subject body"}, props: `
@@ -45,7 +45,7 @@ var observables = []source{
 		cc_refs                  identifier list to=email-addr
 		bcc_refs                 identifier list to=email-addr
 		message_id               string
-		subject                  string
+		subject                  string form=decoded
 		received_lines           string list
 		additional_header_fields dictionary values=string valuelist soft
 		body                     string
@@ -59,9 +59,9 @@ var observables = []source{
 		hashes               hashes
 		size                 integer min=0
 		name                 string
-		name_enc             string
+		name_enc             string form=charset
 		magic_number_hex     hex
-		mime_type            string
+		mime_type            string form=mime
 		ctime                timestamp
 		mtime                timestamp
 		atime                timestamp
@@ -129,7 +129,7 @@ var observables = []source{
 	{
 		name: "software", section: "6.14", class: SCO, id: []string{"name cpe swid vendor version", "name cpe vendor version"}, props: `
 		name      string required
-		cpe       string
+		cpe       string form=cpe
 		swid      string
 		languages lang list
 		vendor    string

@@ -45,7 +45,7 @@ var kinds = map[string]Kind{
 var forms = map[string]Form{
 	"ipv4": IPv4, "ipv6": IPv6, "mac": MAC, "domain": Domain, "email": Email, "url": URL, "url-should": URLS, "registry": Registry, "phase": Phase,
 	"product": Product, "country": Country, "area": Area, "relation": Relation, "priority": Priority, "second": WholeSecond, "millis": Millis,
-	"lower": LowerCase, "property": PropertyName,
+	"lower": LowerCase, "property": PropertyName, "cpe": CPE, "decoded": Decoded, "charset": Charset, "mime": MIME,
 }
 
 var classes = map[string]Class{"@sdo": SDO, "@sro": SRO, "@sco": SCO, "@meta": Meta, "@custom": Custom, "@any": SDO | SRO | SCO | Meta | Custom}

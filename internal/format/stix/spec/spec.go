@@ -77,6 +77,10 @@ const (
 	Millis            // a timestamp with at least three digits, §3.2
 	LowerCase         // §6.12.2
 	PropertyName      // §7.3
+	CPE               // a CPE 2.3 name, §6.14
+	Charset           // the name of a character set, §3.9.1
+	MIME              // type/subtype, §6.1
+	Decoded           // no RFC 2047 encoding left, §6.6
 )
 
 // Prop is one row of a table of properties.

@@ -132,7 +132,7 @@ func FuzzForms(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		b := []byte(s)
-		for form := NoForm; form <= PropertyName; form++ {
+		for form := NoForm; form <= Decoded; form++ {
 			form.Check(b)
 		}
 		ValidLang(b)
