@@ -12,13 +12,18 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/forewarn-exchange/forewarn/internal/cli/stixfile"
 	"github.com/forewarn-exchange/forewarn/internal/config"
 	"github.com/forewarn-exchange/forewarn/internal/server"
 )
 
-// localCommands are the commands that run on the exchange's own machine.
+// localCommands are the commands that run on the exchange's own machine, or
+// need none.
 func localCommands() []*cobra.Command {
-	return []*cobra.Command{initCommand(), serveCommand(), recoverCommand(), demoCommand(), stixCommands()}
+	return []*cobra.Command{
+		initCommand(), serveCommand(), recoverCommand(), demoCommand(),
+		noun("stix", "Look into STIX content in files, without an exchange", stixfile.PatternCommand()),
+	}
 }
 
 // wantsJSON reports whether --json was given.

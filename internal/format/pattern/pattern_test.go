@@ -238,8 +238,10 @@ func TestMatchIsBounded(t *testing.T) {
 		"a long sequence":            {joined(50, " FOLLOWEDBY ", anyone), 50, false, true},
 		"repeated sequence":          {"([x-person:name = 'a'] FOLLOWEDBY [x-person:name = 'a']) WITHIN 1 SECONDS REPEATS 20 TIMES", 40, false, true},
 		"many repeats":               {anyone + " REPEATS 2000 TIMES", 2000, false, true},
-		"hopeless choices": {"(" + joined(12, " AND ", "(("+anyone+" FOLLOWEDBY "+anyone+") OR ("+anyone+" AND "+anyone+"))") + ") WITHIN 30 SECONDS", 23,
-			true, false},
+		"hopeless choices": {
+			"(" + joined(12, " AND ", "(("+anyone+" FOLLOWEDBY "+anyone+") OR ("+anyone+" AND "+anyone+"))") + ") WITHIN 30 SECONDS", 23,
+			true, false,
+		},
 		"a costly LIKE": {"[x-person:name LIKE '%" + strings.Repeat("a", 2000) + "b']", 1, true, false},
 	} {
 		who := "a"

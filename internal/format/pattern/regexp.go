@@ -10,9 +10,20 @@ import (
 // foreign are the parts of PCRE that have no counterpart in RE2, which matches
 // in linear time.
 var foreign = []struct{ text, name string }{
-	{"(?=", "a look-ahead"}, {"(?!", "a negative look-ahead"}, {"(?<=", "a look-behind"}, {"(?<!", "a negative look-behind"},
-	{"(?>", "an atomic group"}, {"(?|", "a branch reset"}, {"(?#", "a comment"}, {"(?(", "a condition"}, {"(?R", "a recursion"},
-	{"(?&", "a recursion"}, {"(?P>", "a recursion"}, {"(?P=", "a back reference"}, {"(?'", "a group named in quotes"}, {"(*", "a control verb"},
+	{"(?=", "a look-ahead"},
+	{"(?!", "a negative look-ahead"},
+	{"(?<=", "a look-behind"},
+	{"(?<!", "a negative look-behind"},
+	{"(?>", "an atomic group"},
+	{"(?|", "a branch reset"},
+	{"(?#", "a comment"},
+	{"(?(", "a condition"},
+	{"(?R", "a recursion"},
+	{"(?&", "a recursion"},
+	{"(?P>", "a recursion"},
+	{"(?P=", "a back reference"},
+	{"(?'", "a group named in quotes"},
+	{"(*", "a control verb"},
 }
 
 // foreignEscapes are its escapes.
