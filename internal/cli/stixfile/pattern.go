@@ -120,7 +120,7 @@ func showPattern(cmd *cobra.Command, text, match string) error {
 	}
 	if match != "" {
 		if answer.Match, err = matchPattern(cmd, p, match); err != nil {
-			return fmt.Errorf("%s: %w\nWhether the pattern matches is not known.", match, err)
+			return fmt.Errorf("whether the pattern matches is not known: %s: %w", match, err)
 		}
 	}
 	out := cmd.OutOrStdout()

@@ -36,7 +36,7 @@ func BenchmarkParse(b *testing.B) {
 	for _, size := range []int{1 << 10, 1 << 20, 10_000_000} {
 		for name, text := range shapes(size) {
 			b.Run(name+"/"+strconv.Itoa(size), func(b *testing.B) {
-				opt := pattern.Options{MaxProgram: 1 << 30, MaxBytes: 16 << 20}
+				opt := pattern.Options{MaxProgram: 1 << 30, MaxBytes: 16 << 20, MaxNodes: 1 << 30}
 				checked := perRun(func() { utf8.ValidString(text) })
 				b.SetBytes(int64(len(text)))
 				b.ReportAllocs()

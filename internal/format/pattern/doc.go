@@ -20,9 +20,10 @@ type Options struct {
 	MaxBytes  int // bytes of the pattern; default 10 MiB
 	MaxDepth  int // parentheses inside each other; default 100, at most 1000
 	MaxNodes  int // comparisons, members of sets, steps of paths and qualifiers; default 2,000,000
-	MaxRegexp int // bytes of one regular expression; default 32 KiB
+	MaxRegexp int // bytes of one regular expression; default 16 KiB
 	// MaxProgram bounds what all regular expressions of a pattern compile to, in
-	// instructions; default 1,000,000. A repetition counts for its unrolled form.
+	// instructions; default 1,000,000. A repetition counts for its unrolled form,
+	// an expression for half its bytes at least.
 	MaxProgram int
 	// MaxTerms bounds the normal form: the comparisons in it and the observation
 	// expressions in it; default 500,000.
@@ -38,7 +39,7 @@ const (
 	defaultMaxDepth   = 100
 	highestMaxDepth   = 1000
 	defaultMaxNodes   = 2_000_000
-	defaultMaxRegexp  = 32 << 10
+	defaultMaxRegexp  = 16 << 10
 	defaultMaxProgram = 1_000_000
 	defaultMaxTerms   = 500_000
 )

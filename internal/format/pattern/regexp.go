@@ -41,6 +41,12 @@ func (p *parser) checkRegexp(offset int, raw, expr string) error {
 	if i, what := findForeign(expr); i >= 0 {
 		return p.wrong(offset+rawOffset(raw, i), "9.6.1", "the regular expression has %s, which is not supported: expressions are matched in linear time (RE2)", what)
 	}
+	// Reading an expression costs time too: for each "[:" its rest is searched.
+	reading := len(expr)/2 + strings.Count(expr, "[:")*len(expr)/64
+	p.program += reading
+	if p.program > p.opt.MaxProgram {
+		return p.tooLarge(offset)
+	}
 	tree, err := syntax.Parse(expr, syntax.Perl)
 	if err != nil {
 		i, reason := 0, "the regular expression is not valid"
@@ -51,11 +57,15 @@ func (p *parser) checkRegexp(offset int, raw, expr string) error {
 		}
 		return p.wrong(offset+rawOffset(raw, i), "9.6.1", "%s", reason)
 	}
-	p.program += programSize(tree, p.opt.MaxProgram+1)
+	p.program += max(0, programSize(tree, p.opt.MaxProgram+1)-reading)
 	if p.program > p.opt.MaxProgram {
-		return p.limit(offset, "the regular expressions of the pattern unroll to more than %d instructions", p.opt.MaxProgram)
+		return p.tooLarge(offset)
 	}
 	return nil
+}
+
+func (p *parser) tooLarge(offset int) error {
+	return p.limit(offset, "the regular expressions of the pattern unroll to more than %d instructions", p.opt.MaxProgram)
 }
 
 // findForeign finds the first part that RE2 lacks, outside of classes and \Q…\E.
@@ -112,12 +122,14 @@ func classEnd(expr string, i int) int {
 	if i < len(expr) && expr[i] == '^' {
 		i++
 	}
+	named := true // whether there may still be the end of a named class
 	for first := true; i < len(expr); i++ {
 		switch {
 		case expr[i] == '\\':
 			i++
-		case strings.HasPrefix(expr[i:], "[:"):
-			if end := strings.Index(expr[i:], ":]"); end > 0 {
+		case named && strings.HasPrefix(expr[i:], "[:"):
+			end := strings.Index(expr[i:], ":]")
+			if named = end > 0; named {
 				i += end + 1
 			}
 		case expr[i] == ']' && !first:
