@@ -20,7 +20,7 @@ const (
 	maxFuncLines        = 80
 	maxParams           = 6 // after ctx
 	maxInterfaceMethods = 10
-	maxPackageFiles     = 15 // tests aside
+	maxPackageFiles     = 20 // tests aside
 )
 
 // packageFiles are the packages that may hold more files than maxPackageFiles.

@@ -129,7 +129,7 @@ func TestChanges(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return b.contested
+		return b.special
 	}
 	if contested() {
 		t.Fatal("nothing is contested yet")

@@ -27,6 +27,9 @@ func canonical(c *comparison) []*comparison {
 		out.set = slices.CompactFunc(set, func(a, b constant) bool { return compareConstants(a, b) == 0 })
 		return members(out)
 	}
+	if c.op == opMatches { // NFC could change the syntax of an expression
+		return []*comparison{&out}
+	}
 	out.value = canonicalConstant(c.value, fold)
 	switch c.op {
 	case opEqual, opNotEqual:
@@ -108,7 +111,7 @@ func canonicalConstant(c constant, fold func(string) string) constant {
 	case kindString:
 		c.str = norm.NFC.String(c.str)
 		if fold != nil {
-			c.str = fold(c.str)
+			c.str = norm.NFC.String(fold(c.str))
 		}
 	case kindFloat:
 		if c.f == math.Trunc(c.f) && math.Abs(c.f) < 1<<62 {

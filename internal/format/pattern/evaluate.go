@@ -38,6 +38,9 @@ func compile(c *comparison) (*compiled, error) {
 	switch c.op {
 	case opMatches:
 		expr, err := regexp.Compile(out.text)
+		if err != nil { // a combining character may have changed its syntax
+			expr, err = regexp.Compile(c.value.str)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("compiling a regular expression: %w", err)
 		}
@@ -250,7 +253,7 @@ func (c *compiled) compare(v *value, to constant, text string) (int, bool) {
 		case kindString:
 			if c.decode != nil {
 				if b, err := c.decode(v.str); err == nil {
-					other, ok := octets(to.str)
+					other, ok := octets(text)
 					return strings.Compare(string(b), other), ok
 				}
 			}

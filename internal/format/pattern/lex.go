@@ -149,7 +149,7 @@ func (l *lexer) word() {
 			return
 		}
 	}
-	if keywords[l.src[l.pos:end]] {
+	if c := l.src[l.pos]; (c < 'a' || c == 't' || c == 'f') && keywords[l.src[l.pos:end]] {
 		l.set(tokKeyword, end)
 		return
 	}

@@ -11,6 +11,7 @@ import (
 type Matcher struct {
 	root   *plan
 	leaves []*leaf
+	bounds []int64 // START and STOP of all qualifiers
 }
 
 // leaf is what one observation satisfies by itself: one of these conditions.
@@ -61,11 +62,14 @@ func Compile(p *Pattern) (*Matcher, error) {
 	return m, nil
 }
 
-// number lists the leaves that are left after joining.
+// number lists the leaves that are left after joining, and the bounds.
 func (m *Matcher) number(p *plan) {
 	if p.op == planLeaf {
 		p.leaf.index = len(m.leaves)
 		m.leaves = append(m.leaves, p.leaf)
+	}
+	if p.op == planBetween {
+		m.bounds = append(m.bounds, p.lo, p.hi)
 	}
 	for _, k := range p.kids {
 		m.number(k)

@@ -10,9 +10,20 @@ import (
 // foreign are the parts of PCRE that have no counterpart in RE2, which matches
 // in linear time.
 var foreign = []struct{ text, name string }{
-	{"(?=", "a look-ahead"}, {"(?!", "a negative look-ahead"}, {"(?<=", "a look-behind"}, {"(?<!", "a negative look-behind"},
-	{"(?>", "an atomic group"}, {"(?|", "a branch reset"}, {"(?#", "a comment"}, {"(?(", "a condition"}, {"(?R", "a recursion"},
-	{"(?&", "a recursion"}, {"(?P>", "a recursion"}, {"(?P=", "a back reference"}, {"(?'", "a group named in quotes"}, {"(*", "a control verb"},
+	{"(?=", "a look-ahead"},
+	{"(?!", "a negative look-ahead"},
+	{"(?<=", "a look-behind"},
+	{"(?<!", "a negative look-behind"},
+	{"(?>", "an atomic group"},
+	{"(?|", "a branch reset"},
+	{"(?#", "a comment"},
+	{"(?(", "a condition"},
+	{"(?R", "a recursion"},
+	{"(?&", "a recursion"},
+	{"(?P>", "a recursion"},
+	{"(?P=", "a back reference"},
+	{"(?'", "a group named in quotes"},
+	{"(*", "a control verb"},
 }
 
 // foreignEscapes are its escapes.
@@ -33,6 +44,12 @@ func (p *parser) checkRegexp(offset int, raw, expr string) error {
 	if i, what := findForeign(expr); i >= 0 {
 		return p.wrong(offset+rawOffset(raw, i), "9.6.1", "the regular expression has %s, which is not supported: expressions are matched in linear time (RE2)", what)
 	}
+	// Reading an expression costs time too: for each "[:" its rest is searched.
+	reading := len(expr)/2 + strings.Count(expr, "[:")*len(expr)/64
+	p.program += reading
+	if p.program > p.opt.MaxProgram {
+		return p.tooLarge(offset)
+	}
 	tree, err := syntax.Parse(expr, syntax.Perl)
 	if err != nil {
 		i, reason := 0, "the regular expression is not valid"
@@ -43,11 +60,15 @@ func (p *parser) checkRegexp(offset int, raw, expr string) error {
 		}
 		return p.wrong(offset+rawOffset(raw, i), "9.6.1", "%s", reason)
 	}
-	p.program += programSize(tree, p.opt.MaxProgram+1)
+	p.program += max(0, programSize(tree, p.opt.MaxProgram+1)-reading)
 	if p.program > p.opt.MaxProgram {
-		return p.limit(offset, "the regular expressions of the pattern unroll to more than %d instructions", p.opt.MaxProgram)
+		return p.tooLarge(offset)
 	}
 	return nil
+}
+
+func (p *parser) tooLarge(offset int) error {
+	return p.limit(offset, "the regular expressions of the pattern unroll to more than %d instructions", p.opt.MaxProgram)
 }
 
 // findForeign finds the first part that RE2 lacks, outside of classes and \Q…\E.
@@ -104,12 +125,14 @@ func classEnd(expr string, i int) int {
 	if i < len(expr) && expr[i] == '^' {
 		i++
 	}
+	named := true // whether there may still be the end of a named class
 	for first := true; i < len(expr); i++ {
 		switch {
 		case expr[i] == '\\':
 			i++
-		case strings.HasPrefix(expr[i:], "[:"):
-			if end := strings.Index(expr[i:], ":]"); end > 0 {
+		case named && strings.HasPrefix(expr[i:], "[:"):
+			end := strings.Index(expr[i:], ":]")
+			if named = end > 0; named {
 				i += end + 1
 			}
 		case expr[i] == ']' && !first:

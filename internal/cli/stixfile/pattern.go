@@ -1,6 +1,10 @@
-package cli
+// Package stixfile has the commands that work on STIX content in files, without
+// an exchange.
+package stixfile
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,8 +17,9 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/format/pattern"
 )
 
-// stixPatternCommand reads one pattern: from its argument or a file.
-func stixPatternCommand() *cobra.Command {
+// PatternCommand is `stix pattern`: it reads one pattern, from its argument or a
+// file.
+func PatternCommand() *cobra.Command {
 	var file, match string
 	cmd := &cobra.Command{
 		Use: "pattern [PATTERN]", Short: "Check a STIX pattern, show its values, and match it against observed data",
@@ -29,11 +34,13 @@ The exit code is 1 when the pattern, or the bundle, is not valid. Whether the
 pattern matches does not change it.`,
 		Example: `  forewarn stix pattern "[domain-name:value = 'example.com']"
   forewarn stix pattern -f pattern.txt --match observed.json --json`,
-		Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if (len(args) == 1) == (file != "") {
-				return usage("give a pattern, or a file with one with -f; see %s --help", cmd.CommandPath())
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 || (len(args) == 1) == (file != "") {
+				return errors.New("give one pattern, or a file with one with -f")
 			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
 			text := ""
 			if len(args) == 1 {
 				text = args[0]
@@ -113,20 +120,20 @@ func showPattern(cmd *cobra.Command, text, match string) error {
 	}
 	if match != "" {
 		if answer.Match, err = matchPattern(cmd, p, match); err != nil {
-			return &about{err: err, file: match, remedy: "Whether the pattern matches is not known."}
+			return fmt.Errorf("whether the pattern matches is not known: %s: %w", match, err)
 		}
 	}
 	out := cmd.OutOrStdout()
 	if wantsJSON(cmd) {
 		return writeJSON(out, answer)
 	}
-	fmt.Fprintln(out, cleanText(answer.Canonical))
+	fmt.Fprintln(out, line(answer.Canonical))
 	for _, o := range answer.Observables {
 		kind := o.Kind
 		if kind == "" {
 			kind = "-"
 		}
-		fmt.Fprintf(out, "%s\t%s\t%s\n", kind, cleanText(oneLine(o.Value)), cleanText(oneLine(o.Type+":"+o.Path)))
+		fmt.Fprintf(out, "%s\t%s\t%s\n", kind, line(o.Value), line(o.Type+":"+o.Path))
 	}
 	if m := answer.Match; m != nil {
 		if !m.Matched {
@@ -135,14 +142,40 @@ func showPattern(cmd *cobra.Command, text, match string) error {
 		}
 		fmt.Fprintf(out, "match in %d of %d observed-data\n", len(m.Observed), m.Searched)
 		for _, id := range m.Observed {
-			fmt.Fprintln(out, cleanText(oneLine(id)))
+			fmt.Fprintln(out, line(id))
 		}
 	}
 	return nil
 }
 
-// oneLine keeps a value in its line and column of the table.
-func oneLine(s string) string { return strings.NewReplacer("\n", `\n`, "\r", `\r`, "\t", `\t`).Replace(s) }
+// line makes one space of every character that would move the cursor or hide
+// text, so that foreign content stays in its place.
+func line(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r < ' ', r >= 0x7f && r < 0xa0, r >= 0x2028 && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
+}
+
+func wantsJSON(cmd *cobra.Command) bool {
+	f := cmd.Flag("json")
+	return f != nil && f.Value.String() == "true"
+}
+
+func writeJSON(w io.Writer, v any) error {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(v); err != nil {
+		return fmt.Errorf("writing JSON: %w", err)
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
 
 func matchPattern(cmd *cobra.Command, p *pattern.Pattern, file string) (*patternMatch, error) {
 	raw, err := contentOf(cmd, file, 1<<30)
@@ -192,19 +225,8 @@ func caret(text string, offset int) string {
 	if r := []rune(right[:min(len(right), 4*after)]); len(r) > after {
 		right = string(r[:after]) + "…"
 	}
-	left, right = cleanText(oneCell(left)), cleanText(oneCell(right))
+	left, right = line(left), line(right)
 	return "  " + left + right + "\n  " + strings.Repeat(" ", utf8.RuneCountInString(left)) + "^"
 }
 
 func tail(s string, n int) string { return s[max(0, len(s)-n):] }
-
-// oneCell makes of every control character one space, so that the caret stands
-// where it should.
-func oneCell(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, s)
-}
