@@ -38,6 +38,7 @@ type (
 		Compelled        compelledDoc   `toml:"compelled_disclosure,omitempty"`
 		Approvals        approvalsDoc   `toml:"approvals,omitempty"`
 		Visibility       visibilityDoc  `toml:"visibility,omitempty"`
+		Contributions    contributions  `toml:"contributions,omitempty"`
 	}
 	measureDoc struct {
 		ID     MeasureID `toml:"id,omitempty"`
@@ -84,6 +85,10 @@ type (
 	}
 	visibilityDoc struct {
 		MembersSee string `toml:"members_see,omitempty"`
+	}
+	contributions struct {
+		From []CohortID `toml:"from,omitempty"`
+		To   []CohortID `toml:"to,omitempty"`
 	}
 )
 
@@ -147,6 +152,7 @@ func (d charterDoc) charter(f *findings) Charter {
 		CompelledDisclosure: CompelledDisclosure{some(d.Compelled.Deny), cmp.Or(d.Compelled.Others, OthersAsCohort)},
 		Approvals:           Approvals{cmp.Or(d.Approvals.Default, 1), withTwoPerson(d.Approvals.TwoPerson)},
 		Visibility:          Visibility{cmp.Or(d.Visibility.MembersSee, SeeCounts)},
+		Contributions:       Contributions{some(d.Contributions.From), some(d.Contributions.To)},
 	}
 	var err error
 	c.Handling.TLP, err = ParseTLP(d.Handling.TLP)
@@ -222,7 +228,7 @@ func (c Charter) TOML() []byte {
 		},
 		Compelled:  compelledDoc(c.CompelledDisclosure),
 		Approvals:  approvalsDoc(c.Approvals),
-		Visibility: visibilityDoc(c.Visibility),
+		Visibility: visibilityDoc(c.Visibility), Contributions: contributions(c.Contributions),
 	}
 	for _, m := range c.Measures {
 		d.Measure = append(d.Measure, measureDoc{m.ID, m.Target.String(), m.By.toml(), m.Lead})

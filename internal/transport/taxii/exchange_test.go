@@ -92,7 +92,7 @@ func (w *world) must(err error) {
 
 func (w *world) listen() {
 	h := taxii.New(taxii.Config{
-		Source: w.x.Delivery, Authn: w.authn, Name: "Example exchange", URL: "https://share.example.org",
+		Source: w.x.Delivery, Contributions: w.x.Contributions, Authn: w.authn, Name: "Example exchange", URL: "https://share.example.org",
 	})
 	w.web = httpkit.Wrap(h, httpkit.Options{})
 	cs, err := w.x.Delivery.Collections(w.t.Context(), w.actor("reader"))

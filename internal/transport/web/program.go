@@ -94,7 +94,10 @@ func (v *visit) charter(c exchange.Charter) *page.Program {
 		p.Holidays = append(p.Holidays, day.String()+" "+c.Calendar.Holidays[day])
 	}
 	for _, co := range c.Cohorts {
-		p.Cohorts = append(p.Cohorts, page.CohortLine{ID: string(co.ID), Title: co.Title, Rule: co.Words(), Cap: co.MaxMembers})
+		p.Cohorts = append(p.Cohorts, page.CohortLine{
+			ID: string(co.ID), Title: co.Title, Rule: co.Words(), Cap: co.MaxMembers,
+			Writes: c.MayWrite(co.ID), Reads: slices.Contains(c.Contributions.To, co.ID), Dropbox: !c.MayRead(co.ID),
+		})
 	}
 	for _, class := range exchange.AllContentClasses {
 		if !slices.Contains(c.ContentClasses, class) {
