@@ -61,6 +61,9 @@ var accounts = map[string]struct {
 	"promise":       {"org-promise", []exchange.Verb{exchange.VerbRead, exchange.VerbSubmit}},
 }
 
+// hats are what places organisations in the cohorts of the community.
+var hats = map[exchange.OrgID]string{"org-writer": "sharing", "org-peer": "sharing", "org-promise": "sharing", "org-dropper": "dropping"}
+
 var (
 	standard  = exchange.Audience{Cohort: "standard"}
 	atRelease = exchange.Audience{Cohort: "at-release"}
@@ -76,7 +79,9 @@ func newWorld(t *testing.T) *world {
 	people := map[string]exchange.Person{}
 	for name, a := range accounts {
 		people[name] = testkit.Person(a.org, name, exchange.RoleAnalyst)
-		nouns = append(nouns, testkit.Organisation(a.org), people[name])
+		nouns = append(nouns, testkit.Organisation(a.org, func(o *exchange.Organisation) {
+			o.Hats = []string{hats[a.org]}
+		}), people[name])
 		w.logins[name] = people[name].Login
 	}
 	rows := sqlstore.For[testkit.Tx](db)

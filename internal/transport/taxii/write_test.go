@@ -280,3 +280,38 @@ func TestParseDelete(t *testing.T) {
 		t.Error("no filter at all names a version")
 	}
 }
+
+// Whatever a DELETE is taken for, it names no version that match[version] of a
+// page would not give.
+func FuzzDelete(f *testing.F) {
+	f.Add("match[version]=first,2027-06-01T00:00:00Z&match[spec_version]=2.1", int64(1_811_808_000_000_000))
+	f.Add("match[version]=all&limit=1", int64(0))
+	f.Add("", int64(-1))
+	f.Fuzz(func(t *testing.T, raw string, version int64) {
+		q, err := parseDelete(raw, here)
+		if err != nil {
+			if status(err) != 400 {
+				t.Fatalf("%q: %v", raw, err)
+			}
+			return
+		}
+		page, err := parseQuery(raw, fields{version: true}, here)
+		if err != nil {
+			t.Fatalf("%q: taken for DELETE and not for a page: %v", raw, err)
+		}
+		if page.version != "" && named(q.versions, version, false, false) != named(page.versions, version, false, false) {
+			t.Fatalf("%q: another version", raw)
+		}
+	})
+}
+
+func FuzzContentType(f *testing.F) {
+	f.Add(mediaType)
+	f.Add(`application/stix+json ; Version="2\.1"; charset="UTF-8"`)
+	f.Add(`application/taxii+json;version="2.1`)
+	f.Fuzz(func(t *testing.T, value string) {
+		if takes([]string{value}) && takes([]string{value + `;version=2.0`}) && strings.Count(value, `"`) == 0 {
+			t.Errorf("another version is taken: %q", value)
+		}
+	})
+}
