@@ -56,7 +56,7 @@ func (s *server) addObjects(w http.ResponseWriter, r call) error {
 	httpkit.Stream(w)
 	status, err := s.Contributions.Add(r.Context(), r.actor, c.Program, b)
 	if err != nil {
-		return b.fault(r.Context(), unreadable(err))
+		return b.fault(r.Context(), b.unreadable(err))
 	}
 	httpkit.WriteJSON(w, http.StatusAccepted, mediaType, resourceOfStatus(status))
 	return nil
@@ -64,7 +64,7 @@ func (s *server) addObjects(w http.ResponseWriter, r call) error {
 
 // unreadable turns what the room says of a body that is no JSON into 400. An
 // envelope that is JSON and cannot be processed stays 422 (§5.5).
-func unreadable(err error) error {
+func (b *body) unreadable(err error) error {
 	var e *exchange.Error
 	if !errors.As(err, &e) || e.Kind != exchange.Invalid {
 		return err
@@ -73,8 +73,11 @@ func unreadable(err error) error {
 		_, rule, _ := strings.Cut(p.Code, ".")
 		return rule == "syntax" || rule == "trailing"
 	})
-	if i < 0 {
-		return err
+	switch {
+	case i >= 0:
+		return httpkit.Fail(http.StatusBadRequest, "%s: %s", e.Public, e.Problems[i])
+	case !b.begins():
+		return httpkit.Fail(http.StatusBadRequest, "%s: it is no JSON", e.Public)
 	}
-	return httpkit.Fail(http.StatusBadRequest, "%s: %s", e.Public, e.Problems[i])
+	return err
 }

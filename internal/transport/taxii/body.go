@@ -1,6 +1,7 @@
 package taxii
 
 import (
+	"bytes"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/forewarn-exchange/forewarn/internal/transport/httpkit"
@@ -51,7 +53,8 @@ func takes(values []string) bool {
 // what ended the reading: whoever reads it may tell that in words of its own.
 type body struct {
 	r       io.Reader
-	left    int64 // bytes that may still come out of it
+	left    int64  // bytes that may still come out of it
+	head    []byte // its beginning, at most maxHead bytes
 	coding  string
 	release func()
 	err     error // nil and io.EOF: it was whole so far
@@ -110,8 +113,17 @@ func (b *body) Read(p []byte) (int, error) {
 		n, err = int(b.left), &http.MaxBytesError{Limit: maxContentLength}
 	}
 	b.left -= int64(n)
+	b.head = append(b.head, p[:min(n, maxHead-len(b.head))]...)
 	b.err = err
 	return n, err
+}
+
+const maxHead = 512
+
+// begins reports whether the body begins as JSON does.
+func (b *body) begins() bool {
+	_, err := jsontext.NewDecoder(bytes.NewReader(b.head)).ReadToken()
+	return err == nil || len(b.head) == maxHead && errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // fault is the error to answer with: err, unless it only repeats that the body

@@ -228,6 +228,7 @@ func FuzzCursor(f *testing.F) {
 	f.Add("", "9223372036854775807\n1000\nindicator--1,note--2\nnote\nfirst,last\n2.0,2.1")
 	f.Add("AAAAAAAAAAAAAAAAAAAA", "-1\n0\n,\n \nall,all\nx")
 	f.Add(encodeCursor(query{limit: 3}, 77, here)[:3]+"\n"+encodeCursor(query{limit: 3}, 77, here)[3:], "+7\n03\n\n\n\n\n")
+	f.Add("", "0\n\n\n\n\n")
 	f.Fuzz(func(t *testing.T, cursor, body string) {
 		check := func(cursor string) (query, bool) {
 			q, err := decodeCursor(cursor, all, here)
@@ -247,6 +248,9 @@ func FuzzCursor(f *testing.F) {
 		}
 		if q.after < 0 || q.limit < 0 || q.limit > maxLimit || len(q.ids) > maxValues || slices.Contains(q.ids, "") || slices.Contains(q.types, "") {
 			t.Fatalf("%q: %+v", body, q)
+		}
+		if q.limit == 0 {
+			q.limit = defaultLimit // as parseQuery does
 		}
 		again, ok := check(encodeCursor(q, q.after, here))
 		if diff := cmp.Diff(q, again, cmp.AllowUnexported(query{})); !ok || diff != "" {

@@ -184,12 +184,33 @@ func TestUnreadable(t *testing.T) {
 		{exchange.Missing(), 404},
 		{exchange.Fail(exchange.Unavailable, "later"), 503},
 	} {
-		if got := status(unreadable(tt.err)); got != tt.want {
+		if got := status((&body{head: []byte("{")}).unreadable(tt.err)); got != tt.want {
 			t.Errorf("%v: %d, want %d", tt.err, got, tt.want)
 		}
 	}
-	if got := httpkit.FailureOf(unreadable(problem("stix.syntax"))).Detail; got != "nothing was added: $: a bracket is missing" {
+	if got := httpkit.FailureOf((&body{head: []byte("{")}).unreadable(problem("stix.syntax"))).Detail; got != "nothing was added: $: a bracket is missing" {
 		t.Errorf("told: %s", got)
+	}
+}
+
+func TestBegins(t *testing.T) {
+	for text, want := range map[string]bool{
+		`{"objects":`: true, `  [`: true, `"a text"`: true, `null`: true, `-1`: true,
+		``: false, `   `: false, `no JSON`: false, `}`: false, `"a text`: false, "\xef\xbb\xbf{": false, `<html>`: false,
+	} {
+		b := &body{r: strings.NewReader(text), left: maxContentLength}
+		_, _ = io.Copy(io.Discard, b)
+		if got := b.begins(); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+		if got := status(b.unreadable(exchange.Fail(exchange.Invalid, "no envelope"))); (got == 422) != want {
+			t.Errorf("%q is answered with %d", text, got)
+		}
+	}
+	long := &body{r: strings.NewReader(`"` + strings.Repeat("x", 1000)), left: maxContentLength}
+	_, _ = io.Copy(io.Discard, long)
+	if len(long.head) != maxHead || !long.begins() {
+		t.Errorf("a long text: %d bytes, %v", len(long.head), long.begins())
 	}
 }
 
