@@ -207,6 +207,20 @@ func (t *trial) announce(r demo.Ready, why string) error {
 	if why != "" {
 		w.say("  %s why %s --for %s", env(operator), why, later.Organisation)
 	}
+	w.say("\nTAXII 2.1 at %s, as %s with the token above; the collections by what that account may do there:\n", r.TAXII, r.Member.Account)
+	for _, c := range []struct {
+		may string
+		of  *demo.Named
+	}{
+		{"read and write", r.Member.Collections.ReadWrite},
+		{"read", r.Member.Collections.ReadOnly},
+		{"write", r.Member.Collections.WriteOnly},
+		{"not know of", r.Member.Collections.Hidden},
+	} {
+		if c.of != nil {
+			w.say("  %-14s %s  %s", c.may, c.of.ID, c.of.Title)
+		}
+	}
 	w.say("\nOrganisations, people and content are invented. Ctrl-C ends it.")
 	return w.err
 }

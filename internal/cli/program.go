@@ -171,7 +171,8 @@ func (a *app) programShow() *cobra.Command {
 			return a.show(res.Body, view{
 				fields: []string{
 					"id", "title", "outcome", "owner", "beneficiaries", "information_types", "review_date", "sunset_date",
-					"read_only", "time_zone", "content_classes", "members_see", "revision", "updated_at",
+					"read_only", "time_zone", "content_classes", "members_see",
+					"contributions.from", "contributions.to", "revision", "updated_at",
 				},
 				parts: []part{
 					{"lead measures and others", "measures", columns("id", "target", "by", "lead")},

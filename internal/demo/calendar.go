@@ -43,10 +43,13 @@ func plan(now time.Time) dates {
 var charterTOML string
 
 // charter is the text of the demonstration's charter with its dates.
-func (d dates) charter() []byte {
+func (d dates) charter() []byte { return d.dated(charterTOML) }
+
+// dated puts the dates into the text of a charter.
+func (d dates) dated(charter string) []byte {
 	day := func(t time.Time) string { return exchange.DateIn(t, d.cal.Location()).String() }
 	return []byte(strings.NewReplacer(
 		"REVIEW", day(d.now.AddDate(0, 6, 0)), "SUNSET", day(d.now.AddDate(1, 6, 0)),
 		"LATER", day(d.now.AddDate(0, 3, 0)), "PASSED", day(d.closed.AddDate(0, 0, 7)), "EFFECTIVE", day(d.start),
-	).Replace(charterTOML))
+	).Replace(charter))
 }

@@ -1,7 +1,7 @@
 // Package demo writes the demonstration into an empty exchange: an invented
 // vendor's response team with a program of forty invented members in four
 // cohorts, and three monthly releases, one closed with outcomes, one on the
-// clock, one draft.
+// clock, one draft; and three small programs in which members write.
 //
 // The history is not put into tables: a clock that begins seven weeks ago is
 // moved from act to act, and each act goes through the service that everybody
@@ -28,9 +28,10 @@ import (
 type Ready struct {
 	URL         string             `json:"url"`     // of the exchange, without a trailing slash
 	TAXII       string             `json:"taxii"`   // of the API root
-	Program     exchange.ProgramID `json:"program"` // the one program
+	Program     exchange.ProgramID `json:"program"` // the one that has releases
 	Accounts    []Account          `json:"accounts"`
-	Collections []Collection       `json:"collections"`
+	Collections []Collection       `json:"collections"` // of every program, that of Program first
+	Member      Rights             `json:"taxii_member"`
 }
 
 // Account is one person of the demonstration. User and Password work for HTTP
@@ -97,6 +98,7 @@ func (t *story) tell(ctx context.Context, clock *Clock) error {
 		return err
 	}
 	t.begin()
+	t.gather()
 	all := func(exchange.ContentClass) bool { return true }
 	closed := &edition{t0: t.d.closed, weaknesses: weaknesses[0]}
 	t.write(closed, t.d.cal.AddDays(closed.t0, -18), all)

@@ -52,6 +52,7 @@ func TestDemonstration(t *testing.T) {
 		{"history", testHistory},
 		{"withheld", testWithheld},
 		{"accounts", testAccounts},
+		{"rights", testRights},
 		{"hand in", testHandIn},
 		{"again", testAgain},
 	} {
@@ -377,12 +378,73 @@ func testAccounts(w *world) {
 			t.Errorf("cohort %s has %d accounts", c, cohorts[c])
 		}
 	}
-	want := []demo.Collection{{
-		ID: delivery.CollectionID(demo.Program), Title: "Patch Day early protection", Writable: []string{},
-		Readable: []string{"validate", "validate-2", "early", "early-2", "early-compelled", "standard", "standard-2", "at-release", "at-release-2"},
-	}}
+	want := []demo.Collection{
+		{
+			ID: delivery.CollectionID(demo.Program), Title: "Patch Day early protection", Writable: []string{},
+			Readable: []string{"validate", "validate-2", "early", "early-2", "early-compelled", "standard", "standard-2", "at-release", "at-release-2"},
+		},
+		{
+			ID: delivery.CollectionID(demo.Community), Title: "Sightings among members",
+			Readable: []string{"validate", "validate-2", "early", "early-2", "standard", "standard-2", "at-release"},
+			Writable: []string{"validate", "validate-2", "early", "early-2", "standard", "standard-2", "at-release"},
+		},
+		{
+			ID: delivery.CollectionID(demo.DropBox), Title: "Tip box",
+			Readable: []string{"standard-2"}, Writable: []string{"early", "early-2", "at-release"},
+		},
+		{
+			ID: delivery.CollectionID(demo.Circle), Title: "Vetted circle",
+			Readable: []string{"validate", "validate-2"}, Writable: []string{"validate", "validate-2"},
+		},
+	}
 	if diff := cmp.Diff(want, w.r.Collections); diff != "" {
 		t.Errorf("collections (-want +got)\n%s", diff)
+	}
+}
+
+// One account has one collection of each kind, and the ready file names them.
+func testRights(w *world) {
+	t := w.T
+	early, _ := w.r.Account("early")
+	named := func(id exchange.ProgramID, title string) *demo.Named {
+		return &demo.Named{ID: delivery.CollectionID(id), Title: title}
+	}
+	want := demo.Rights{
+		Account: "early", Root: "http://exchange.example/taxii2/api/", Username: early.User, Password: early.Password, Token: early.Token,
+		Collections: demo.RightsOfKinds{
+			ReadWrite: named(demo.Community, "Sightings among members"), ReadOnly: named(demo.Program, "Patch Day early protection"),
+			WriteOnly: named(demo.DropBox, "Tip box"), Hidden: named(demo.Circle, "Vetted circle"),
+		},
+	}
+	if diff := cmp.Diff(want, w.r.Member); diff != "" {
+		t.Errorf("rights (-want +got)\n%s", diff)
+	}
+	x, a := w.s.Exchange.Delivery, w.actor("early", exchange.ChannelTAXII)
+	for _, c := range []struct {
+		id                   exchange.ProgramID
+		known, reads, writes bool
+	}{{demo.Program, true, true, false}, {demo.Community, true, true, true}, {demo.DropBox, true, false, true}, {demo.Circle, false, false, false}} {
+		got, err := x.Collection(t.Context(), a, delivery.CollectionID(c.id))
+		if (err == nil) != c.known || got.CanRead != c.reads || got.CanWrite != c.writes {
+			t.Errorf("%s: %+v, %v", c.id, got, err)
+		}
+		_, err = x.Page(t.Context(), a, c.id, delivery.Query{Limit: 1})
+		if (err == nil) != c.reads {
+			t.Errorf("a page of %s: %v", c.id, err)
+		}
+	}
+	// What was written in the story is there, where objects can be written at all.
+	_, err := w.s.Exchange.Contributions.Add(t.Context(), a, demo.Community, strings.NewReader("?"))
+	if exchange.KindOf(err) == exchange.Unavailable {
+		return
+	}
+	page, err := x.Page(t.Context(), a, demo.Community, delivery.Query{Limit: 10})
+	if err != nil || len(page.Entries) != 6 {
+		t.Errorf("the community has %d objects (%v)", len(page.Entries), err)
+	}
+	desk := w.actor("standard-2", exchange.ChannelTAXII)
+	if page, err = x.Page(t.Context(), desk, demo.DropBox, delivery.Query{Limit: 10}); err != nil || len(page.Entries) != 2 {
+		t.Errorf("the desk has %d objects (%v)", len(page.Entries), err)
 	}
 }
 
@@ -405,6 +467,7 @@ func testAgain(w *world) {
 	}
 	want := w.r
 	want.URL, want.TAXII = "http://other.example:81", "http://other.example:81/taxii2/api/"
+	want.Member.Root = want.TAXII
 	want.Accounts = slices.Clone(w.r.Accounts)
 	for i := range want.Accounts {
 		want.Accounts[i].SignIn = strings.Replace(want.Accounts[i].SignIn, w.r.URL, want.URL, 1)

@@ -46,6 +46,7 @@ func complete(ctx context.Context, s *server.Server, list []Account) (Ready, err
 	r := Ready{URL: s.Exchange.URL, TAXII: s.APIRoot(), Program: Program, Accounts: list}
 	var err error
 	r.Collections, err = collections(ctx, s, list)
+	r.Member = r.rights()
 	return r, err
 }
 

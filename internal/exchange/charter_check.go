@@ -20,9 +20,10 @@ func (c Charter) Check(now time.Time) []Problem {
 	if c.Calendar.ZoneName == "" {
 		f.add("calendar.zone", "missing: the time zone in which the program's days begin and end, such as \"Europe/Berlin\"")
 	}
-	all(&f, "content_classes", "the classes of content that the program shares", c.ContentClasses, AllContentClasses)
+	c.checkClasses(&f)
 	c.checkCohorts(&f)
 	f.rules(c.Rules, c)
+	c.checkContributions(&f)
 	c.checkAgreement(&f)
 	c.checkHandling(&f)
 	each(&f, "compelled_disclosure.deny", c.CompelledDisclosure.Deny, AllContentClasses)
@@ -143,6 +144,43 @@ func (c Charter) checkCohorts(f *findings) {
 		}
 		f.terms(path+".rule", co.Rule.Terms)
 		f.terms(path+".rule.not", co.Rule.Not)
+	}
+}
+
+// checkClasses wants classes of content where there are releases. A program in
+// which members write needs none: what they write has no class.
+func (c Charter) checkClasses(f *findings) {
+	if len(c.ContentClasses) == 0 && len(c.Contributions.From) == 0 {
+		f.add("content_classes", "missing: the classes of content that the program shares")
+	}
+	each(f, "content_classes", c.ContentClasses, AllContentClasses)
+}
+
+// checkContributions holds both lists to the cohorts of the charter. A cohort
+// that writes and is given nothing has a drop box, which is no fault.
+func (c Charter) checkContributions(f *findings) {
+	var known []CohortID
+	for _, co := range c.Cohorts {
+		known = append(known, co.ID)
+	}
+	if len(c.Contributions.From) == 0 && len(c.Contributions.To) > 0 {
+		f.add("contributions.from", "missing: the cohorts whose members write what the cohorts in to read")
+	}
+	for _, list := range []struct {
+		path    string
+		cohorts []CohortID
+	}{{"contributions.from", c.Contributions.From}, {"contributions.to", c.Contributions.To}} {
+		for i, id := range list.cohorts {
+			at := fmt.Sprintf("%s[%d]", list.path, i)
+			switch {
+			case id == PublicCohort:
+				f.add(at, "public is everyone without sign-in, who neither write nor are given what members write")
+			case !slices.Contains(known, id):
+				f.add(at, "%s", unknown("cohort", id, known))
+			case slices.Contains(list.cohorts[:i], id):
+				f.add(at, "%s stands there twice", clip(string(id)))
+			}
+		}
 	}
 }
 

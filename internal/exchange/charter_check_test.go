@@ -123,6 +123,22 @@ func TestCheckRefuses(t *testing.T) {
 		{"unknown obligation", func(c *Charter) { c.Agreement.Obligations[0] = "be-nice" }, []string{`agreement.obligations[0]: unknown value "be-nice"`}},
 		{"default clear", func(c *Charter) { c.Handling.TLP = TLPClear }, []string{"handling.tlp: TLP:CLEAR cannot be the default"}},
 		{"default red", func(c *Charter) { c.Handling.TLP = TLPRed }, []string{"handling.tlp: TLP:RED cannot be the default"}},
+		{"writing cohorts", func(c *Charter) {
+			c.Contributions = Contributions{[]CohortID{"erly", "early", "public", "early"}, []CohortID{"standard", "standard", "public"}}
+		}, []string{
+			`contributions.from[0]: unknown cohort "erly"; did you mean "early"?`, "contributions.from[2]: public is everyone", "contributions.from[3]: early stands there twice",
+			"contributions.to[1]: standard stands there twice", "contributions.to[2]: public is everyone",
+		}},
+		{"nobody writes what some read", func(c *Charter) { c.Contributions.To = []CohortID{"early"} }, []string{"contributions.from: missing: the cohorts whose members write"}},
+		{"a drop box", func(c *Charter) { c.Contributions.From = []CohortID{"standard"} }, nil},
+		{"a community without releases", func(c *Charter) {
+			c.ContentClasses, c.Rules = nil, nil
+			c.Contributions = Contributions{[]CohortID{"early", "standard"}, []CohortID{"early", "standard"}}
+		}, nil},
+		{"a community without outcome and measure", func(c *Charter) {
+			c.ContentClasses, c.Rules, c.Outcome, c.Measures = nil, nil, "", nil
+			c.Contributions = Contributions{[]CohortID{"early"}, []CohortID{"early"}}
+		}, []string{"outcome: missing", "measure: missing"}},
 		{"handling country", func(c *Charter) { c.Handling.NotIn[0] = "XXX" }, []string{`handling.not_in[0]: "XXX" is not a country code`}},
 		{"words out of closed lists", func(c *Charter) {
 			c.CompelledDisclosure = CompelledDisclosure{[]ContentClass{"pocs"}, "later"}

@@ -99,6 +99,33 @@ two_person = ["samples"]
 members_see = "counts"
 `
 
+const communityTable = "[contributions]\nfrom = [\"early\", \"standard\"]\nto = [\"early\"]\n"
+
+func TestContributions(t *testing.T) {
+	c := mustCharter(t, goodCharter+communityTable)
+	if diff := cmp.Diff(Contributions{[]CohortID{"early", "standard"}, []CohortID{"early"}}, c.Contributions); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if ps := c.Check(charterNow); len(ps) > 0 {
+		t.Errorf("refused: %q", lines(ps))
+	}
+	// validate neither writes nor is named: it reads, as everybody whom nothing
+	// says otherwise of. standard writes and is given nothing.
+	for cohort, want := range map[CohortID][2]bool{"validate": {false, true}, "early": {true, true}, "standard": {true, false}, "": {false, false}} {
+		if got := [2]bool{c.MayWrite(cohort), c.MayRead(cohort)}; got != want {
+			t.Errorf("%q writes, reads: %v, want %v", cohort, got, want)
+		}
+	}
+	c.Rules = append(c.Rules, PlanRule{Summary, "standard", mustOffset("T0")})
+	if !c.MayRead("standard") {
+		t.Error("a cohort to which a rule gives something does not read")
+	}
+	want := []Change{{"contributions.from", "", "early, standard"}, {"contributions.to", "", "early"}}
+	if diff := cmp.Diff(want, Diff(mustCharter(t, goodCharter), mustCharter(t, goodCharter+communityTable))); diff != "" {
+		t.Errorf("who gains (-want +got):\n%s", diff)
+	}
+}
+
 func mustCharter(t testing.TB, text string) Charter {
 	t.Helper()
 	c, err := ParseCharter([]byte(text))
@@ -175,6 +202,7 @@ func TestCharterRoundTrip(t *testing.T) {
 	for name, text := range map[string]string{
 		"full": goodCharter, "empty": "", "draft": "id = \"x\"\n[[cohort]]\n[[measure]]\n[[rule]]\nat = \"never\"\n",
 		"empty lists": "beneficiaries = []\n[agreement]\nobligations = []\n[[cohort]]\nrule = {kind = []}", "no weekend": noWeekend, "own weekend": ownWeekend,
+		"contributions": goodCharter + communityTable, "nobody contributes": goodCharter + "[contributions]\nfrom = []\nto = []\n",
 	} {
 		c := mustCharter(t, text)
 		out := c.TOML()

@@ -26,7 +26,7 @@ const drain = 3 * time.Second
 func (s *Server) Handler() http.Handler {
 	limits := httpkit.NewLimits(s.o.Config.RequestsPerSecond, time.Now)
 	machines := taxii.New(taxii.Config{
-		Source: s.Exchange.Delivery, Authn: s.Authn, Log: s.o.Log, Limits: limits, Name: s.Exchange.Name, URL: s.Exchange.URL,
+		Source: s.Exchange.Delivery, Contributions: s.Exchange.Contributions, Authn: s.Authn, Log: s.o.Log, Limits: limits, Name: s.Exchange.Name, URL: s.Exchange.URL,
 	})
 	own := api.New(api.Config{
 		Exchange: s.Exchange, Authn: s.Authn, Idempotency: answers{s.DB}, Limits: limits, Log: s.o.Log,

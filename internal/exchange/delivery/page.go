@@ -23,7 +23,7 @@ func CollectionID(p exchange.ProgramID) string {
 	return u.String()
 }
 
-// Collections lists what the actor can read, by program.
+// Collections lists what the actor can read or write, by program.
 func (s *Service) Collections(ctx context.Context, a exchange.Actor) ([]Collection, error) {
 	all, err := s.collections(ctx)
 	if err != nil {
@@ -31,8 +31,8 @@ func (s *Service) Collections(ctx context.Context, a exchange.Actor) ([]Collecti
 	}
 	var out []Collection
 	for _, c := range all {
-		v, err := s.view(ctx, a, c.Program)
-		if exchange.KindOf(err) == exchange.NotFound || err == nil && !v.reads() {
+		c, err := s.rights(ctx, a, c)
+		if exchange.KindOf(err) == exchange.NotFound {
 			continue
 		}
 		if err != nil {
@@ -52,8 +52,7 @@ func (s *Service) Collection(ctx context.Context, a exchange.Actor, id string) (
 	}
 	for _, c := range all {
 		if c.ID == id || string(c.Program) == id {
-			_, err := s.reader(ctx, a, c.Program)
-			return c, err
+			return s.rights(ctx, a, c)
 		}
 	}
 	return Collection{}, exchange.Missing()
@@ -81,7 +80,7 @@ func (s *Service) collections(ctx context.Context) ([]Collection, error) {
 	}
 	for _, c := range cs {
 		all = append(all, Collection{
-			ID: CollectionID(c.ID), Program: c.ID, Title: c.Title, Description: c.Outcome, CanRead: true,
+			ID: CollectionID(c.ID), Program: c.ID, Title: c.Title, Description: c.Outcome,
 		})
 	}
 	s.mu.Lock()

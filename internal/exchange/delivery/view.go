@@ -192,10 +192,10 @@ func asMember(tx Tx, c exchange.Charter, org exchange.OrgID) (*view, error) {
 	return v, nil
 }
 
-// reads reports whether the reader has a collection at all: an active member
-// in a cohort, under the current agreement.
+// reads reports whether the reader has a collection to read: it takes part, in
+// a cohort that is ever given anything.
 func (v *view) reads() bool {
-	return v.r.Member && !v.r.Suspended && v.r.MayRead && v.r.Audience.Cohort != "" && v.r.Accepted >= v.required
+	return v.takesPart() && v.r.MayRead && v.charter.MayRead(v.r.Audience.Cohort)
 }
 
 // classOf returns a handling class with the verdict that holds at now.

@@ -156,9 +156,14 @@ type (
 		CompelledDisclosure compelledRule `json:"compelled_disclosure"`
 		Approvals           approvalRule  `json:"approvals"`
 		MembersSee          string        `json:"members_see,omitempty"`
+		Contributions       contributors  `json:"contributions,omitzero"`
 		Revision            int64         `json:"revision,omitempty"`
 		CreatedAt           time.Time     `json:"created_at,omitzero"`
 		UpdatedAt           time.Time     `json:"updated_at,omitzero"`
+	}
+	contributors struct {
+		From []string `json:"from,omitempty" doc:"cohorts whose members write objects into the program's collection"`
+		To   []string `json:"to,omitempty" doc:"cohorts whose members read what was written"`
 	}
 	cohort struct {
 		ID         string `json:"id"`
@@ -366,6 +371,7 @@ func wireCharter(c exchange.Charter, revision int64, now time.Time) charter {
 		CompelledDisclosure: compelledRule{some(c.CompelledDisclosure.Deny), c.CompelledDisclosure.Others},
 		Approvals:           approvalRule{c.Approvals.Default, some(c.Approvals.TwoPerson)},
 		MembersSee:          c.Visibility.MembersSee, Revision: revision,
+		Contributions: contributors{some(c.Contributions.From), some(c.Contributions.To)},
 	}
 	for _, co := range c.Cohorts {
 		w.Cohorts = append(w.Cohorts, cohort{string(co.ID), co.Title, co.Default, co.MaxMembers, co.Words()})

@@ -31,7 +31,7 @@ func resourceOf(c delivery.Collection) collectionResource {
 		Description: c.Description,
 		Alias:       string(c.Program), // serves in the place of the id at every address
 		CanRead:     c.CanRead,
-		CanWrite:    false, // whatever the reader may hand in elsewhere: see addObjects
+		CanWrite:    c.CanWrite,
 		MediaTypes:  []string{stixMediaType},
 	}
 }

@@ -20,8 +20,10 @@ import (
 // known to the rest of it. A block is a list of
 //
 //	GET $c/objects/?limit=2 as reader     a request; the account may be nobody,
-//	Accept: application/json              a stranger, or "reader by Basic";
-//	-> 200                                Accept: - leaves a header out
+//	Accept: application/json              a stranger, or reader by Basic;
+//	< {"objects": []}                     Accept: - leaves a header out; what
+//	+ gzip                                the body is, and how it is sent: see
+//	-> 200                                request
 //	X-TAXII-Date-Added-First: *           a header: *: any; -: none; ~ regular expression
 //	more = true                           a JSON path: a literal, *, -, ~, or
 //	next = $next                          a capture, which a later line compares
@@ -33,6 +35,9 @@ import (
 //
 // Beyond what a block says, every answer is held to §3.1 (media type) and every
 // error to §3.6.1 and §1.6.9.
+//
+// The files *.room.txt write. Their blocks share one collection and run in the
+// order in which they stand.
 func TestConversations(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -41,6 +46,10 @@ func TestConversations(t *testing.T) {
 	w := newWorld(t)
 	count := 0
 	for _, file := range files {
+		if strings.HasSuffix(file, ".room.txt") && !w.takesObjects() {
+			t.Logf("%s: objects cannot be added yet", file)
+			continue
+		}
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

@@ -23,7 +23,7 @@ func (s *server) discovery(w http.ResponseWriter, _ call) error {
 	}
 	return answer(w, discoveryResource{
 		Title:       s.title(),
-		Description: "Early-protection programs: one collection for each program that you may know of.",
+		Description: "One collection for each program that you may know of.",
 		Default:     root,
 		APIRoots:    []string{root},
 	})
@@ -54,7 +54,3 @@ func (s *server) apiRoot(w http.ResponseWriter, _ call) error {
 		MaxContentLength: maxContentLength,
 	})
 }
-
-// status is §4.3, GET {api-root}/status/{status-id}/. Nothing is added through
-// TAXII in this version, so no status exists; §4.3 asks for 404 then.
-func (s *server) status(w http.ResponseWriter, r call) error { return nothing(w, r) }

@@ -210,27 +210,3 @@ func (a asked) following(last int64, more bool) string {
 	}
 	return encodeCursor(a.q, last, a.at)
 }
-
-// addObjects is §5.5, POST {api-root}/collections/{id}/objects/. No collection
-// can be written to through TAXII in this version: 403 where the reader may
-// know of it, else 404. The body is not read.
-func (s *server) addObjects(_ http.ResponseWriter, r call) error {
-	if _, err := s.known(r); err != nil {
-		return err
-	}
-	return exchange.Fail(exchange.Denied, "this collection cannot be written to; hand in through the API")
-}
-
-// deleteObject is §5.7, DELETE …/objects/{object-id}/. Where can_write is
-// false the table of §5.7 asks for 403 when the collection can be read and 404
-// when it cannot; whether the object exists does not matter.
-func (s *server) deleteObject(_ http.ResponseWriter, r call) error {
-	c, err := s.known(r)
-	if err != nil {
-		return err
-	}
-	if !c.CanRead {
-		return exchange.Missing()
-	}
-	return exchange.Fail(exchange.Denied, "objects of this collection cannot be deleted")
-}

@@ -224,20 +224,37 @@ func FuzzQuery(f *testing.F) {
 }
 
 func FuzzCursor(f *testing.F) {
-	f.Add(encodeCursor(query{limit: 3}, 77, here))
-	f.Add("")
-	f.Add("AAAAAAAAAAAAAAAAAAAA")
-	f.Add(encodeCursor(query{limit: 3}, 77, here)[:3] + "\n" + encodeCursor(query{limit: 3}, 77, here)[3:])
-	f.Fuzz(func(t *testing.T, cursor string) {
-		q, err := decodeCursor(cursor, all, here)
-		if err != nil {
-			if httpkit.FailureOf(err).Status != 400 {
+	f.Add(encodeCursor(query{limit: 3}, 77, here), "77\n3\n\n\n\n")
+	f.Add("", "9223372036854775807\n1000\nindicator--1,note--2\nnote\nfirst,last\n2.0,2.1")
+	f.Add("AAAAAAAAAAAAAAAAAAAA", "-1\n0\n,\n \nall,all\nx")
+	f.Add(encodeCursor(query{limit: 3}, 77, here)[:3]+"\n"+encodeCursor(query{limit: 3}, 77, here)[3:], "+7\n03\n\n\n\n\n")
+	f.Add("", "0\n\n\n\n\n")
+	f.Fuzz(func(t *testing.T, cursor, body string) {
+		check := func(cursor string) (query, bool) {
+			q, err := decodeCursor(cursor, all, here)
+			if err != nil && httpkit.FailureOf(err).Status != 400 {
 				t.Fatal(err)
 			}
+			return q, err == nil
+		}
+		if q, ok := check(cursor); ok && encodeCursor(q, q.after, here) != cursor {
+			t.Fatalf("%q is read, but %q would be written", cursor, encodeCursor(q, q.after, here))
+		}
+		// Whoever knows how the checksum is made gets no more than a query that
+		// could have been asked.
+		q, ok := check(encoding.EncodeToString(append(checksum([]byte(body), here), body...)))
+		if !ok {
 			return
 		}
-		if got := encodeCursor(q, q.after, here); got != cursor {
-			t.Fatalf("%q is read, but %q would be written", cursor, got)
+		if q.after < 0 || q.limit < 0 || q.limit > maxLimit || len(q.ids) > maxValues || slices.Contains(q.ids, "") || slices.Contains(q.types, "") {
+			t.Fatalf("%q: %+v", body, q)
+		}
+		if q.limit == 0 {
+			q.limit = defaultLimit // as parseQuery does
+		}
+		again, ok := check(encodeCursor(q, q.after, here))
+		if diff := cmp.Diff(q, again, cmp.AllowUnexported(query{})); !ok || diff != "" {
+			t.Fatalf("%q: its cursor: %v %s", body, ok, diff)
 		}
 	})
 }

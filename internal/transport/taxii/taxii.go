@@ -2,9 +2,9 @@
 // 10 June 2021): one API root, in it one collection for each program that the
 // reader may know of. Sections cited in this package are of that standard.
 //
-// Nothing is written through TAXII in this version: every collection says
-// can_write false, and POST and DELETE answer 403 where the reader may know
-// the collection, else 404.
+// A collection is known to whoever may read or write in it. Objects are added
+// one by one, each by its own merit, and a status says what became of them;
+// what a program's owner hands in as a release does not come this way.
 //
 // What is withheld is answered exactly as what does not exist. Everything
 // requires credentials, discovery too, so a caller without them learns from no
@@ -31,18 +31,19 @@ const (
 	stixMediaType = "application/stix+json;version=2.1"
 
 	// maxContentLength is what the API root promises for request bodies
-	// (§4.2.1): nothing smaller is refused for its size.
+	// (§4.2.1): a larger one is answered with 413, and no smaller one for its size.
 	maxContentLength = 100 << 20
 )
 
 // Config is what the interface is built from.
 type Config struct {
-	Source *delivery.Service
-	Authn  *authn.Service
-	Log    *slog.Logger    // nil: no log
-	Limits *httpkit.Limits // nil: none
-	Name   string          // of the exchange, for people
-	URL    string          // external base address, without a trailing slash
+	Source        *delivery.Service
+	Contributions Contributions
+	Authn         *authn.Service
+	Log           *slog.Logger    // nil: no log
+	Limits        *httpkit.Limits // nil: none
+	Name          string          // of the exchange, for people
+	URL           string          // external base address, without a trailing slash
 }
 
 type server struct {
@@ -54,8 +55,8 @@ type server struct {
 // New returns the handler of /taxii2 and everything below it.
 func New(c Config) http.Handler {
 	s := &server{Config: c, coded: httpkit.NewCoded(keptPages)}
-	// The adapter does not limit bodies: nothing here reads one, and a body
-	// below maxContentLength must not be answered with 413.
+	// The adapter does not limit bodies: open does, for the one endpoint that
+	// reads one.
 	s.adapter = httpkit.Adapter{Log: c.Log, Write: s.writeError, Body: -1}
 	mux := http.NewServeMux()
 	for _, route := range s.routes() {

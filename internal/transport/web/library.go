@@ -100,6 +100,15 @@ func (v *visit) search(p *page.Library, c exchange.Charter) error {
 	return nil
 }
 
+// dropBox says so where the visitor's cohort writes and is given nothing.
+func (v *visit) dropBox(p *page.Library, c exchange.Charter) error {
+	m, err := v.site.Members.Member(v.ctx(), v.a, c.ID, v.a.Org)
+	if err == nil && c.MayWrite(m.Audience.Cohort) && !c.MayRead(m.Audience.Cohort) {
+		p.Empty = page.Empty{Text: "Your cohort writes into this program and reads nothing of it: it has a drop box.", Action: "Program", Href: "/programs/" + string(c.ID)}
+	}
+	return noCollection(err)
+}
+
 // shelves is a page of a reader's collection.
 func (v *visit) shelves(p *page.Library, c exchange.Charter, typ string) error {
 	after, _ := strconv.ParseInt(v.r.URL.Query().Get("after"), 10, 64)
@@ -109,7 +118,7 @@ func (v *visit) shelves(p *page.Library, c exchange.Charter, typ string) error {
 	}
 	n, err := v.site.Delivery.Count(v.ctx(), v.a, c.ID)
 	if exchange.KindOf(err) == exchange.NotFound {
-		return nil // no agreement, no cohort: nothing is here
+		return v.dropBox(p, c) // no agreement, no cohort, or nothing to read: nothing is here
 	}
 	if err != nil {
 		return err

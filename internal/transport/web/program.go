@@ -93,9 +93,7 @@ func (v *visit) charter(c exchange.Charter) *page.Program {
 	for _, day := range slices.SortedFunc(maps.Keys(c.Calendar.Holidays), func(a, b exchange.Date) int { return strings.Compare(a.String(), b.String()) }) {
 		p.Holidays = append(p.Holidays, day.String()+" "+c.Calendar.Holidays[day])
 	}
-	for _, co := range c.Cohorts {
-		p.Cohorts = append(p.Cohorts, page.CohortLine{ID: string(co.ID), Title: co.Title, Rule: co.Words(), Cap: co.MaxMembers})
-	}
+	p.Cohorts = cohortLines(c)
 	for _, class := range exchange.AllContentClasses {
 		if !slices.Contains(c.ContentClasses, class) {
 			continue
@@ -120,11 +118,21 @@ func (v *visit) charter(c exchange.Charter) *page.Program {
 	p.Runs = v.runs(c)
 	if p.Runs {
 		p.ExportHref = "/programs/" + p.ID + "/export"
-		if v.a.Operates(c.Owner) && !p.Closed {
+		if v.a.Operates(c.Owner) && !p.Closed && len(c.ContentClasses) > 0 {
 			p.NewHref = "/programs/" + p.ID + "/releases/new"
 		}
 	}
 	return p
+}
+
+func cohortLines(c exchange.Charter) (lines []page.CohortLine) {
+	for _, co := range c.Cohorts {
+		lines = append(lines, page.CohortLine{
+			ID: string(co.ID), Title: co.Title, Rule: co.Words(), Cap: co.MaxMembers,
+			Writes: c.MayWrite(co.ID), Reads: slices.Contains(c.Contributions.To, co.ID), Dropbox: !c.MayRead(co.ID),
+		})
+	}
+	return lines
 }
 
 func weekend(c exchange.Calendar) string {

@@ -94,7 +94,7 @@ func itinerary(t *testing.T, s *server.Server, r demo.Ready) []stops {
 		{"operator", staff},
 		{"approver", []string{"/", "/releases/" + string(rs[0].ID)}},
 		{"auditor", []string{"/", p, p + "/objects", "/releases/" + string(rs[0].ID), org}},
-		{"early", member},
+		{"early", append(member, "/programs/"+string(demo.Community), "/programs/"+string(demo.Community)+"/objects", "/programs/"+string(demo.DropBox)+"/objects")},
 		{"at-release", []string{"/", p + "/objects"}},
 	}
 }

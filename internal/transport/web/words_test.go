@@ -2,6 +2,7 @@ package web
 
 import (
 	"regexp"
+	"slices"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/feedback"
+	"github.com/forewarn-exchange/forewarn/internal/testkit"
 )
 
 func TestStamp(t *testing.T) {
@@ -80,5 +82,27 @@ func TestNonceHasNothingToEscape(t *testing.T) {
 		if n := nonce(); !plain.MatchString(n) {
 			t.Fatalf("%q would be written in another length", n)
 		}
+	}
+}
+
+// What the page of a program says of cohorts in which members write.
+func TestWritingCohorts(t *testing.T) {
+	c := testkit.Charter()
+	c.Contributions = exchange.Contributions{From: []exchange.CohortID{"early", "standard"}, To: []exchange.CohortID{"early", "validate"}}
+	c.Rules = slices.DeleteFunc(c.Rules, func(r exchange.PlanRule) bool { return r.Cohort == "standard" })
+	got := map[string]string{}
+	for _, line := range cohortLines(c) {
+		for _, is := range []struct {
+			word string
+			so   bool
+		}{{"writes", line.Writes}, {"reads", line.Reads}, {"drop box", line.Dropbox}} {
+			if is.so {
+				got[line.ID] += is.word + " "
+			}
+		}
+	}
+	want := map[string]string{"validate": "reads ", "early": "writes reads ", "standard": "writes drop box "}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
 	}
 }

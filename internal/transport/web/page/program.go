@@ -63,6 +63,9 @@ type CohortLine struct {
 	Cap             int
 	Counted         bool // the reader may know how many there are
 	Mine            bool
+	Writes          bool // its members write into the collection
+	Reads           bool // they read what members write
+	Dropbox         bool // they write, and are given nothing
 }
 
 // ClassLine is one content class.
