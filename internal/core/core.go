@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/connection"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/contribution"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/feedback"
@@ -30,6 +31,7 @@ type Stores struct {
 	Delivery    delivery.Store
 	Feedback    feedback.Store
 	Record      record.Store
+	Connections connection.Store
 }
 
 // Blob is stored bytes.
@@ -70,12 +72,13 @@ type Exchange struct {
 	Delivery    *delivery.Service
 	Feedback    *feedback.Service
 	Record      *record.Service
+	Connections *connection.Service
 
 	Contributions *contribution.Service
 
-	Now         func() time.Time
-	Name        string
-	URL         string
+	Now  func() time.Time
+	Name string
+	URL  string
 }
 
 // New assembles an exchange.
@@ -94,6 +97,7 @@ func New(c Config) *Exchange {
 	})
 	x.Feedback = feedback.New(feedback.Config{Store: c.Stores.Feedback, Due: due, MaySee: x.Delivery.MaySee})
 	x.Record = record.New(record.Config{Store: c.Stores.Record})
+	x.Connections = x.connections(c)
 	x.Contributions = &contribution.Service{}
 	return x
 }

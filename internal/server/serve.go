@@ -27,6 +27,7 @@ func (s *Server) Handler() http.Handler {
 	limits := httpkit.NewLimits(s.o.Config.RequestsPerSecond, time.Now)
 	machines := taxii.New(taxii.Config{
 		Source: s.Exchange.Delivery, Authn: s.Authn, Log: s.o.Log, Limits: limits, Name: s.Exchange.Name, URL: s.Exchange.URL,
+		Observe: s.Exchange.Connections.Observe,
 	})
 	own := api.New(api.Config{
 		Exchange: s.Exchange, Authn: s.Authn, Idempotency: answers{s.DB}, Limits: limits, Log: s.o.Log,
@@ -60,7 +61,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	var background sync.WaitGroup
-	for _, job := range []func(context.Context){s.Exchange.Releases.Run, s.sweep, s.flush, s.daily} {
+	for _, job := range []func(context.Context){s.Exchange.Releases.Run, s.sweep, s.flush, s.polls, s.daily} {
 		background.Go(func() { job(run) })
 	}
 	srv := httpkit.Server(s.Handler(), s.o.Log)
@@ -108,6 +109,11 @@ func (s *Server) sweep(ctx context.Context) {
 // flush writes down when tokens were last used, away from the requests.
 func (s *Server) flush(ctx context.Context) {
 	s.every(ctx, time.Minute, "noting the use of tokens", s.Authn.Flush)
+}
+
+// polls writes down what machines asked for, away from the requests.
+func (s *Server) polls(ctx context.Context) {
+	s.every(ctx, 5*time.Second, "noting polls", s.Exchange.Connections.Flush)
 }
 
 // daily does what depends on the date alone: cohort rules that ask for how

@@ -57,6 +57,7 @@ func (s *server) objects(w http.ResponseWriter, r call) error {
 	if err != nil || found {
 		return err
 	}
+	s.observe(a, nil, false)
 	return writeEmpty(w)
 }
 
@@ -93,6 +94,7 @@ func (s *server) manifest(w http.ResponseWriter, r call) error {
 	if err != nil {
 		return err
 	}
+	s.observe(a, entries, more)
 	if len(entries) == 0 {
 		return writeEmpty(w)
 	}
@@ -151,6 +153,7 @@ func (s *server) writePage(w http.ResponseWriter, a asked) (found bool, err erro
 	if err != nil || len(page.Entries) == 0 {
 		return false, err
 	}
+	s.observe(a, page.Entries, page.More)
 	dates(w.Header(), page.Entries)
 	return true, writeEnvelope(w, page, a.following(page.Entries, page.More))
 }
