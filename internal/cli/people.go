@@ -518,7 +518,7 @@ func (a *app) collected(c map[string]any, tty bool) error {
 	if why := a.text(c["why"], tty); why != "" {
 		return a.field("nothing", why, tty)
 	}
-	if err := a.table(itemsOf(c["objects"]), columns("type", "id", "name", "date_added")); err != nil {
+	if err := a.table(itemsOf(c["objects"]), columns("type", "id", "name", "tlp", "date_added")); err != nil {
 		return err
 	}
 	for _, f := range []string{"cursor", "more"} {

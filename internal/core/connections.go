@@ -63,10 +63,14 @@ func (o objects) First(ctx context.Context, a exchange.Actor, program exchange.P
 	if err := json.Unmarshal(b.Bytes(), &heads); err != nil || len(heads) != len(p.Entries) {
 		return nil, false, fmt.Errorf("reading a page of %d objects: %w", len(p.Entries), err)
 	}
+	labels, err := o.Labels(ctx, a, program, p.Entries)
+	if err != nil {
+		return nil, false, err
+	}
 	out := make([]connection.Object, 0, len(heads))
 	for i, h := range heads {
 		name, _ := h.Name.(string)
-		out = append(out, connection.Object{Type: h.Type, ID: h.ID, Name: name, Added: time.UnixMicro(p.Entries[i].Added).UTC()})
+		out = append(out, connection.Object{Type: h.Type, ID: h.ID, Name: name, TLP: labels[i], Added: time.UnixMicro(p.Entries[i].Added).UTC()})
 	}
 	return out, p.More, nil
 }

@@ -194,7 +194,7 @@ func TestTest(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	for _, o := range got.Objects {
-		if !strings.HasPrefix(o.ID, o.Type+"--") || o.Added.IsZero() {
+		if !strings.HasPrefix(o.ID, o.Type+"--") || o.Added.IsZero() || o.TLP != exchange.TLPAmberStrict {
 			t.Errorf("%+v", o)
 		}
 	}

@@ -17,7 +17,8 @@ const maxProbed = 20
 type Object struct {
 	Type  string
 	ID    string
-	Name  string    // as the object says; empty: it has none
+	Name  string // as the object says; empty: it has none
+	TLP   exchange.TLP
 	Added time.Time // date_added in the reader's view
 }
 

@@ -417,7 +417,7 @@ type (
 		Problem string    `json:"problem"`
 	}
 	connectionAdded struct {
-		Connection    Connection     `json:"connection"`
+		Connection    Connection    `json:"connection"`
 		Secret        string        `json:"secret" doc:"shown once; of it only a hash is kept"`
 		Configuration configuration `json:"configuration"`
 	}
@@ -447,6 +447,7 @@ type (
 		Type  string    `json:"type"`
 		ID    string    `json:"id"`
 		Name  string    `json:"name,omitempty"`
+		TLP   string    `json:"tlp,omitempty" doc:"the label in force now"`
 		Added time.Time `json:"date_added"`
 	}
 )
@@ -464,4 +465,3 @@ func wireConnection(now time.Time) func(connection.Shown) Connection {
 		}
 	}
 }
-
