@@ -26,7 +26,7 @@ type Client struct {
 
 // Clients lists every product.
 var Clients = []Client{
-	{"opencti", "OpenCTI", "yaml", "Integrations > Available > Built-in ingestion > TAXII Feed (in versions before 7: Data > Ingestion > TAXII feeds), one feed for each collection", 5 * time.Minute, false},
+	{"opencti", "OpenCTI", "yaml", "Integrations > Available > Built-in ingestion > TAXII Feed (in older versions: Data > Ingestion > TAXII feeds), one feed for each collection", 5 * time.Minute, false},
 	{"misp", "MISP", "yaml", "Sync Actions > TAXII Servers > Add TAXII Server connection, one for each collection", time.Hour, true},
 	{"sentinel", "Microsoft Sentinel", "yaml", "Data connectors > Threat Intelligence - TAXII > Open connector page, once for each collection", time.Hour, false},
 	{"splunk", "Splunk Enterprise Security", "yaml", "Configure > Data Enrichment > Threat Intelligence Management > New (release 8.2 or later), one source for each collection", time.Hour, true},

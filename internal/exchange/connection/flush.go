@@ -44,10 +44,11 @@ func (s *Service) Flush(ctx context.Context) error {
 		return fmt.Errorf("writing down polls: %w", err)
 	}
 	for _, id := range unknown { // tokens that are no connection
-		m := s.meter(id)
-		m.mu.Lock()
-		m.unknown = true
-		m.mu.Unlock()
+		if m := s.meter(id); m != nil {
+			m.mu.Lock()
+			m.unknown = true
+			m.mu.Unlock()
+		}
 	}
 	return nil
 }

@@ -120,11 +120,32 @@ func (s *Service) meter(id exchange.TokenID) *meter {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if m = s.meters[id]; m == nil && len(s.meters) < maxMeters {
+	if m = s.meters[id]; m == nil && (len(s.meters) < maxMeters || s.makeRoom()) {
 		m = &meter{}
 		s.meters[id] = m
 	}
 	return m
+}
+
+// makeRoom drops the meter that was quiet for the longest time among a few of
+// those that have nothing to be written down; false: there is none among them.
+func (s *Service) makeRoom() bool {
+	const looked = 16
+	var drop exchange.TokenID
+	var since time.Time
+	n := 0
+	for id, m := range s.meters {
+		m.mu.Lock()
+		if at := m.d.now.LastAt; !m.dirty && (drop == "" || at.Before(since)) {
+			drop, since = id, at
+		}
+		m.mu.Unlock()
+		if n++; n == looked {
+			break
+		}
+	}
+	delete(s.meters, drop)
+	return drop != ""
 }
 
 // count adds the poll up and learns how far rounds lie apart. A round is a poll

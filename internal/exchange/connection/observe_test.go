@@ -252,6 +252,14 @@ func TestMetersAreBounded(t *testing.T) {
 	if len(s.meters) != maxMeters {
 		t.Errorf("%d meters", len(s.meters))
 	}
+	// What is written down makes room for who comes new.
+	if n := len(s.pending()); n != maxMeters {
+		t.Errorf("%d to be written down", n)
+	}
+	s.Observe(t.Context(), Poll{Token: "fw_new", Status: 200})
+	if _, ok := s.pending()["fw_new"]; !ok || len(s.meters) != maxMeters {
+		t.Errorf("a new machine is not noted; %d meters", len(s.meters))
+	}
 }
 
 // TestObserveAllocatesNothing holds the path of every poll to its promise.

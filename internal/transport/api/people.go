@@ -473,7 +473,9 @@ func (s *server) testConnection(ctx context.Context, a exchange.Actor, in *InCon
 	return reply(testPoll{utc(r.At), r.Why, wires(r.Collections, func(c connection.Collected) testCollected {
 		return testCollected{
 			string(c.Program), c.ID, c.Title,
-			wires(c.Objects, func(o connection.Object) testObject { return testObject{o.Type, o.ID, o.Name, o.TLP.String(), utc(o.Added)} }),
+			wires(c.Objects, func(o connection.Object) testObject {
+				return testObject{o.Type, o.ID, o.Name, o.TLP.String(), utc(o.Added)}
+			}),
 			c.More, utc(c.Cursor), c.Why,
 		}
 	})}), nil

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
@@ -101,6 +102,7 @@ func TestConnectionInABrowser(t *testing.T) {
 			b.look(width, "light")
 			b.accessible(source, heading)
 			b.unrefused(heading)
+			b.shot(fmt.Sprintf("connection-%s-%d", strings.Fields(heading)[0], width))
 		}
 		b.look(1280, "light")
 	}

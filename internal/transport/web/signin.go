@@ -203,7 +203,8 @@ func (s *site) connection(v *visit) error {
 			{Name: "Reads", Value: scopeOf(c.Scope)},
 			{Name: "May", Value: list(c.Scope.Verbs)},
 			{Name: "Polls", Value: grouped(c.Polls)},
-			{Name: "Objects given", Value: grouped(c.Objects) + ", " + grouped(c.LastObjects) + " of them last"},
+			{Name: "Objects given", Value: grouped(c.Objects)},
+			{Name: "In the last round", Value: grouped(c.LastObjects)},
 			{Name: "Connected", Value: instant(c.CreatedAt) + " UTC"},
 		},
 	}
