@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -313,6 +314,60 @@ func TestWhoMay(t *testing.T) {
 				t.Errorf("%s holds the secret", kind)
 			}
 		}
+	}
+}
+
+// TestFlushBesidePolls loses no poll while others are written down.
+func TestFlushBesidePolls(t *testing.T) {
+	w := servertest.New(t)
+	reader := w.Reader(servertest.EarlyA)
+	const machines, polls = 4, 200
+	var ids []connection.ID
+	var all sync.WaitGroup
+	for range machines {
+		c := add(t, w, reader, connection.Wanted{})
+		ids = append(ids, c.ID)
+		all.Go(func() {
+			for i := range polls {
+				w.X.Connections.Observe(t.Context(), connection.Poll{Token: c.Token, Status: 200, After: int64(i), Objects: 2, Last: int64(i + 1)})
+			}
+		})
+	}
+	done := make(chan struct{})
+	var flushes sync.WaitGroup
+	for range 2 {
+		flushes.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				if err := w.X.Connections.Flush(t.Context()); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	close(done)
+	flushes.Wait()
+	for _, id := range ids {
+		if c, _ := show(t, w, reader, id); c.Polls != polls || c.Objects != 2*polls {
+			t.Errorf("%d polls, %d objects", c.Polls, c.Objects)
+		}
+	}
+	// A store that cannot be written to keeps what is to be written.
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	c, _ := show(t, w, reader, ids[0])
+	w.X.Connections.Observe(t.Context(), connection.Poll{Token: c.Token, Status: 200, Objects: 5, Last: 9})
+	if err := w.X.Connections.Flush(over); err == nil {
+		t.Error("written down with a context that has ended")
+	}
+	if c, _ = show(t, w, reader, ids[0]); c.Polls != polls+1 || c.Objects != 2*polls+5 {
+		t.Errorf("after a failure: %d polls, %d objects", c.Polls, c.Objects)
 	}
 }
 

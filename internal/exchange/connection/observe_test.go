@@ -123,6 +123,13 @@ func TestBehaviours(t *testing.T) {
 				m.now = m.now.Add(time.Second)
 			}
 		}},
+		{"cuts the cursor, and so gets the last object for ever", "loops", 30, func(m *machine) {
+			last := m.walk(0)
+			for range 5 {
+				m.now = m.now.Add(30 * time.Second)
+				m.poll(last - 500)
+			}
+		}},
 		{"four times is no loop", "", 30, func(m *machine) {
 			for range 4 {
 				m.poll(0)
