@@ -130,7 +130,7 @@ The exchange and the credential come from, in this order: flags, the environment
 	a.flags(root)
 	nouns := []*cobra.Command{
 		a.programCommands(), a.agreementCommands(), a.organisationCommands(), a.jurisdictionCommands(),
-		a.personCommands(), a.tokenCommands(), a.memberCommands(), a.releaseCommands(),
+		a.personCommands(), a.tokenCommands(), a.connectionCommands(), a.memberCommands(), a.releaseCommands(),
 		a.submitCommand(), a.artifactCommands(), a.pullCommand(), a.objectCommands(),
 		a.searchCommand(), a.whyCommand(), a.feedbackCommands(), a.outcomeCommands(),
 		a.eventsCommands(), a.noticesCommands(), a.meCommand(), a.configCommands(), a.versionCommand(), a.manCommand(),

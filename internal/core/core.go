@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/connection"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/contribution"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/feedback"
@@ -32,6 +33,7 @@ type Stores struct {
 	Record      record.Store
 
 	Contributions contribution.Store
+	Connections   connection.Store
 }
 
 // Blob is stored bytes.
@@ -76,6 +78,7 @@ type Exchange struct {
 	Delivery    *delivery.Service
 	Feedback    *feedback.Service
 	Record      *record.Service
+	Connections *connection.Service
 
 	Contributions *contribution.Service
 
@@ -103,6 +106,7 @@ func New(c Config) *Exchange {
 	x.Contributions = contribution.New(contribution.Config{
 		Store: c.Stores.Contributions, Blobs: contributed{c.Blobs}, Shows: x.Delivery.Shows, Log: c.Log,
 	})
+	x.Connections = x.connections(c)
 	return x
 }
 

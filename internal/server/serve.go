@@ -26,7 +26,8 @@ const drain = 3 * time.Second
 func (s *Server) Handler() http.Handler {
 	limits := httpkit.NewLimits(s.o.Config.RequestsPerSecond, time.Now)
 	machines := taxii.New(taxii.Config{
-		Source: s.Exchange.Delivery, Contributions: s.Exchange.Contributions, Authn: s.Authn, Log: s.o.Log, Limits: limits, Name: s.Exchange.Name, URL: s.Exchange.URL,
+		Source: s.Exchange.Delivery, Contributions: s.Exchange.Contributions, Observe: s.Exchange.Connections.Observe,
+		Authn: s.Authn, Log: s.o.Log, Limits: limits, Name: s.Exchange.Name, URL: s.Exchange.URL,
 	})
 	own := api.New(api.Config{
 		Exchange: s.Exchange, Authn: s.Authn, Idempotency: answers{s.DB}, Limits: limits, Log: s.o.Log,
@@ -60,7 +61,9 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	var background sync.WaitGroup
-	for _, job := range []func(context.Context){s.Exchange.Releases.Run, s.Exchange.Contributions.Run, s.sweep, s.flush, s.pages, s.daily} {
+	for _, job := range []func(context.Context){
+		s.Exchange.Releases.Run, s.Exchange.Contributions.Run, s.sweep, s.flush, s.pages, s.polls, s.daily,
+	} {
 		background.Go(func() { job(run) })
 	}
 	srv := httpkit.Server(s.Handler(), s.o.Log)
@@ -113,6 +116,11 @@ func (s *Server) flush(ctx context.Context) {
 // pages records the pages that repeated themselves.
 func (s *Server) pages(ctx context.Context) {
 	s.every(ctx, 10*time.Second, "recording pages", s.Exchange.Delivery.Flush)
+}
+
+// polls writes down what machines asked for, away from the requests.
+func (s *Server) polls(ctx context.Context) {
+	s.every(ctx, 5*time.Second, "noting polls", s.Exchange.Connections.Flush)
 }
 
 // daily does what depends on the date alone: cohort rules that ask for how

@@ -14,6 +14,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/authn"
 	"github.com/forewarn-exchange/forewarn/internal/config"
 	"github.com/forewarn-exchange/forewarn/internal/core"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/connection"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/contribution"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/feedback"
@@ -83,6 +84,7 @@ func (s *Server) open(ctx context.Context) error {
 			Submissions: sqlstore.For[submission.Tx](s.DB), Releases: sqlstore.For[release.Tx](s.DB),
 			Delivery: sqlstore.For[delivery.Tx](s.DB), Feedback: sqlstore.For[feedback.Tx](s.DB), Record: sqlstore.For[record.Tx](s.DB),
 			Contributions: sqlstore.For[contribution.Tx](s.DB),
+			Connections:   sqlstore.For[connection.Tx](s.DB),
 		},
 		Blobs: blobs{s.Blobs}, Generation: s.DB.Generation, Arrivals: s.DB.Arrivals, Now: s.o.Now, Log: s.o.Log,
 		Name: s.o.Config.Name, URL: s.o.Config.URL, Shared: s.DB.Engine() == "postgres",
@@ -105,7 +107,7 @@ func (s *Server) Close() error {
 		errs = append(errs, s.Authn.Flush(context.Background()))
 	}
 	if s.Exchange != nil {
-		errs = append(errs, s.Exchange.Delivery.Flush(context.Background()))
+		errs = append(errs, s.Exchange.Delivery.Flush(context.Background()), s.Exchange.Connections.Flush(context.Background()))
 	}
 	if s.DB != nil {
 		errs = append(errs, s.DB.Close())

@@ -57,6 +57,7 @@ func (s *server) objects(w http.ResponseWriter, r call) error {
 	if err != nil || found {
 		return err
 	}
+	s.observe(a, 0, 0, false)
 	return writeEmpty(w)
 }
 
@@ -94,8 +95,10 @@ func (s *server) manifest(w http.ResponseWriter, r call) error {
 		return err
 	}
 	if len(entries) == 0 {
+		s.observe(a, 0, 0, false)
 		return writeEmpty(w)
 	}
+	s.observe(a, len(entries), entries[len(entries)-1].Added, more)
 	return a.writeList(w, "objects", entries, more, appendRecord)
 }
 
@@ -153,6 +156,7 @@ func (s *server) writePage(w http.ResponseWriter, a asked) (found bool, err erro
 	if err != nil || page.Len == 0 {
 		return false, err
 	}
+	s.observe(a, page.Len, page.Last, page.More)
 	dates(w.Header(), page.First, page.Last)
 	return true, s.writeEnvelope(w, a.Request, page, a.following(page.Last, page.More))
 }

@@ -12,12 +12,14 @@
 package taxii
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"strings"
 
 	"github.com/forewarn-exchange/forewarn/internal/authn"
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/connection"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
 	"github.com/forewarn-exchange/forewarn/internal/transport/httpkit"
 )
@@ -44,6 +46,9 @@ type Config struct {
 	Limits        *httpkit.Limits // nil: none
 	Name          string          // of the exchange, for people
 	URL           string          // external base address, without a trailing slash
+	// Observe is told of polls and of requests that fail; nil: nobody is. It must
+	// not wait.
+	Observe func(ctx context.Context, p connection.Poll)
 }
 
 type server struct {
@@ -104,12 +109,13 @@ func (s *server) routes() []route {
 // endpoint: who has no credentials learns nothing from the other two.
 func (s *server) handler(route route) http.Handler {
 	allow := route.allow()
-	return s.adapter.Handler(func(w http.ResponseWriter, r *http.Request) error {
+	return s.adapter.Handler(func(w http.ResponseWriter, r *http.Request) (err error) {
 		httpkit.DataOnly(w.Header())
 		actor, err := httpkit.Authenticate(s.Authn, r, exchange.ChannelTAXII)
 		if err != nil {
 			return err
 		}
+		defer func() { s.observeFailure(r, actor, err) }()
 		if !acceptable(r.Header["Accept"], route.stix) {
 			return httpkit.Fail(http.StatusNotAcceptable, "answers are %s", mediaType)
 		}

@@ -59,6 +59,11 @@ func (s *site) routes(mux *http.ServeMux) {
 		"POST /organisations/{org}/links":                s.issueLink,
 		"POST /organisations/{org}/tokens":               s.issueToken,
 		"POST /organisations/{org}/revoke":               s.revokeToken,
+		"GET /connections":                               s.connections,
+		"POST /connections":                              s.addConnection,
+		"GET /connections/{connection}":                  s.connection,
+		"POST /connections/{connection}/test":            s.testConnection,
+		"POST /connections/{connection}/remove":          s.removeConnection,
 	} {
 		mux.Handle(pattern, s.person(h))
 	}

@@ -158,6 +158,7 @@ func (v *visit) frame(title string) page.Frame {
 	if v.staff() || v.a.Is(exchange.RoleAdmin) {
 		f.Nav = append(f.Nav, page.Link{Label: "Members", Href: "/organisations", Key: "m"})
 	}
+	f.Nav = append(f.Nav, page.Link{Label: "Connections", Href: "/connections", Key: "c"})
 	f.Nav = append(f.Nav, page.Link{Label: "Notices", Href: "/notices", Key: "n"})
 	for i := range f.Nav {
 		f.Nav[i].Current = f.Nav[i].Href == v.r.URL.Path
@@ -327,5 +328,5 @@ var done = map[string]string{
 	"killed": "The wave will never open.", "pushed": "The wave was opened.", "withdrawn": "The release was withdrawn.", "contained": "The release is contained: nothing further opens.",
 	"closed": "The release is closed. Its outcome is final.", "rearmed": "The new case was made.", "feedback": "Thank you. Your feedback was recorded.",
 	"accepted": "The agreement was accepted.", "joined": "The member was added.", "org": "The organisation was added.", "person": "The person was added.",
-	"suspended": "Suspended. Every channel is cut.", "org-resumed": "Resumed.", "revoked": "The token was revoked.", "read": "Marked as read.",
+	"suspended": "Suspended. Every channel is cut.", "org-resumed": "Resumed.", "revoked": "The token was revoked.", "disconnected": "The connection was removed. Its credential is dead.", "read": "Marked as read.",
 }
