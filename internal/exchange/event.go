@@ -60,6 +60,10 @@ const (
 	EventReleaseOpened      EventKind = "release.open"
 	EventFeedback           EventKind = "feedback.give"
 	EventFeedbackRefused    EventKind = "feedback.refuse"
+	EventWebhookAdded       EventKind = "webhook.add"
+	EventWebhookChanged     EventKind = "webhook.change" // paused, resumed, replayed, or given a new key
+	EventWebhookDisabled    EventKind = "webhook.disable"
+	EventWebhookRemoved     EventKind = "webhook.remove"
 )
 
 // Event is one act: who did what to what, when. Events are numbered in commit
