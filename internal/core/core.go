@@ -16,9 +16,11 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/exchange/feedback"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/membership"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/program"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/pulse"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/record"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/release"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/submission"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/webhook"
 )
 
 // Stores is what the rooms need kept, one for each.
@@ -59,6 +61,7 @@ type Config struct {
 	Name       string // of the exchange, for people
 	URL        string // external base address, without a trailing slash
 	Shared     bool   // other processes may write to the same stores
+	Push       Push
 }
 
 // Exchange is the exchange.
@@ -72,6 +75,8 @@ type Exchange struct {
 	Record      *record.Service
 
 	Contributions *contribution.Service
+	Webhooks      *webhook.Service
+	Pulse         *pulse.Pulse // wakes who follows feeds
 
 	Now         func() time.Time
 	Name        string
@@ -95,6 +100,7 @@ func New(c Config) *Exchange {
 	x.Feedback = feedback.New(feedback.Config{Store: c.Stores.Feedback, Due: due, MaySee: x.Delivery.MaySee})
 	x.Record = record.New(record.Config{Store: c.Stores.Record})
 	x.Contributions = &contribution.Service{}
+	x.push(c)
 	return x
 }
 

@@ -215,10 +215,9 @@ func scanDelivery(s Scanner) (d webhook.Delivery, err error) {
 // the generation of verdicts, and the clocks of the feeds.
 func (db *DB) Pulse(ctx context.Context) (n int64, err error) {
 	err = db.View(ctx, func(tx *Tx) error {
-		// Both only grow, and a microsecond more here is never offset by less there.
 		return tx.QueryRow(`
 			SELECT (SELECT n FROM counter WHERE name = 'generation')
-				+ (SELECT CAST(COALESCE(SUM(added % 1000000000000000), 0) AS BIGINT) FROM program_clock)`).Scan(&n)
+				+ (SELECT CAST(COALESCE(SUM(added % 1000000000000), 0) AS BIGINT) FROM program_clock)`).Scan(&n)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("reading the pulse: %w", err)
