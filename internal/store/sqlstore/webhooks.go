@@ -214,13 +214,16 @@ func scanDelivery(s Scanner) (d webhook.Delivery, err error) {
 // Pulse is a number that differs after every change of what anybody may see:
 // the generation of verdicts, and the clocks of the feeds.
 func (db *DB) Pulse(ctx context.Context) (n int64, err error) {
+	var generation int64
 	err = db.View(ctx, func(tx *Tx) error {
 		return tx.QueryRow(`
-			SELECT (SELECT n FROM counter WHERE name = 'generation')
-				+ (SELECT CAST(COALESCE(SUM(added % 1000000000000), 0) AS BIGINT) FROM program_clock)`).Scan(&n)
+			SELECT n, (SELECT CAST(COALESCE(SUM(added % 1000000000000), 0) AS BIGINT) FROM program_clock)
+			FROM counter WHERE name = 'generation'`).Scan(&generation, &n)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("reading the pulse: %w", err)
 	}
-	return n, nil
+	// Who is woken shall not look at views of an older generation.
+	db.memory.generation.raise(generation)
+	return generation + n, nil
 }

@@ -44,7 +44,10 @@ type Config struct {
 // server holds what the handlers need.
 type server struct {
 	*core.Exchange
-	log *slog.Logger
+	log   *slog.Logger
+	slots streamSlots
+	// whoCalls establishes the caller of a request again.
+	whoCalls func(r *http.Request) (exchange.Actor, error)
 }
 
 // New returns the handler of /api/v1/ and /problems/.
@@ -52,7 +55,9 @@ func New(c Config) http.Handler {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &server{c.Exchange, c.Log}
+	s := &server{Exchange: c.Exchange, log: c.Log, whoCalls: func(r *http.Request) (exchange.Actor, error) {
+		return httpkit.Authenticate(c.Authn, r, exchange.ChannelAPI)
+	}}
 	inner := http.NewServeMux()
 	document := s.register(inner)
 	inner.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { fail(w, r, exchange.Missing()) })

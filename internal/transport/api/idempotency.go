@@ -47,7 +47,8 @@ func streams(path string) bool {
 // secrets are the paths whose answer holds a secret that is shown once. It is
 // not kept, so a repetition is told that the first request was carried out.
 func secrets(path string) bool {
-	return path == prefix+"/tokens" || strings.HasPrefix(path, prefix+"/people/") && strings.HasSuffix(path, "/links")
+	return path == prefix+"/tokens" || path == prefix+"/webhooks" ||
+		strings.HasPrefix(path, prefix+"/webhooks/") && strings.HasSuffix(path, "/rotate") || strings.HasPrefix(path, prefix+"/people/") && strings.HasSuffix(path, "/links")
 }
 
 func (o *once) wrap(next http.Handler) http.Handler {
