@@ -15,6 +15,7 @@ const (
 	MaxPerOrganisation = 50
 	maxURL             = 2048
 	life               = 365 * 24 * time.Hour // of a webhook made in the browser
+	margin             = time.Second          // a wave that opens in the same moment is not missed
 	maxWaiting         = 200                  // pending deliveries of one webhook
 )
 
@@ -72,7 +73,7 @@ func (s *Service) Add(ctx context.Context, a exchange.Actor, r Request) (Webhook
 		if w.ExpiresAt, err = expiry(tx, a); err != nil {
 			return err
 		}
-		if w.Cursor = tx.Now().UnixMicro(); !r.Since.IsZero() {
+		if w.Cursor = tx.Now().Add(-margin).UnixMicro(); !r.Since.IsZero() {
 			w.Cursor = min(w.Cursor, r.Since.UnixMicro())
 		}
 		if err := tx.PutWebhook(w); err != nil {

@@ -119,10 +119,6 @@ func FuzzVerify(f *testing.F) {
 	for _, v := range vectors(f) {
 		f.Add(v.ID, strconv.FormatInt(v.Timestamp, 10), v.Signature, v.shown(), []byte(v.Body))
 	}
-	known := map[string]bool{}
-	for _, v := range vectors(f) {
-		known[v.Body] = true
-	}
 	f.Fuzz(func(t *testing.T, id, stamp, signature, key string, body []byte) {
 		h := http.Header{"Webhook-Id": {id}, "Webhook-Timestamp": {stamp}, "Webhook-Signature": {signature}}
 		own := room.NewKey(room.HMAC) // nobody has signed with it

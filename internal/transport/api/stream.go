@@ -20,13 +20,16 @@ import (
 
 // Bounds of streams.
 const (
-	streamsEach  = 8                // of one credential
-	streamsAll   = 4096             // of the process
-	streamRetry  = "3000"           // milliseconds, for the client
-	heartbeat    = 15 * time.Second // a comment, and a look at the credential
-	streamWrite  = 30 * time.Second // for one event to go out
-	streamPage   = 100              // objects in one event
-	streamWindow = 32 << 10         // bytes gathered before they are written
+	streamsEach = 8                // of one credential
+	streamsAll  = 4096             // of the process
+	streamRetry = "3000"           // milliseconds, for the client
+	heartbeat   = 15 * time.Second // a comment, and a look at the credential
+	streamWrite = 30 * time.Second // for one event to go out
+	streamPage  = 100              // objects in one event
+	// What a transaction adds has the date of its beginning, and is seen at its
+	// end: "from now on" begins a little earlier.
+	streamMargin = 10 * time.Second
+	streamWindow = 32 << 10 // bytes gathered before they are written
 )
 
 // streamSlots counts open streams.
@@ -79,7 +82,7 @@ func (in *inStream) cursor(now time.Time) (int64, error) {
 	case !in.AddedAfter.IsZero():
 		return in.AddedAfter.UnixMicro(), nil
 	}
-	return now.UnixMicro(), nil
+	return now.Add(-streamMargin).UnixMicro(), nil
 }
 
 // openStream answers with server-sent events (HTML §9.2) until the client goes,
