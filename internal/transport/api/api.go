@@ -25,6 +25,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/core"
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/transport/httpkit"
+	"github.com/forewarn-exchange/forewarn/internal/transport/sse"
 )
 
 const (
@@ -45,7 +46,7 @@ type Config struct {
 type server struct {
 	*core.Exchange
 	log   *slog.Logger
-	slots streamSlots
+	slots sse.Slots
 	// whoCalls establishes the caller of a request again.
 	whoCalls func(r *http.Request) (exchange.Actor, error)
 }
