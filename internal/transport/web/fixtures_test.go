@@ -17,7 +17,7 @@ func all() []page.Page {
 		&page.Dashboard{}, &page.Home{}, &page.Notices{}, &page.Programs{}, &page.Program{}, &page.Outcome{},
 		&page.Releases{}, &page.Compose{}, &page.Operate{}, &page.Read{}, &page.Library{}, &page.Object{},
 		&page.Artifact{}, &page.Organisations{}, &page.Organisation{}, &page.Suspend{}, &page.Secret{},
-		&page.SignIn{}, &page.Keys{}, &page.Fault{}, &page.Public{}, &page.PublicRelease{},
+		&page.SignIn{}, &page.Keys{}, &page.Fault{}, &page.Public{}, &page.PublicRelease{}, &page.Webhooks{}, &page.Webhook{},
 	}
 }
 
