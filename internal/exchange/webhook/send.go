@@ -21,12 +21,13 @@ var Schedule = []time.Duration{
 const (
 	inFlight   = 32              // messages on their way at once
 	perHost    = 4               // of them to one host
+	perOrg     = 8               // and of one organisation, so that none keeps the others waiting
 	lease      = time.Minute     // after which an attempt without an outcome is made again
 	standstill = time.Minute     // how long a silent webhook is left alone
 	fresh      = 2 * time.Second // for how long what was looked up when queueing holds
 	retryMost  = time.Hour       // the most of a Retry-After that is heeded
 	kept       = 30 * 24 * time.Hour
-	atOnce     = 256
+	atOnce     = 4096 // webhooks in one look at the queue
 )
 
 func marshal(v any) ([]byte, error) {
@@ -70,17 +71,16 @@ func (s *Service) start(ctx context.Context, d Delivery) error {
 	if err != nil {
 		return orGone(err)
 	}
-	host := hostOf(w.URL)
-	if !s.enter(w.ID, host) {
+	if !s.enter(w) {
 		return nil
 	}
 	m, err := s.claim(ctx, w, &d)
 	if err != nil || m == nil {
-		s.leave(w.ID, host)
+		s.leave(w)
 		return err
 	}
 	s.flying.Go(func() {
-		defer s.leave(w.ID, host)
+		defer s.leave(w)
 		at := s.c.Sender.Send(ctx, *m)
 		if ctx.Err() != nil && at.Status == 0 {
 			return // the server ends: the lease runs out and the message goes again
@@ -101,22 +101,28 @@ func hostOf(address string) string {
 }
 
 // enter takes one place: one message of a webhook at a time, so that they
-// arrive in order, some for each host, some in all.
-func (s *Service) enter(id ID, host string) bool {
+// arrive in order, some for each host and organisation, some in all.
+func (s *Service) enter(w Webhook) bool {
+	host := hostOf(w.URL)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.busy[id] || len(s.busy) >= inFlight || s.hosts[host] >= perHost {
+	if s.busy[w.ID] || len(s.busy) >= inFlight || s.hosts[host] >= perHost || s.orgs[w.Org] >= perOrg {
 		return false
 	}
-	s.busy[id] = true
+	s.busy[w.ID] = true
 	s.hosts[host]++
+	s.orgs[w.Org]++
 	return true
 }
 
-func (s *Service) leave(id ID, host string) {
+func (s *Service) leave(w Webhook) {
+	host := hostOf(w.URL)
 	s.mu.Lock()
-	delete(s.busy, id)
-	s.todo[id] = true // what came meanwhile waits for a message of its own
+	delete(s.busy, w.ID)
+	if s.orgs[w.Org]--; s.orgs[w.Org] <= 0 {
+		delete(s.orgs, w.Org)
+	}
+	s.todo[w.ID] = true // what came meanwhile waits for a message of its own
 	if s.hosts[host]--; s.hosts[host] <= 0 {
 		delete(s.hosts, host)
 	}

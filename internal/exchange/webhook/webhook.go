@@ -137,8 +137,8 @@ type Deliveries interface {
 	Delivery(webhook ID, id string) (Delivery, error)
 	DeliveriesOf(webhook ID, before int64, limit int) ([]Delivery, error) // newest first; before 0: from the end
 	PutDelivery(d *Delivery) error                                        // Number 0: new, and gets one
-	// DueDeliveries lists pending deliveries of active webhooks whose moment has
-	// come, in the order in which they were queued.
+	// DueDeliveries lists of each active webhook the first pending delivery whose
+	// moment has come, in the order in which they were queued.
 	DueDeliveries(now time.Time, limit int) ([]Delivery, error)
 	NextDelivery() (time.Time, error) // of active webhooks; zero: none
 	// PendingOf counts what waits for the webhook; kind "": of every kind.
@@ -215,6 +215,7 @@ type Service struct {
 	mu     sync.Mutex
 	busy   map[ID]bool
 	hosts  map[string]int
+	orgs   map[exchange.OrgID]int
 	todo   map[ID]bool // to be looked at
 	flying sync.WaitGroup
 }
@@ -227,5 +228,5 @@ func New(c Config) *Service {
 	if c.Log == nil {
 		c.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
-	return &Service{c: c, kick: make(chan struct{}, 1), busy: map[ID]bool{}, hosts: map[string]int{}, todo: map[ID]bool{}}
+	return &Service{c: c, kick: make(chan struct{}, 1), busy: map[ID]bool{}, hosts: map[string]int{}, orgs: map[exchange.OrgID]int{}, todo: map[ID]bool{}}
 }

@@ -268,11 +268,14 @@ func (tx *Tx) PutDelivery(d *webhook.Delivery) error {
 	return nil
 }
 
-// DueDeliveries lists what is to be sent, in the order in which it was queued.
+// DueDeliveries lists what is to be sent: of each webhook the first that is due,
+// in the order in which they were queued.
 func (tx *Tx) DueDeliveries(now time.Time, limit int) ([]webhook.Delivery, error) {
 	all, err := Collect(tx, scanDelivery, `
-		SELECT `+deliveryColumns+` FROM webhook_delivery d JOIN webhook w ON w.id = d.webhook
-		WHERE d.state = 'pending' AND d.next_at <= ?1 AND w.state = 'active'
+		SELECT `+deliveryColumns+` FROM webhook_delivery d
+		WHERE d.number IN (
+			SELECT MIN(q.number) FROM webhook_delivery q JOIN webhook w ON w.id = q.webhook
+			WHERE q.state = 'pending' AND q.next_at <= ?1 AND w.state = 'active' GROUP BY q.webhook)
 		ORDER BY d.number LIMIT ?2 + 0`, micros(now), int64(limit))
 	if err != nil {
 		return nil, fmt.Errorf("listing what is to be sent: %w", err)
