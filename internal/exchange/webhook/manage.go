@@ -204,7 +204,9 @@ func (s *Service) status(ctx context.Context, w Webhook) (Status, error) {
 		return err
 	})
 	if err == nil && w.State == Active {
-		_, st.Silent, err = s.acts(ctx, w)
+		var now standing
+		now, err = s.acts(ctx, w)
+		st.Silent = now.silent
 	}
 	return st, err
 }

@@ -82,12 +82,15 @@ func (s *Service) touched() []ID {
 func (s *Service) lookAt(ctx context.Context, ids []ID) error {
 	for _, id := range ids {
 		var w Webhook
+		var st standing
 		err := s.c.Store.View(ctx, func(tx Tx) (err error) {
-			w, err = tx.Webhook(id)
+			if w, err = tx.Webhook(id); err == nil {
+				st, err = stand(tx, w)
+			}
 			return err
 		})
 		if err == nil && w.State == Active {
-			err = s.look(ctx, w)
+			err = s.look(ctx, w, st)
 		}
 		if err = orGone(err); err != nil {
 			return err

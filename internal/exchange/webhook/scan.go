@@ -8,49 +8,83 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 )
 
-// acts answers whom a webhook acts as, and why it stays silent; empty: it does
-// not. Only the organisation that made it reads why.
-func (s *Service) acts(ctx context.Context, w Webhook) (a exchange.Actor, silent string, err error) {
-	err = s.c.Store.View(ctx, func(tx Tx) error {
-		p, err := tx.Person(w.Person)
-		if err != nil {
-			return err
-		}
-		o, err := tx.Organisation(w.Org)
-		if err != nil {
-			return err
-		}
-		a = w.Actor(p)
-		switch {
-		case !o.SuspendedAt.IsZero():
-			silent = "the organisation is suspended"
-		case !p.SuspendedAt.IsZero():
-			silent = "the person is suspended"
-		case !tx.Now().Before(w.ExpiresAt):
-			silent = "it has expired; resume it to renew it"
-		}
-		if silent != "" || w.Token == "" {
-			return nil
-		}
-		t, err := tx.Token(w.Token)
-		switch {
-		case err != nil:
-			return err
-		case !t.RevokedAt.IsZero():
-			silent = "the token with which it was made is revoked; resume it with another"
-		case !tx.Now().Before(t.ExpiresAt):
-			silent = "the token with which it was made has expired; resume it with another"
-		}
-		return nil
-	})
-	if err != nil || silent != "" {
-		return a, silent, err
-	}
-	_, err = s.c.Reads.Collection(ctx, a, w.Program)
+// standing is whom a webhook acts as, and how it stands.
+type standing struct {
+	actor  exchange.Actor
+	silent string // why nothing is sent; empty: it is
+	waits  int    // pending messages of the kind collection.changed
+}
+
+// stand gathers what the transaction knows of a webhook's standing. One whose
+// person or token is gone is silent, and keeps no other from being looked at.
+func stand(tx Tx, w Webhook) (standing, error) {
+	st, err := standingOf(tx, w)
 	if exchange.KindOf(err) == exchange.NotFound {
-		return a, "the organisation reads nothing in the program: no active member, in no cohort, or without the agreement in force", nil
+		return standing{silent: "the person or the token for which it acts is no longer known"}, nil
 	}
-	return a, "", err
+	return st, err
+}
+
+func standingOf(tx Tx, w Webhook) (st standing, err error) {
+	p, err := tx.Person(w.Person)
+	if err != nil {
+		return st, err
+	}
+	o, err := tx.Organisation(w.Org)
+	if err != nil {
+		return st, err
+	}
+	if st.waits, err = tx.PendingOf(w.ID, KindChanged); err != nil {
+		return st, err
+	}
+	st.actor = w.Actor(p)
+	switch {
+	case !o.SuspendedAt.IsZero():
+		st.silent = "the organisation is suspended"
+	case !p.SuspendedAt.IsZero():
+		st.silent = "the person is suspended"
+	case !tx.Now().Before(w.ExpiresAt):
+		st.silent = "it has expired; resume it to renew it"
+	}
+	if st.silent != "" || w.Token == "" {
+		return st, nil
+	}
+	t, err := tx.Token(w.Token)
+	switch {
+	case err != nil:
+		return st, err
+	case !t.RevokedAt.IsZero():
+		st.silent = "the token with which it was made is revoked; resume it with another"
+	case !tx.Now().Before(t.ExpiresAt):
+		st.silent = "the token with which it was made has expired; resume it with another"
+	}
+	return st, nil
+}
+
+// reads adds to the standing whether the actor has a collection at all. Only
+// the organisation that made the webhook is told why it is silent.
+func (s *Service) reads(ctx context.Context, w Webhook, st *standing) error {
+	if st.silent != "" {
+		return nil
+	}
+	_, err := s.c.Reads.Collection(ctx, st.actor, w.Program)
+	if exchange.KindOf(err) == exchange.NotFound {
+		st.silent = "the organisation reads nothing in the program: no active member, in no cohort, or without the agreement in force"
+		return nil
+	}
+	return err
+}
+
+// acts is the whole standing of one webhook.
+func (s *Service) acts(ctx context.Context, w Webhook) (st standing, err error) {
+	err = s.c.Store.View(ctx, func(tx Tx) (err error) {
+		st, err = stand(tx, w)
+		return err
+	})
+	if err == nil {
+		err = s.reads(ctx, w, &st)
+	}
+	return st, err
 }
 
 // scanPage is how many webhooks are looked at in one go.
@@ -61,15 +95,24 @@ const scanPage = 200
 func (s *Service) Scan(ctx context.Context) error {
 	for after := ID(""); ; {
 		var page []Webhook
+		var stands []standing
 		err := s.c.Store.View(ctx, func(tx Tx) (err error) {
-			page, err = tx.ActiveWebhooks(after, scanPage)
-			return err
+			if page, err = tx.ActiveWebhooks(after, scanPage); err != nil {
+				return err
+			}
+			stands = make([]standing, len(page))
+			for i, w := range page {
+				if stands[i], err = stand(tx, w); err != nil {
+					return err
+				}
+			}
+			return nil
 		})
 		if err != nil {
 			return err
 		}
-		for _, w := range page {
-			if err := s.look(ctx, w); err != nil {
+		for i, w := range page {
+			if err := s.look(ctx, w, stands[i]); err != nil {
 				if ctx.Err() != nil {
 					return ctx.Err()
 				}
@@ -84,21 +127,12 @@ func (s *Service) Scan(ctx context.Context) error {
 }
 
 // look queues what one webhook has to announce.
-func (s *Service) look(ctx context.Context, w Webhook) error {
-	a, silent, err := s.acts(ctx, w)
-	if err != nil || silent != "" {
+func (s *Service) look(ctx context.Context, w Webhook, st standing) error {
+	if err := s.reads(ctx, w, &st); err != nil || st.silent != "" {
 		return err
 	}
-	var waits int
-	err = s.c.Store.View(ctx, func(tx Tx) (err error) {
-		waits, err = tx.PendingOf(w.ID, KindChanged)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	if waits == 0 {
-		n, err := s.c.Reads.News(ctx, a, w.Program, w.Cursor)
+	if st.waits == 0 {
+		n, err := s.c.Reads.News(ctx, st.actor, w.Program, w.Cursor)
 		if err != nil {
 			return err
 		}
@@ -112,7 +146,7 @@ func (s *Service) look(ctx context.Context, w Webhook) error {
 	if !w.Notices {
 		return nil
 	}
-	return s.notices(ctx, w, a)
+	return s.notices(ctx, w, st.actor)
 }
 
 // queue adds a message, unless the webhook changed since it was read. On

@@ -134,10 +134,11 @@ func (s *Service) leave(w Webhook) {
 // nil when there is nothing to send: another node has it, the webhook is
 // silent, or what it announced is no longer there.
 func (s *Service) claim(ctx context.Context, w Webhook, d *Delivery) (*Message, error) {
-	a, silent, err := s.acts(ctx, w)
+	st, err := s.acts(ctx, w)
 	if err != nil {
 		return nil, err
 	}
+	a, silent := st.actor, st.silent
 	gone := false
 	if silent == "" && d.Kind == KindChanged && s.c.Now().Sub(d.QueuedAt) > fresh {
 		n, err := s.c.Reads.News(ctx, a, w.Program, d.After)
