@@ -43,6 +43,7 @@ func TestMain(m *testing.M) {
 //	moment NAME +2h [FORMAT]   sets a variable to a moment from now, RFC 3339 or a Go form
 //	eventually RE CMD...       repeats a command until its stdout matches, for 30 s
 //	files N DIR        compares the number of files below a folder
+//	receiver NAME KEYS FILE    a machine that takes webhooks; round sends them
 //
 // and the condition [data] (real data is there) with its folder in $DATA.
 func TestScripts(t *testing.T) {
@@ -62,6 +63,7 @@ func TestScripts(t *testing.T) {
 			"world": world, "clock": clock, "as": as, "exits": exits, "keep": keep, "await": await,
 			"envfile": envfile, "tokenfile": tokenfile, "replaced": replaced,
 			"moment": moment, "eventually": eventually, "files": files,
+			"receiver": receiver, "round": round,
 		},
 	})
 }
@@ -78,7 +80,7 @@ func stageOf(ts *testscript.TestScript) *stage { return ts.Value(worldKey{}).(*s
 
 func world(ts *testscript.TestScript, _ bool, _ []string) {
 	s := stageOf(ts)
-	s.w = servertest.New(s.t)
+	s.w = servertest.New(s.t, servertest.AllowLoopback)
 	ts.Setenv("FOREWARN_URL", s.w.Serve())
 	ts.Setenv("PROGRAM", string(testkit.Program))
 }

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 
@@ -24,6 +25,26 @@ type Config struct {
 	RequestsPerSecond float64 `toml:"requests_per_second" comment:"The limit of requests per second for each credential, with a burst of twice as many; 0 or less: none."`
 	TLSCertificate    string  `toml:"tls_certificate" comment:"Certificate and key in PEM form. Empty: plain HTTP, for a proxy that ends TLS or for this machine alone."`
 	TLSKey            string  `toml:"tls_key"`
+
+	Webhooks Webhooks `toml:"webhooks" comment:"Messages to receivers outside; see docs/guide/push-and-stream.md."`
+}
+
+// Webhooks is the section [webhooks].
+type Webhooks struct {
+	Allow []string `toml:"allow" comment:"Networks that webhooks may reach although they are private, such as [\"10.1.2.0/24\"]; to these also without TLS. Empty: the public internet alone, over https."`
+}
+
+// Networks are the networks of Allow.
+func (w Webhooks) Networks() ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, text := range w.Allow {
+		p, err := netip.ParsePrefix(text)
+		if err != nil || p != p.Masked() || p.Addr().Is4In6() {
+			return nil, fmt.Errorf("webhooks.allow: %q is no network; write it as 10.1.2.0/24 or fd00:1::/48", text)
+		}
+		out = append(out, p)
+	}
+	return out, nil
 }
 
 // Default is the configuration that a new data folder gets.
@@ -51,6 +72,9 @@ func Load(path string) (Config, error) {
 		if errors.As(err, &unknown) {
 			return c, fmt.Errorf("%s: unknown key:\n%s", path, unknown.String())
 		}
+		return c, fmt.Errorf("%s: %w", path, err)
+	}
+	if _, err := c.Webhooks.Networks(); err != nil {
 		return c, fmt.Errorf("%s: %w", path, err)
 	}
 	return c, nil

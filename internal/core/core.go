@@ -17,9 +17,11 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/exchange/feedback"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/membership"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/program"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/pulse"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/record"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/release"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/submission"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/webhook"
 )
 
 // Stores is what the rooms need kept, one for each.
@@ -67,6 +69,7 @@ type Config struct {
 	Name       string // of the exchange, for people
 	URL        string // external base address, without a trailing slash
 	Shared     bool   // other processes may write to the same stores
+	Push       Push
 }
 
 // Exchange is the exchange.
@@ -81,6 +84,8 @@ type Exchange struct {
 	Connections *connection.Service
 
 	Contributions *contribution.Service
+	Webhooks      *webhook.Service
+	Pulse         *pulse.Pulse // wakes who follows feeds
 
 	Now  func() time.Time
 	Name string
@@ -107,6 +112,7 @@ func New(c Config) *Exchange {
 		Store: c.Stores.Contributions, Blobs: contributed{c.Blobs}, Shows: x.Delivery.Shows, Log: c.Log,
 	})
 	x.Connections = x.connections(c)
+	x.push(c)
 	return x
 }
 

@@ -65,6 +65,10 @@ const (
 	EventFeedbackRefused    EventKind = "feedback.refuse"
 	EventContributed        EventKind = "contribution.add"
 	EventContributionGone   EventKind = "contribution.remove"
+	EventWebhookAdded       EventKind = "webhook.add"
+	EventWebhookChanged     EventKind = "webhook.change" // paused, resumed, replayed, or given a new key
+	EventWebhookDisabled    EventKind = "webhook.disable"
+	EventWebhookRemoved     EventKind = "webhook.remove"
 )
 
 // Event is one act: who did what to what, when. Events are numbered in commit

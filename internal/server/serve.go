@@ -63,6 +63,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	var background sync.WaitGroup
 	for _, job := range []func(context.Context){
 		s.Exchange.Releases.Run, s.Exchange.Contributions.Run, s.sweep, s.flush, s.pages, s.polls, s.daily,
+		s.Exchange.Pulse.Run, s.webhooks,
 	} {
 		background.Go(func() { job(run) })
 	}
@@ -79,6 +80,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	select {
 	case err = <-failed:
 	case <-ctx.Done():
+		s.Exchange.Pulse.Close() // streams end, and do not hold the drain up
 		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 		defer cancel()
 		if err = srv.Shutdown(end); err != nil {
@@ -92,6 +94,9 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	}
 	return err
 }
+
+// webhooks sends what webhooks announce.
+func (s *Server) webhooks(ctx context.Context) { s.Exchange.Webhooks.Run(ctx, s.Exchange.Pulse) }
 
 // sweep takes up what a crash in the middle of a submission left: at the start,
 // and once a day, because what another process may still be storing has to lie

@@ -23,6 +23,8 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/exchange/record"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/release"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/submission"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/webhook"
+	outbound "github.com/forewarn-exchange/forewarn/internal/outbound/webhook"
 	"github.com/forewarn-exchange/forewarn/internal/store"
 	"github.com/forewarn-exchange/forewarn/internal/store/blob"
 	"github.com/forewarn-exchange/forewarn/internal/store/sqlstore"
@@ -78,6 +80,10 @@ func (s *Server) open(ctx context.Context) error {
 	if s.Blobs, err = blob.OpenDir(filepath.Join(s.o.Data, "blobs")); err != nil {
 		return err
 	}
+	networks, err := s.o.Config.Webhooks.Networks()
+	if err != nil {
+		return err
+	}
 	s.Exchange = core.New(core.Config{
 		Stores: core.Stores{
 			Programs: sqlstore.For[program.Tx](s.DB), Members: sqlstore.For[membership.Tx](s.DB),
@@ -88,6 +94,10 @@ func (s *Server) open(ctx context.Context) error {
 		},
 		Blobs: blobs{s.Blobs}, Generation: s.DB.Generation, Arrivals: s.DB.Arrivals, Now: s.o.Now, Log: s.o.Log,
 		Name: s.o.Config.Name, URL: s.o.Config.URL, Shared: s.DB.Engine() == "postgres",
+		Push: core.Push{
+			Store: sqlstore.For[webhook.Tx](s.DB), Sender: outbound.New(outbound.Options{Allow: networks}),
+			Plain: len(networks) > 0, Root: taxii.Root, Pulse: s.DB.Pulse,
+		},
 	})
 	s.DB.Watch(s.Exchange.Delivery)
 	s.Authn = authn.New(authn.Config{Store: sqlstore.For[authn.Tx](s.DB), Generation: s.DB.Generation, Now: s.o.Now})

@@ -54,25 +54,32 @@ type World struct {
 	Admin     exchange.Actor
 }
 
+// AllowLoopback lets webhooks reach receivers in the test's own process.
+func AllowLoopback(c *config.Config) { c.Webhooks.Allow = []string{"127.0.0.0/8", "::1/128"} }
+
 // New opens an exchange in which the program testkit.Program runs, with one
 // reader for each member.
-func New(t testing.TB) *World {
+func New(t testing.TB, change ...func(*config.Config)) *World {
 	t.Helper()
-	return NewIn(t, t.TempDir())
+	return NewIn(t, t.TempDir(), change...)
 }
 
 // NewIn is New in a folder that the test keeps: after Close, Open opens it again.
-func NewIn(t testing.TB, data string) *World {
+func NewIn(t testing.TB, data string, change ...func(*config.Config)) *World {
 	t.Helper()
-	w := Open(t, data, testkit.NewClock())
+	w := Open(t, data, testkit.NewClock(), change...)
 	w.fill()
 	return w
 }
 
 // Open opens the exchange of a data folder, without content of its own.
-func Open(t testing.TB, data string, clock *testkit.Clock) *World {
+func Open(t testing.TB, data string, clock *testkit.Clock, change ...func(*config.Config)) *World {
 	t.Helper()
-	s, err := server.Open(t.Context(), server.Options{Data: data, Config: config.Default(), Now: clock.Now})
+	c := config.Default()
+	for _, f := range change {
+		f(&c)
+	}
+	s, err := server.Open(t.Context(), server.Options{Data: data, Config: c, Now: clock.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/core"
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/transport/httpkit"
+	"github.com/forewarn-exchange/forewarn/internal/transport/sse"
 )
 
 const (
@@ -44,7 +45,10 @@ type Config struct {
 // server holds what the handlers need.
 type server struct {
 	*core.Exchange
-	log *slog.Logger
+	log   *slog.Logger
+	slots sse.Slots
+	// whoCalls establishes the caller of a request again.
+	whoCalls func(r *http.Request) (exchange.Actor, error)
 }
 
 // New returns the handler of /api/v1/ and /problems/.
@@ -52,7 +56,9 @@ func New(c Config) http.Handler {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &server{c.Exchange, c.Log}
+	s := &server{Exchange: c.Exchange, log: c.Log, whoCalls: func(r *http.Request) (exchange.Actor, error) {
+		return httpkit.Authenticate(c.Authn, r, exchange.ChannelAPI)
+	}}
 	inner := http.NewServeMux()
 	document := s.register(inner)
 	inner.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { fail(w, r, exchange.Missing()) })

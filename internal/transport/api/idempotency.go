@@ -47,7 +47,8 @@ func streams(path string) bool {
 // secrets are the paths whose answer holds a secret that is shown once. It is
 // not kept, so a repetition is told that the first request was carried out.
 func secrets(path string) bool {
-	return path == prefix+"/tokens" || path == prefix+"/connections" || strings.HasPrefix(path, prefix+"/people/") && strings.HasSuffix(path, "/links")
+	return path == prefix+"/tokens" || path == prefix+"/connections" || path == prefix+"/webhooks" ||
+		strings.HasPrefix(path, prefix+"/webhooks/") && strings.HasSuffix(path, "/rotate") || strings.HasPrefix(path, prefix+"/people/") && strings.HasSuffix(path, "/links")
 }
 
 // polls are the paths at which a person polls as a machine: they change nothing,

@@ -28,6 +28,8 @@ func tags() []*huma.Tag {
 		{Name: "events", Description: "Every act, in the order in which it was committed."},
 		{Name: "notices"},
 		{Name: "search"},
+		{Name: "stream", Description: "Server-sent events: what enters the caller's view, as it does."},
+		{Name: "webhooks", Description: "Signed messages to a receiver of the caller's: that something waits, and where."},
 		{Name: "why", Description: "The decision on one item for one recipient, explained."},
 	}
 }
@@ -108,9 +110,22 @@ func (s *server) routes() []registration {
 		on("GET /programs/{program}/objects", "list-objects", "STIX objects in the caller's view, oldest first", s.listObjects, objectsAnswer),
 		on("GET /programs/{program}/objects/count", "count-objects", "How many objects the caller sees, up to a cap", s.countObjects),
 		on("GET /programs/{program}/objects/{object}", "read-object", "One object", s.readObject, objectAnswer),
+		on("GET /programs/{program}/stream", "open-stream", "What enters the caller's view, as server-sent events", s.openStream, eventsAnswer),
 		on("GET /programs/{program}/search", "search", "Objects, artifacts and releases by text", s.search),
 		on("GET /programs/{program}/why", "why", "Why a recipient is or is not given an item", s.why),
 		on("GET /programs/{program}/outcome", "program-outcome", "What came of a program", s.programOutcome),
+
+		on("GET /webhooks", "list-webhooks", "The webhooks that the caller may know of", s.listHooks),
+		on("POST /webhooks", "add-webhook", "Add a webhook; a shared secret is shown once", s.addHook, created),
+		on("GET /webhooks/{webhook}", "read-webhook", "A webhook, and why it is silent", s.readHook),
+		on("DELETE /webhooks/{webhook}", "remove-webhook", "Remove a webhook", s.removeHook),
+		on("POST /webhooks/{webhook}/pause", "pause-webhook", "Send nothing until it is resumed", s.pauseHook),
+		on("POST /webhooks/{webhook}/resume", "resume-webhook", "Send again, from where it stopped", s.resumeHook),
+		on("POST /webhooks/{webhook}/rotate", "rotate-webhook", "A new key; the old one signs beside it for a day", s.rotateHook),
+		on("POST /webhooks/{webhook}/test", "test-webhook", "Send a test message", s.testHook, created),
+		on("POST /webhooks/{webhook}/replay", "replay-webhook", "Announce anew what entered the view since an instant", s.replayHook),
+		on("GET /webhooks/{webhook}/deliveries", "list-deliveries", "What was sent, newest first", s.listSendings),
+		on("POST /webhooks/{webhook}/deliveries/{delivery}/send", "send-again", "Send a message once more, under the same id", s.sendAgain),
 
 		on("GET /events", "list-events", "Events in commit order, one line of JSON each", s.listEvents, linesAnswer),
 		on("GET /notices", "list-notices", "What the caller's organisation was told", s.listNotices),
@@ -130,6 +145,10 @@ func content(media, description string, schema *huma.Schema) func(*huma.Operatio
 
 func linesAnswer(op *huma.Operation) {
 	content(linesType, "one line for each event: its number and its canonical bytes", &huma.Schema{Type: "string"})(op)
+}
+
+func eventsAnswer(op *huma.Operation) {
+	content("text/event-stream", "events of the kind added: collection, added_after, last and count; with objects=1 also the objects", &huma.Schema{Type: "string"})(op)
 }
 
 func objectsAnswer(op *huma.Operation) {

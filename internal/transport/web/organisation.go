@@ -82,6 +82,9 @@ func (s *site) organisation(v *visit) error {
 			{Name: "Here since", Value: o.CreatedAt.UTC().Format(time.DateOnly)},
 		},
 	}
+	if o.ID == v.a.Org {
+		p.WebhooksHref = "/webhooks"
+	}
 	all, err := v.stored()
 	if err != nil {
 		return err

@@ -48,6 +48,9 @@ func (s *site) routes(mux *http.ServeMux) {
 		"POST /releases/{release}/feedback":              s.feedback,
 		"GET /artifacts/{artifact}":                      s.artifact,
 		"GET /artifacts/{artifact}/content":              s.content,
+		"GET /webhooks":                                  s.webhooks,
+		"POST /webhooks":                                 s.addWebhook,
+		"GET /webhooks/{webhook}":                        s.webhook,
 		"GET /organisations":                             s.organisations,
 		"POST /organisations":                            s.addOrganisation,
 		"GET /organisations/{org}":                       s.organisation,
@@ -65,6 +68,9 @@ func (s *site) routes(mux *http.ServeMux) {
 		"POST /connections/{connection}/test":            s.testConnection,
 		"POST /connections/{connection}/remove":          s.removeConnection,
 	} {
+		mux.Handle(pattern, s.person(h))
+	}
+	for pattern, h := range s.hookActs() {
 		mux.Handle(pattern, s.person(h))
 	}
 	// Uploads of any size: streamed, with the limit of submissions.

@@ -294,7 +294,7 @@ var fields = map[string]string{
 	"first_seen": "seen-first", "last_seen": "seen-last", "product": "product", "type": "ptype", "format": "format",
 	"ready": "ready", "ready_at": "ready", "live": "live", "live_at": "live", "share": "share", "evidence": "evidence", "regions": "regions",
 	"persons": "persons", "organisations": "organisations", "expires": "expires", "statement": "statement", "tlp": "tlp", "pap": "pap",
-	"login": "login", "id": "org-id", "name": "org-name", "kind": "org-kind",
+	"login": "login", "id": "org-id", "name": "org-name", "url": "hook-url", "since": "since", "kind": "org-kind",
 }
 
 // field is the form field for the path in a problem; empty: none.
@@ -328,5 +328,8 @@ var done = map[string]string{
 	"killed": "The wave will never open.", "pushed": "The wave was opened.", "withdrawn": "The release was withdrawn.", "contained": "The release is contained: nothing further opens.",
 	"closed": "The release is closed. Its outcome is final.", "rearmed": "The new case was made.", "feedback": "Thank you. Your feedback was recorded.",
 	"accepted": "The agreement was accepted.", "joined": "The member was added.", "org": "The organisation was added.", "person": "The person was added.",
-	"suspended": "Suspended. Every channel is cut.", "org-resumed": "Resumed.", "revoked": "The token was revoked.", "disconnected": "The connection was removed. Its credential is dead.", "read": "Marked as read.",
+	"suspended": "Suspended. Every channel is cut.", "org-resumed": "Resumed.", "revoked": "The token was revoked.", "disconnected": "The connection was removed. Its credential is dead.",
+	"hook-test": "The test message is on its way.", "hook-again": "The message is on its way again.", "hook-replay": "What came since is announced anew.",
+	"hook-paused": "Nothing is sent until you resume it.", "hook-resumed": "It goes on where it stopped.", "hook-removed": "The webhook was removed.",
+	"read": "Marked as read.",
 }

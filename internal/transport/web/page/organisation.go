@@ -44,7 +44,8 @@ type Organisation struct {
 	Holds         []HoldLine
 	Gave          []FeedbackLine
 	Base          string
-	Manage        bool // may suspend, add people, issue tokens and links
+	WebhooksHref  string // of those who belong to it
+	Manage        bool   // may suspend, add people, issue tokens and links
 	Roles         []Option
 	TokenPersons  []Option
 	TokenPrograms []Option
