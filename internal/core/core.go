@@ -14,6 +14,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/exchange/contribution"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/feedback"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/lookup"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/membership"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/program"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/record"
@@ -28,6 +29,7 @@ type Stores struct {
 	Submissions submission.Store
 	Releases    release.Store
 	Delivery    delivery.Store
+	Lookup      lookup.Store
 	Feedback    feedback.Store
 	Record      record.Store
 }
@@ -68,6 +70,7 @@ type Exchange struct {
 	Submissions *submission.Service
 	Releases    *release.Service
 	Delivery    *delivery.Service
+	Lookup      *lookup.Service
 	Feedback    *feedback.Service
 	Record      *record.Service
 
@@ -92,6 +95,7 @@ func New(c Config) *Exchange {
 	x.Delivery = delivery.New(delivery.Config{
 		Store: c.Stores.Delivery, Blobs: delivered{c.Blobs}, Now: c.Now, Due: due, Generation: c.Generation,
 	})
+	x.Lookup = newLookup(c, x.Delivery)
 	x.Feedback = feedback.New(feedback.Config{Store: c.Stores.Feedback, Due: due, MaySee: x.Delivery.MaySee})
 	x.Record = record.New(record.Config{Store: c.Stores.Record})
 	x.Contributions = &contribution.Service{}

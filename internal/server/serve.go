@@ -60,7 +60,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	var background sync.WaitGroup
-	for _, job := range []func(context.Context){s.Exchange.Releases.Run, s.sweep, s.flush, s.daily} {
+	for _, job := range []func(context.Context){s.Exchange.Releases.Run, s.Exchange.Lookup.Run, s.sweep, s.flush, s.daily} {
 		background.Go(func() { job(run) })
 	}
 	srv := httpkit.Server(s.Handler(), s.o.Log)

@@ -16,6 +16,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/core"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/feedback"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/lookup"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/membership"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/program"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/record"
@@ -80,7 +81,7 @@ func (s *Server) open(ctx context.Context) error {
 		Stores: core.Stores{
 			Programs: sqlstore.For[program.Tx](s.DB), Members: sqlstore.For[membership.Tx](s.DB),
 			Submissions: sqlstore.For[submission.Tx](s.DB), Releases: sqlstore.For[release.Tx](s.DB),
-			Delivery: sqlstore.For[delivery.Tx](s.DB), Feedback: sqlstore.For[feedback.Tx](s.DB), Record: sqlstore.For[record.Tx](s.DB),
+			Delivery: sqlstore.For[delivery.Tx](s.DB), Lookup: sqlstore.For[lookup.Tx](s.DB), Feedback: sqlstore.For[feedback.Tx](s.DB), Record: sqlstore.For[record.Tx](s.DB),
 		},
 		Blobs: blobs{s.Blobs}, Generation: s.DB.Generation, Now: s.o.Now, Log: s.o.Log,
 		Name: s.o.Config.Name, URL: s.o.Config.URL, Shared: s.DB.Engine() == "postgres",

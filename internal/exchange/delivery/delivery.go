@@ -47,6 +47,8 @@ type Feeds interface {
 	// without Added.
 	ObjectsAt(artifact, from, to int64, types []string, limit int) ([]Entry, error)
 	ObjectIDs(seqs []int64) (map[int64]string, error)
+	// EntriesOf lists objects by their numbers, ascending, with ids and without Added.
+	EntriesOf(seqs []int64) ([]Entry, error)
 	// ObjectsByHash lists objects whose id has the hash; among: only of these
 	// artifacts, so that others cost no more than an id that nothing has.
 	ObjectsByHash(program exchange.ProgramID, idHash int64, among map[int64]bool) ([]Object, error)
