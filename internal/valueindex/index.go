@@ -7,8 +7,8 @@
 // number of objects under one handling can crowd out those under another.
 //
 // The memory is flat and holds hardly a pointer: a table of 8-byte slots (at
-// most 60 % full, probed in line; half a hash and the number of an entry), entries of 32
-// bytes, and the texts one after the other. The hash is seeded anew for each
+// most 60 % full, probed in line; half a hash and the number of an entry) with a
+// filter before it, entries of 32 bytes, and the texts one after the other. The hash is seeded anew for each
 // index and texts are compared in full, so nobody can choose values that collide.
 package valueindex
 
@@ -51,9 +51,18 @@ type Index struct {
 	six      ordered[wide]
 }
 
+// table finds entries by hash. Most values that are asked for are unknown: the
+// filter, an eighth of the size, says so in nearly all cases (four bits of one
+// word for each value).
 type table struct {
-	mask  uint64
-	slots []uint64 // half the hash · number of the entry + 1; 0: free
+	mask   uint64
+	slots  []uint64 // half the hash · number of the entry + 1; 0: free
+	filter []uint64
+}
+
+// bits are the place of a hash in the filter.
+func (t *table) bits(h uint64) (word *uint64, bits uint64) {
+	return &t.filter[h>>26&(t.mask>>3)], 1<<(h&63) | 1<<(h>>6&63) | 1<<(h>>12&63) | 1<<(h>>18&63)
 }
 
 // entry is a value and the first object that holds it.
@@ -92,7 +101,7 @@ func New(most int64) *Index {
 	return x
 }
 
-func newTable(n int) *table { return &table{uint64(n - 1), make([]uint64, n)} }
+func newTable(n int) *table { return &table{uint64(n - 1), make([]uint64, n), make([]uint64, n/8)} }
 
 // Values is how many different values the index holds.
 func (x *Index) Values() int64 { return x.n.Load() }
@@ -108,6 +117,9 @@ func (x *Index) text(e *entry) []byte { return x.texts.bytes(e.at>>24, int(e.at>
 func (x *Index) find(text string) (uint32, bool) {
 	h := maphash.String(x.seed, text)
 	t := x.table.Load()
+	if word, bits := t.bits(h); atomic.LoadUint64(word)&bits != bits {
+		return 0, false
+	}
 	for i := h & t.mask; ; i = (i + 1) & t.mask {
 		slot := atomic.LoadUint64(&t.slots[i])
 		if slot == 0 {
@@ -127,6 +139,8 @@ func (t *table) put(h uint64, id uint32) {
 	for i := h & t.mask; ; i = (i + 1) & t.mask {
 		if t.slots[i] == 0 {
 			atomic.StoreUint64(&t.slots[i], h>>32<<32|uint64(id+1))
+			word, bits := t.bits(h)
+			atomic.StoreUint64(word, *word|bits)
 			return
 		}
 	}
@@ -163,7 +177,7 @@ func (x *Index) room(n int64) {
 	for id := range uint32(n - 1) {
 		t.put(maphash.Bytes(x.seed, x.text(x.entries.at(id))), id)
 	}
-	x.bytes.Add(int64(len(t.slots)-len(old.slots)) * 8)
+	x.bytes.Add(int64(len(t.slots)-len(old.slots)) * 9)
 	x.table.Store(t)
 }
 

@@ -63,6 +63,10 @@ type Value struct {
 
 // Addr is the address of a value of a kind that is one.
 func (v Value) Addr() netip.Addr {
+	if v.Kind == IPv4 {
+		a, _ := quad(v.Text)
+		return netip.AddrFrom4(a)
+	}
 	a, _ := netip.ParseAddr(v.Text)
 	return a
 }
@@ -193,8 +197,8 @@ func classify(s string, f form) Value {
 	}
 	switch {
 	case f.numeric && f.dots == 3 && len(s) <= 15:
-		if _, err := netip.ParseAddr(s); err == nil {
-			return Value{IPv4, s} // netip takes no other spelling than the canonical one
+		if _, ok := quad(s); ok {
+			return Value{IPv4, s}
 		}
 	case f.slashes == 1 && (f.dots == 3 || f.colons > 1):
 		if v, ok := network(s); ok {
@@ -229,6 +233,32 @@ func classify(s string, f form) Value {
 		}
 	}
 	return Value{Text, lower(s, f)}
+}
+
+// quad reads an IPv4 address in its one canonical spelling, as netip.ParseAddr
+// does, of what holds digits and three dots.
+func quad(s string) (a [4]byte, ok bool) {
+	part, digits, n := 0, 0, 0
+	for i := range len(s) {
+		c := s[i]
+		if c == '.' {
+			if digits == 0 || part == 3 {
+				return a, false
+			}
+			a[part] = byte(n)
+			part, digits, n = part+1, 0, 0
+			continue
+		}
+		if digits > 0 && n == 0 {
+			return a, false
+		}
+		digits++
+		if n = n*10 + int(c-'0'); n > 255 {
+			return a, false
+		}
+	}
+	a[3] = byte(n)
+	return a, part == 3 && digits > 0
 }
 
 func (f form) hexDots(s string) bool { return len(s) == 14 && s[4] == '.' && s[9] == '.' }

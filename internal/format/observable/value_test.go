@@ -128,6 +128,22 @@ func TestParents(t *testing.T) {
 	}
 }
 
+// quad takes what netip.ParseAddr takes, of digits and dots.
+func TestQuad(t *testing.T) {
+	parts := []string{"", "0", "1", "00", "01", "9", "10", "255", "256", "999", "1000"}
+	for _, a := range parts {
+		for _, b := range parts {
+			for _, s := range []string{a + ".1.2." + b, "1." + a + "." + b + ".3", a + "." + b + ".1.1"} {
+				want, err := netip.ParseAddr(s)
+				got, ok := quad(s)
+				if ok != (err == nil) || ok && netip.AddrFrom4(got) != want {
+					t.Errorf("%s: %v %t, want %v (%v)", s, got, ok, want, err)
+				}
+			}
+		}
+	}
+}
+
 func TestHost(t *testing.T) {
 	for in, want := range map[string]Value{
 		"http://u:p@a.evil.example:8080/x": {Domain, "a.evil.example"}, "http://192.0.2.1/": {IPv4, "192.0.2.1"},
