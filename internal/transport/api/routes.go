@@ -27,6 +27,7 @@ func tags() []*huma.Tag {
 		{Name: "events", Description: "Every act, in the order in which it was committed."},
 		{Name: "notices"},
 		{Name: "search"},
+		{Name: "lookup", Description: "Which values the exchange knows, of those that the caller may see."},
 		{Name: "why", Description: "The decision on one item for one recipient, explained."},
 	}
 }
@@ -105,6 +106,8 @@ func (s *server) routes() []registration {
 		on("GET /programs/{program}/search", "search", "Objects, artifacts and releases by text", s.search),
 		on("GET /programs/{program}/why", "why", "Why a recipient is or is not given an item", s.why),
 		on("GET /programs/{program}/outcome", "program-outcome", "What came of a program", s.programOutcome),
+
+		s.lookups(),
 
 		on("GET /events", "list-events", "Events in commit order, one line of JSON each", s.listEvents, linesAnswer),
 		on("GET /notices", "list-notices", "What the caller's organisation was told", s.listNotices),
