@@ -183,10 +183,10 @@ func (in *inLookup) values() ([]string, error) {
 
 // lines are the lines of a text. They share its memory.
 func lines(text string) []string {
-	text = strings.TrimSuffix(text, "\n")
 	if text == "" {
 		return nil
 	}
+	text = strings.TrimSuffix(text, "\n")
 	out := make([]string, 0, strings.Count(text, "\n")+1)
 	for line := range strings.SplitSeq(text, "\n") {
 		if out = append(out, strings.TrimSuffix(line, "\r")); len(out) > room.MaxValues {
