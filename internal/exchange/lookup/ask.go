@@ -79,7 +79,10 @@ func (s *Service) Ask(ctx context.Context, a exchange.Actor, values []string) (*
 	if err != nil {
 		return nil, err
 	}
-	q := &question{s: s, sight: sight, out: out, classes: map[int64]int64{}, cut: map[int]bool{}, parsed: map[int]observable.Value{}}
+	q := &question{
+		s: s, sight: sight, out: out, classes: map[int64]int64{}, cut: map[int]bool{}, parsed: map[int]observable.Value{},
+		withheld: map[valueindex.Match]struct{}{},
+	}
 	for i, text := range values {
 		if len(q.list) >= maxCandidates {
 			out.Next = i
@@ -108,8 +111,11 @@ type question struct {
 	classes map[int64]int64          // with their artifacts
 	cut     map[int]bool             // values of which not everything was weighed
 	parsed  map[int]observable.Value // those with candidates
-	give    []Seen
-	given   map[int64]int // where in give an object is
+	// withheld are matches of which the asker holds nothing: many values may have
+	// the same one, and none should take longer for it.
+	withheld map[valueindex.Match]struct{}
+	give     []Seen
+	given    map[int64]int // where in give an object is
 }
 
 // value finds where the i-th value may stand. Of what the asker does not hold
@@ -124,6 +130,10 @@ func (q *question) value(i int, text string) {
 	q.found = found
 	n := 0
 	for _, m := range found {
+		if _, none := q.withheld[m]; none {
+			continue
+		}
+		before := n
 		q.s.index.Groups(m, func(g valueindex.Group) {
 			if !q.sight.Holds(g.Artifact, q.s.program(g.Artifact)) {
 				return
@@ -135,6 +145,9 @@ func (q *question) value(i int, text string) {
 			q.list = append(q.list, candidate{i, m, g})
 			q.classes[g.Class] = g.Artifact
 		})
+		if n == before {
+			q.withheld[m] = struct{}{}
+		}
 	}
 	if n > 0 {
 		q.parsed[i], q.cut[i] = v, cut

@@ -145,7 +145,7 @@ func (s *Service) take(ctx context.Context, o *source, most *int) (done bool, er
 			return false, err
 		}
 		if len(objs) > 0 {
-			if err := s.index1(o, objs); err != nil {
+			if err := s.stretch(o, objs); err != nil {
 				return false, err
 			}
 			o.next, o.failed = objs[len(objs)-1].Number&positions+1, false
@@ -161,8 +161,8 @@ func (s *Service) take(ctx context.Context, o *source, most *int) (done bool, er
 // positions masks the position in its artifact out of an object's number.
 const positions = 1<<24 - 1
 
-// index1 takes up the values of a stretch of objects of one artifact.
-func (s *Service) index1(o *source, objs []Object) error {
+// stretch takes up the values of a stretch of objects of one artifact.
+func (s *Service) stretch(o *source, objs []Object) error {
 	objs = slices.DeleteFunc(slices.Clone(objs), func(b Object) bool { return !observable.Bears(b.Type) })
 	if len(objs) == 0 {
 		return nil
@@ -178,7 +178,8 @@ func (s *Service) index1(o *source, objs []Object) error {
 			n++
 		}
 		first, last := objs[0], objs[n-1]
-		raw := make([]byte, last.Offset+last.Length-first.Offset)
+		s.span = slices.Grow(s.span[:0], int(last.Offset+last.Length-first.Offset))
+		raw := s.span[:last.Offset+last.Length-first.Offset]
 		if _, err := blob.ReadAt(raw, first.Offset); err != nil {
 			return fmt.Errorf("reading objects of an artifact: %w", err)
 		}
@@ -195,6 +196,9 @@ func (s *Service) index1(o *source, objs []Object) error {
 			}
 		}
 		objs = objs[n:]
+	}
+	if cap(s.span) > perSpan {
+		s.span = nil // one object was very large
 	}
 	return nil
 }

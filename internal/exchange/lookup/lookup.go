@@ -120,6 +120,7 @@ type Service struct {
 
 	turn      chan struct{} // held by the one that fills the index
 	extractor *observable.Extractor
+	span      []byte            // bytes of objects, as they are read
 	settled   int64             // everything up to this number is in the index, or never will be
 	open      map[int64]*source // what may still give objects
 	full      bool

@@ -117,10 +117,12 @@ func (s *server) lookup(ctx context.Context, a exchange.Actor, in *inLookup) (*a
 	if err != nil {
 		return nil, err
 	}
+	start := time.Now()
 	got, err := s.Lookup.Ask(ctx, a, values)
 	if err != nil {
 		return nil, err
 	}
+	httpkit.Pace(ctx, start, httpkit.LookupPace(len(values)))
 	out := lookupAnswer{
 		Asked: len(values), Known: len(got.Known), Unknown: got.Next - len(got.Known) - len(got.Faults), Complete: got.Complete,
 		Results: make([]lookedUp, len(got.Known)), Faulty: len(got.Faults),

@@ -3,9 +3,11 @@ package web
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/lookup"
+	"github.com/forewarn-exchange/forewarn/internal/transport/httpkit"
 	"github.com/forewarn-exchange/forewarn/internal/transport/web/page"
 )
 
@@ -40,10 +42,12 @@ func (s *site) lookUp(v *visit) error {
 	case len(values) > maxLookup:
 		return exchange.Fail(exchange.Invalid, "this page looks up 1,000 values at most; forewarn lookup and the API take more")
 	}
+	start := time.Now()
 	got, err := s.Lookup.Ask(v.ctx(), v.a, values)
 	if err != nil {
 		return err
 	}
+	httpkit.Pace(v.ctx(), start, httpkit.LookupPace(len(values)))
 	p.Count = fmt.Sprintf("%d of %s known", len(got.Known), page.Plural(len(values), "value"))
 	if got.Next < len(values) {
 		p.Notes = append(p.Notes, fmt.Sprintf("The answer is long: the values from line %d on were not looked up.", got.Next+1))
