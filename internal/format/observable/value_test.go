@@ -171,15 +171,21 @@ func TestExtract(t *testing.T) {
 	}{
 		{"address", `{"type":"ipv4-addr","id":"x","value":"198.51.100.0/24"}`, []Value{{Network, "198.51.100.0/24"}}},
 		{"type at the end", `{"value":"Evil.example","type":"domain-name"}`, []Value{{Domain, "evil.example"}}},
-		{"file", `{"type":"file","name":"Update.exe","hashes":{"MD5":"` + strings.ToUpper(md5) + `","SSDEEP":"3:a:b"},"size":3}`,
-			[]Value{{Text, "update.exe"}, {MD5, md5}, {Text, "3:a:b"}}},
-		{"names", `{"type":"malware","name":"Bad Thing","aliases":["Worse"],"external_references":[{"source_name":"x","external_id":"S0001"},{}]}`,
-			[]Value{{Text, "bad thing"}, {Text, "worse"}, {Text, "s0001"}}},
+		{
+			"file", `{"type":"file","name":"Update.exe","hashes":{"MD5":"` + strings.ToUpper(md5) + `","SSDEEP":"3:a:b"},"size":3}`,
+			[]Value{{Text, "update.exe"}, {MD5, md5}, {Text, "3:a:b"}},
+		},
+		{
+			"names", `{"type":"malware","name":"Bad Thing","aliases":["Worse"],"external_references":[{"source_name":"x","external_id":"S0001"},{}]}`,
+			[]Value{{Text, "bad thing"}, {Text, "worse"}, {Text, "s0001"}},
+		},
 		{"number", `{"type":"autonomous-system","number":64500}`, []Value{{Text, "as64500"}}},
 		{"name of what has no name to look up", `{"type":"indicator","name":"evil.example"}`, nil},
 		{"custom", `{"type":"x-acme-thing","value":"evil.example","name":"n"}`, []Value{{Domain, "evil.example"}}},
-		{"pattern", `{"type":"indicator","pattern_type":"stix","pattern":"[ipv4-addr:value = '192.0.2.1' OR file:name = 'a.exe'] AND [file:hashes.'SHA-256' = '` + strings.Repeat("Ab", 32) + `']"}`,
-			[]Value{{IPv4, "192.0.2.1"}, {Text, "a.exe"}, {SHA256, strings.Repeat("ab", 32)}}},
+		{
+			"pattern", `{"type":"indicator","pattern_type":"stix","pattern":"[ipv4-addr:value = '192.0.2.1' OR file:name = 'a.exe'] AND [file:hashes.'SHA-256' = '` + strings.Repeat("Ab", 32) + `']"}`,
+			[]Value{{IPv4, "192.0.2.1"}, {Text, "a.exe"}, {SHA256, strings.Repeat("ab", 32)}},
+		},
 		{"pattern of another language", `{"type":"indicator","pattern_type":"yara","pattern":"[ipv4-addr:value = '192.0.2.1']"}`, nil},
 		{"odd values", `{"type":"file","name":{"a":1},"hashes":["x",{"y":["z"]},3],"external_references":{"a":[1]}}`, []Value{{Text, "x"}}},
 		{"same twice", `{"type":"malware","name":"A","aliases":["a","A"]}`, []Value{{Text, "a"}}},
