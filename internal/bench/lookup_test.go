@@ -146,7 +146,7 @@ func lookupWithheld(b *testing.B, ask func(body []byte)) {
 		}
 		return []byte(s.String())
 	}
-	withheld, unknown := names("host11"), names("hostXY")
+	withheld, unknown := names("host11"), names("hostzz")
 	var hidden, none []float64
 	timed := func(body []byte) float64 {
 		start := time.Now()

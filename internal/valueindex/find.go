@@ -2,6 +2,7 @@ package valueindex
 
 import (
 	"encoding/binary"
+	"math"
 	"net/netip"
 
 	"github.com/forewarn-exchange/forewarn/internal/format/observable"
@@ -44,6 +45,9 @@ type Match struct {
 	How   How
 	entry uint32
 }
+
+// NoMatch equals no match of any value.
+var NoMatch = Match{How: math.MaxUint8}
 
 // MaxWithin is how many values of the index that lie in one network asked for
 // are looked at.

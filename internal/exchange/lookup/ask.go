@@ -81,7 +81,7 @@ func (s *Service) Ask(ctx context.Context, a exchange.Actor, values []string) (*
 	}
 	q := &question{
 		s: s, sight: sight, out: out, classes: map[int64]int64{}, cut: map[int]bool{}, parsed: map[int]observable.Value{},
-		withheld: map[valueindex.Match]struct{}{},
+		withheld: map[valueindex.Match]struct{}{}, last: valueindex.NoMatch,
 	}
 	for i, text := range values {
 		if len(q.list) >= maxCandidates {
@@ -114,6 +114,7 @@ type question struct {
 	// withheld are matches of which the asker holds nothing: many values may have
 	// the same one, and none should take longer for it.
 	withheld map[valueindex.Match]struct{}
+	last     valueindex.Match // one of them
 	give     []Seen
 	given    map[int64]int // where in give an object is
 }
@@ -130,7 +131,11 @@ func (q *question) value(i int, text string) {
 	q.found = found
 	n := 0
 	for _, m := range found {
+		if m == q.last {
+			continue
+		}
 		if _, none := q.withheld[m]; none {
+			q.last = m
 			continue
 		}
 		before := n
