@@ -15,6 +15,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/exchange/contribution"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/feedback"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/lookup"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/membership"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/program"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/pulse"
@@ -31,6 +32,7 @@ type Stores struct {
 	Submissions submission.Store
 	Releases    release.Store
 	Delivery    delivery.Store
+	Lookup      lookup.Store
 	Feedback    feedback.Store
 	Record      record.Store
 
@@ -79,6 +81,7 @@ type Exchange struct {
 	Submissions *submission.Service
 	Releases    *release.Service
 	Delivery    *delivery.Service
+	Lookup      *lookup.Service
 	Feedback    *feedback.Service
 	Record      *record.Service
 	Connections *connection.Service
@@ -106,6 +109,7 @@ func New(c Config) *Exchange {
 	x.Delivery = delivery.New(delivery.Config{
 		Store: c.Stores.Delivery, Blobs: delivered{c.Blobs}, Now: c.Now, Due: due, Generation: c.Generation, Arrivals: c.Arrivals,
 	})
+	x.Lookup = newLookup(c, x.Delivery)
 	x.Feedback = feedback.New(feedback.Config{Store: c.Stores.Feedback, Due: due, MaySee: x.Delivery.MaySee})
 	x.Record = record.New(record.Config{Store: c.Stores.Record})
 	x.Contributions = contribution.New(contribution.Config{

@@ -47,6 +47,8 @@ type Feeds interface {
 	// BlocksIn lists where the artifact's blocks begin, from … to, in order.
 	BlocksIn(artifact, from, to int64) ([]int64, error)
 	Block(artifact, first int64) (Rows, error)
+	// EntriesOf lists objects by their numbers, ascending, with ids and without Added.
+	EntriesOf(seqs []int64) ([]Entry, error)
 	// ObjectsByHash lists objects whose id has the hash; among: only of artifacts
 	// for which it answers true, so that others cost no more than an id that
 	// nothing has.

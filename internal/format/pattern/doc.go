@@ -138,3 +138,13 @@ func excerpt(s string) string {
 	}
 	return fmt.Sprintf("%+q", s)
 }
+
+// Values lists what a pattern looks for, as Observables does, whatever regular
+// expressions it has. A pattern that cannot be read looks for nothing.
+func Values(src string) []Observable {
+	p, err := Parse(src, Options{unread: true, MixedTypes: true, MaxBytes: 1 << 20})
+	if err != nil {
+		return nil
+	}
+	return p.Observables()
+}

@@ -59,7 +59,7 @@ func polls(path string) bool {
 
 func (o *once) wrap(next http.Handler) http.Handler {
 	return httpkit.Adapter{Log: o.log, Body: -1}.Handler(func(w http.ResponseWriter, r *http.Request) error {
-		if r.Method != http.MethodPost {
+		if r.Method != http.MethodPost || asking(r.URL.Path) {
 			next.ServeHTTP(w, r)
 			return nil
 		}

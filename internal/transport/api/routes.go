@@ -30,6 +30,7 @@ func tags() []*huma.Tag {
 		{Name: "search"},
 		{Name: "stream", Description: "Server-sent events: what enters the caller's view, as it does."},
 		{Name: "webhooks", Description: "Signed messages to a receiver of the caller's: that something waits, and where."},
+		{Name: "lookup", Description: "Which values the exchange knows, of those that the caller may see."},
 		{Name: "why", Description: "The decision on one item for one recipient, explained."},
 	}
 }
@@ -126,6 +127,7 @@ func (s *server) routes() []registration {
 		on("POST /webhooks/{webhook}/replay", "replay-webhook", "Announce anew what entered the view since an instant", s.replayHook),
 		on("GET /webhooks/{webhook}/deliveries", "list-deliveries", "What was sent, newest first", s.listSendings),
 		on("POST /webhooks/{webhook}/deliveries/{delivery}/send", "send-again", "Send a message once more, under the same id", s.sendAgain),
+		s.lookups(),
 
 		on("GET /events", "list-events", "Events in commit order, one line of JSON each", s.listEvents, linesAnswer),
 		on("GET /notices", "list-notices", "What the caller's organisation was told", s.listNotices),

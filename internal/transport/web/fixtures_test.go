@@ -15,7 +15,7 @@ import (
 func all() []page.Page {
 	return []page.Page{
 		&page.Dashboard{}, &page.Home{}, &page.Notices{}, &page.Programs{}, &page.Program{}, &page.Outcome{},
-		&page.Releases{}, &page.Compose{}, &page.Operate{}, &page.Read{}, &page.Library{}, &page.Object{},
+		&page.Releases{}, &page.Compose{}, &page.Operate{}, &page.Read{}, &page.Library{}, &page.Object{}, &page.Lookup{},
 		&page.Artifact{}, &page.Organisations{}, &page.Organisation{}, &page.Suspend{}, &page.Secret{},
 		&page.SignIn{}, &page.Keys{}, &page.Fault{}, &page.Public{}, &page.PublicRelease{},
 		&page.Connections{}, &page.Settings{}, &page.Connection{}, &page.TestPoll{}, &page.Webhooks{}, &page.Webhook{},

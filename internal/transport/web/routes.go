@@ -33,6 +33,8 @@ func (s *site) routes(mux *http.ServeMux) {
 		"GET /programs/{program}/objects/{object}/bytes": s.objectBytes,
 		"GET /releases":                                  s.releases,
 		"GET /library":                                   s.libraries,
+		"GET /lookup":                                    s.lookupPage,
+		"POST /lookup":                                   s.lookUp,
 		"GET /releases/{release}":                        s.release,
 		"GET /releases/{release}/as":                     s.releaseAs,
 		"POST /releases/{release}/save":                  s.save,

@@ -154,7 +154,7 @@ func (v *visit) frame(title string) page.Frame {
 	if v.staff() {
 		first.Label = "Outcomes"
 	}
-	f.Nav = []page.Link{first, {Label: "Programs", Href: "/programs", Key: "p"}, {Label: "Releases", Href: "/releases", Key: "r"}, {Label: "Library", Href: "/library", Key: "l"}}
+	f.Nav = []page.Link{first, {Label: "Programs", Href: "/programs", Key: "p"}, {Label: "Releases", Href: "/releases", Key: "r"}, {Label: "Library", Href: "/library", Key: "l"}, {Label: "Look up", Href: "/lookup", Key: "u"}}
 	if v.staff() || v.a.Is(exchange.RoleAdmin) {
 		f.Nav = append(f.Nav, page.Link{Label: "Members", Href: "/organisations", Key: "m"})
 	}
