@@ -247,7 +247,11 @@ func (tx *Tx) RemoveObjects(bs []contribution.Bearer) error {
 		if err != nil {
 			return err
 		}
-		h.changed = h.Remove(b.Seq&positionMask) || h.changed
+		// Contested, too: who goes by the flag alone then looks it up by its id,
+		// under which it is not found.
+		position := b.Seq & positionMask
+		gone, marked := h.Remove(position), h.Contest(position)
+		h.changed = h.changed || gone || marked
 		ps[i] = news{exchange.IDHash(b.ID), b.Seq, b.Version}
 	}
 	if err := r.write(); err != nil {
