@@ -42,8 +42,7 @@ type Readers interface {
 // Feeds is what audiences were given, in order.
 type Feeds interface {
 	Subscriptions(program exchange.ProgramID, org exchange.OrgID) ([]Span, error)
-	RunsOf(feed int64) ([]Run, error)          // ascending base
-	RunsAfter(feed, base int64) ([]Run, error) // those with a later base
+	RunsOf(feed, after int64) ([]Run, error) // those with a later base, ascending
 	// ObjectsAt lists an artifact's objects at the positions from … to, in order,
 	// without Added.
 	ObjectsAt(artifact, from, to int64, types []string, limit int) ([]Entry, error)
@@ -156,9 +155,9 @@ type Config struct {
 	Due func(ctx context.Context) error
 	// Generation grows whenever a fact that verdicts depend on changes.
 	Generation func(ctx context.Context) (int64, error)
-	// Arrivals grows whenever members wrote something: feeds hold more, and what
-	// was decided holds.
-	Arrivals func(ctx context.Context) (int64, error)
+	// Contribution grows whenever something was appended to a feed without
+	// changing such a fact.
+	Contribution func(ctx context.Context) (int64, error)
 }
 
 // Service is the room.

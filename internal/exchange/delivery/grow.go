@@ -63,7 +63,7 @@ func (s *Service) grown(ctx context.Context, v *view, arrivals int64, keep func(
 	}
 	err := s.c.Store.View(ctx, func(tx Tx) error {
 		for i, t := range next.open {
-			runs, err := tx.RunsAfter(t.feed, t.last)
+			runs, err := tx.RunsOf(t.feed, t.last)
 			if err != nil {
 				return err
 			}

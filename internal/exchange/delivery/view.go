@@ -103,7 +103,7 @@ func (s *Service) view(ctx context.Context, a exchange.Actor, program exchange.P
 	if err != nil {
 		return nil, err
 	}
-	arrivals, err := s.c.Arrivals(ctx) // before the facts are read
+	arrivals, err := s.c.Contribution(ctx) // before the facts are read
 	if err != nil {
 		return nil, err
 	}
@@ -210,7 +210,7 @@ func (v *view) subscribe(tx Tx) error {
 		return err
 	}
 	for _, p := range spans {
-		runs, err := tx.RunsOf(p.Feed)
+		runs, err := tx.RunsOf(p.Feed, -1)
 		if err != nil {
 			return err
 		}

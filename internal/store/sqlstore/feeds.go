@@ -230,13 +230,10 @@ func scanSpan(s Scanner) (p delivery.Span, err error) {
 	return p, err
 }
 
-// RunsOf lists a feed's runs in order.
-func (tx *Tx) RunsOf(feed int64) ([]delivery.Run, error) { return tx.RunsAfter(feed, math.MinInt64) }
-
-// RunsAfter lists the runs that follow the one with the base.
-func (tx *Tx) RunsAfter(feed, base int64) ([]delivery.Run, error) {
+// RunsOf lists a feed's runs after an instant, in order.
+func (tx *Tx) RunsOf(feed, after int64) ([]delivery.Run, error) {
 	rs, err := Collect(tx, scanRun, `
-		SELECT base, step, n, artifact, first FROM feed_run WHERE feed = ?1 AND base > ?2 ORDER BY base`, feed, base)
+		SELECT base, step, n, artifact, first FROM feed_run WHERE feed = ?1 AND base > ?2 ORDER BY base`, feed, after)
 	if err != nil {
 		return nil, fmt.Errorf("reading a feed: %w", err)
 	}

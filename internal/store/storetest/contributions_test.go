@@ -116,7 +116,7 @@ func TestJournals(t *testing.T) {
 		}
 		within(t, db, func(tx *sqlstore.Tx) {
 			feed := must[[]delivery.Span](t)(tx.Subscriptions("p", "alpha"))[0].Feed
-			runs := must[[]delivery.Run](t)(tx.RunsOf(feed))
+			runs := must[[]delivery.Run](t)(tx.RunsOf(feed, -1))
 			first := int64(0)
 			for i, n := range []int64{1, 1, 200, 3} {
 				if r := runs[i]; r.First != first || r.N != n || r.Artifact != j.Artifact || i > 0 && r.Base <= runs[i-1].Base+(runs[i-1].N-1)*runs[i-1].Step {
@@ -124,7 +124,7 @@ func TestJournals(t *testing.T) {
 				}
 				first += n
 			}
-			if later := must[[]delivery.Run](t)(tx.RunsAfter(feed, runs[1].Base)); len(later) != 2 || later[0].First != 2 {
+			if later := must[[]delivery.Run](t)(tx.RunsOf(feed, runs[1].Base)); len(later) != 2 || later[0].First != 2 {
 				t.Errorf("after the second: %+v", later)
 			}
 			// Who comes later reads what is there, in one run, and then goes on.
@@ -132,12 +132,12 @@ func TestJournals(t *testing.T) {
 				t.Fatal(err)
 			}
 			appended(t, tx, "alpha", written(5000, 2, 1), early, late)
-			runs = must[[]delivery.Run](t)(tx.RunsOf(must[[]delivery.Span](t)(tx.Subscriptions("p", "beta"))[0].Feed))
+			runs = must[[]delivery.Run](t)(tx.RunsOf(must[[]delivery.Span](t)(tx.Subscriptions("p", "beta"))[0].Feed, -1))
 			if len(runs) != 2 || runs[0].First != 0 || runs[0].N != 205 || runs[1].First != 205 || runs[1].N != 2 || runs[1].Base <= runs[0].Base+204*runs[0].Step {
 				t.Errorf("of the late: %+v", runs)
 			}
-			es := must[[]delivery.Entry](t)(tx.ObjectsAt(j.Artifact, 1, 206, nil, 1000))
-			if len(es) != 206 || es[0].Offset != 100 || es[205].Offset != 20600 || es[205].Object != j.Artifact<<24|206 {
+			es := must[[]delivery.Object](t)(tx.ObjectsIn(j.Artifact, j.Artifact<<24, 1000))
+			if len(es) != 206 || es[0].Offset != 100 || es[205].Offset != 20600 || es[205].Seq != j.Artifact<<24|206 {
 				t.Errorf("%d objects, %+v", len(es), es[len(es)-1])
 			}
 			if used := must[map[string]bool](t)(tx.BlobsInUse()); !used["journal-art_1"] {
@@ -223,10 +223,7 @@ func TestBearers(t *testing.T) {
 			if objs := must[[]delivery.Object](t)(tx.ObjectsByHash("p", exchange.IDHash("tool--1"), nil)); len(objs) != 2 {
 				t.Errorf("by id: %+v", objs)
 			}
-			if es := must[[]delivery.Entry](t)(tx.ObjectsAt(a.Artifact, 0, 9, nil, 9)); len(es) != 3 || es[0].Object&0xff != 1 || es[2].Object&0xff != 4 {
-				t.Errorf("at places: %+v", es)
-			}
-			if objs := must[[]delivery.Object](t)(tx.ObjectsIn(a.Artifact, 0, 9)); len(objs) != 3 {
+			if objs := must[[]delivery.Object](t)(tx.ObjectsIn(a.Artifact, 0, 9)); len(objs) != 3 || objs[0].Seq&0xff != 1 || objs[2].Seq&0xff != 4 {
 				t.Errorf("in the journal: %+v", objs)
 			}
 			if ds, err := tx.Definitions("p", []string{"tool--1"}); err != nil || len(ds) != 2 {

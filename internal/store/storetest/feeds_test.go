@@ -50,7 +50,7 @@ func given(t *testing.T, tx *sqlstore.Tx, r exchange.Release, a exchange.Audienc
 // dates lists what a stretch of a feed holds: artifact and date_added.
 func dates(t *testing.T, tx *sqlstore.Tx, p delivery.Span) (out [][2]int64) {
 	t.Helper()
-	for _, r := range must[[]delivery.Run](t)(tx.RunsOf(p.Feed)) {
+	for _, r := range must[[]delivery.Run](t)(tx.RunsOf(p.Feed, -1)) {
 		for i := range r.N {
 			if added := r.Base + i*r.Step; added > p.From && added <= p.To {
 				out = append(out, [2]int64{r.Artifact, added})
