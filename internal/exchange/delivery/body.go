@@ -64,7 +64,8 @@ func (p *Page) plan() {
 				if to > from {
 					p.add(part.k, first, part.entry(to-1))
 				}
-				p.More, p.parts = true, p.parts[:i+1]
+				p.More = p.More || to < part.len() || i+1 < len(p.parts)
+				p.parts = p.parts[:i+1]
 				if part.b != nil {
 					part.to = part.from + to
 				}
