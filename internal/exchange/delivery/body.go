@@ -57,14 +57,14 @@ func (p *Page) plan() {
 			first, last := part.entry(from), part.entry(to-1)
 			n := last.Offset + last.Length - first.Offset
 			if size+n > maxPage {
-				to, n = part.fit(from, to, maxPage-size)
-				if to == from && size == 0 {
-					to, n = from+1, first.Length
+				if to = part.fit(from, to, maxPage-size); to == from && size == 0 {
+					to = from + 1
 				}
 				if to > from {
 					p.add(part.k, first, part.entry(to-1))
 				}
-				p.More, p.parts = true, p.parts[:i+1]
+				p.More = p.More || to < part.len() || i+1 < len(p.parts)
+				p.parts = p.parts[:i+1]
 				if part.b != nil {
 					part.to = part.from + to
 				}
@@ -94,17 +94,15 @@ func (p *part) reach(from int) int {
 	return p.len()
 }
 
-// fit is how many of the entries from … to fit into so many bytes.
-func (p *part) fit(from, to int, room int64) (end int, size int64) {
+// fit is the end of those of the entries from … to that fit into so many bytes.
+func (p *part) fit(from, to int, room int64) (end int) {
 	start := p.entry(from).Offset
 	for end = from; end < to; end++ {
-		e := p.entry(end)
-		if e.Offset+e.Length-start > room {
+		if e := p.entry(end); e.Offset+e.Length-start > room {
 			break
 		}
-		size = e.Offset + e.Length - start
 	}
-	return end, size
+	return end
 }
 
 // add appends the bytes from one object to another, to the last piece when it

@@ -1,7 +1,10 @@
 // Package delivery gives readers what the policy lets them have, and only
 // that: pages of a collection, objects, artifacts, what is public. It is the
-// one place through which content leaves, and what leaves is recorded before
-// it does.
+// one place through which content leaves, and what a client is given for the
+// first time is recorded before it leaves.
+//
+// Pages come from a read model in memory, which is derived from the store: see
+// model, feed, gathering, and docs/adr/0013.
 package delivery
 
 import (

@@ -301,3 +301,43 @@ func (r runsTx) RunsOf(_, after int64) (out []Run, err error) {
 	}
 	return out, nil
 }
+
+// A page is planned as ranges of bytes: objects that lie side by side are one range,
+// also over the end of a block, and very large ones come in several pages.
+func TestPlan(t *testing.T) {
+	at := func(position, offset, length int64) Entry {
+		return Entry{Object: 7<<24 | position, Offset: offset, Length: length}
+	}
+	const mb = 1 << 20
+	for name, c := range map[string]struct {
+		blocks []list
+		want   string // ranges
+		len    int
+		more   bool
+	}{
+		"side by side":       {[]list{{at(0, 0, 10), at(1, 12, 10), at(2, 24, 10)}}, "[0 34]", 3, false},
+		"over two blocks":    {[]list{{at(0, 0, 10)}, {at(1, 12, 10), at(2, 24, 10)}}, "[0 34]", 3, false},
+		"a gap":              {[]list{{at(0, 0, 10), at(1, 100, 10), at(2, 112, 10)}}, "[0 10] [100 122]", 3, false},
+		"one left out":       {[]list{{at(0, 0, 10), at(2, 24, 10)}}, "[0 10] [24 34]", 2, false},
+		"in another order":   {[]list{{at(0, 500, 10), at(1, 12, 10)}}, "[500 510] [12 22]", 2, false},
+		"too large together": {[]list{{at(0, 0, 20*mb), at(1, 20*mb+2, 20*mb), at(2, 40*mb+4, mb)}}, fmt.Sprint("[0 ", 20*mb, "]"), 1, true},
+		"too large, blocks":  {[]list{{at(0, 0, 20*mb)}, {at(1, 20*mb+2, 20*mb)}}, fmt.Sprint("[0 ", 20*mb, "]"), 1, true},
+		"one too large":      {[]list{{at(0, 0, 40*mb), at(1, 40*mb+2, 10)}}, fmt.Sprint("[0 ", 40*mb, "]"), 1, true},
+		"only one too large": {[]list{{at(0, 0, 40*mb)}}, fmt.Sprint("[0 ", 40*mb, "]"), 1, false},
+	} {
+		p := &Page{}
+		k := &class{}
+		for _, l := range c.blocks {
+			p.parts = append(p.parts, part{k: k, b: newBlock(BlockID{7, l.Position(0)}, l), to: len(l), run: Run{Step: 1}})
+		}
+		p.plan()
+		got := ""
+		for _, piece := range p.pieces {
+			got += fmt.Sprintf(" [%d %d]", piece.from, piece.to)
+		}
+		n, _, _ := ends(p.parts)
+		if got != " "+c.want || n != c.len || p.More != c.more {
+			t.Errorf("%s: %d objects in%s, more %v; want %d in %s, %v", name, n, got, p.More, c.len, c.want, c.more)
+		}
+	}
+}

@@ -75,7 +75,7 @@ func (tx *Tx) BumpGeneration() error {
 	}
 	tx.AfterCommit(func() {
 		// What lies between was done by another process.
-		if known := tx.memory.generation.value.Load(); known > 0 && n > known+1 {
+		if known := tx.memory.generation.value.Load(); !tx.embedded && known > 0 && n > known+1 {
 			tx.memory.elsewhere()
 		}
 		tx.memory.generation.raise(n)
@@ -147,7 +147,7 @@ func (db *DB) counted(ctx context.Context, g *generation, name string) (int64, e
 	if err != nil {
 		return 0, fmt.Errorf("reading the counter %s: %w", name, err)
 	}
-	if known := g.value.Load(); known > 0 && n > known {
+	if known := g.value.Load(); !db.handles.Dialect.Embedded() && known > 0 && n > known {
 		db.memory.elsewhere()
 	}
 	g.raise(n)

@@ -12,6 +12,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
+const lastHeader = "X-TAXII-Date-Added-Last" // as the standard writes it, and as it is sent
+
 // A page, a manifest and a list of versions have the same bytes in each coding, and
 // whoever has a page is told so.
 func TestCodings(t *testing.T) {
@@ -66,7 +68,7 @@ func TestCodings(t *testing.T) {
 		}
 		resp, body := ask(path, "If-None-Match", `"other", `+plain.Header.Get("ETag"))
 		if resp.StatusCode != http.StatusNotModified || len(body) > 0 || resp.Header.Get("ETag") != plain.Header.Get("ETag") ||
-			resp.Header["X-TAXII-Date-Added-Last"] == nil || resp.Header.Get("Content-Type") != "" {
+			len(map[string][]string(resp.Header)[lastHeader]) != 1 || resp.Header.Get("Content-Type") != "" {
 			t.Errorf("%s for who has it: %s %v %s", path, resp.Status, resp.Header, body)
 		}
 		if resp, body := ask(path, "If-None-Match", "*"); resp.StatusCode != 200 || !bytes.Equal(body, want) {

@@ -75,11 +75,10 @@ func decodeCursor(cursor string, f fields, at scope) (query, error) {
 }
 
 func checksum(body []byte, at scope) []byte {
-	h := sha256.New()
+	b := make([]byte, 0, 256)
 	for _, s := range []string{"forewarn taxii next 1", at.collection, at.object, ""} {
-		h.Write([]byte(s))
-		h.Write([]byte{'\n'})
+		b = append(append(b, s...), '\n')
 	}
-	h.Write(body)
-	return h.Sum(nil)[:cursorSum]
+	sum := sha256.Sum256(append(b, body...))
+	return sum[:cursorSum]
 }

@@ -8,7 +8,29 @@ import (
 // appendTimestamp writes Unix microseconds as a TAXII timestamp, always with
 // six digits of fraction (§2).
 func appendTimestamp(b []byte, micro int64) []byte {
-	return time.UnixMicro(micro).UTC().AppendFormat(b, "2006-01-02T15:04:05.000000Z")
+	t := time.UnixMicro(micro).UTC()
+	year, month, day := t.Date()
+	if year < 1000 || year > 9999 {
+		return t.AppendFormat(b, "2006-01-02T15:04:05.000000Z")
+	}
+	hour, minute, second := t.Clock()
+	b = append(padded(b, year, 4), '-')
+	b = append(padded(b, int(month), 2), '-')
+	b = append(padded(b, day, 2), 'T')
+	b = append(padded(b, hour, 2), ':')
+	b = append(padded(b, minute, 2), ':')
+	b = append(padded(b, second, 2), '.')
+	return append(padded(b, t.Nanosecond()/1000, 6), 'Z')
+}
+
+// padded writes n in so many digits.
+func padded(b []byte, n, digits int) []byte {
+	b = append(b, "000000"[:digits]...)
+	for i := len(b) - 1; n > 0; i-- {
+		b[i] = byte('0' + n%10)
+		n /= 10
+	}
+	return b
 }
 
 func timestamp(micro int64) string { return string(appendTimestamp(nil, micro)) }
