@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -13,8 +14,10 @@ import (
 	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/format/stix/stixtest"
 	"github.com/forewarn-exchange/forewarn/internal/server"
 	"github.com/forewarn-exchange/forewarn/internal/server/servertest"
+	"github.com/forewarn-exchange/forewarn/internal/testkit"
 )
 
 // soakVariable says for how long BenchmarkSoak runs, such as 10m; without it the
@@ -22,8 +25,9 @@ import (
 const soakVariable = "FOREWARN_SOAK"
 
 // BenchmarkSoak lets 64 clients walk through a collection again and again, in pages,
-// and half of them compressed, while two writers hand in releases
-// that open at once. It prints errors, memory and times for each minute.
+// and half of them compressed, while one writer hands in releases that open at
+// once and one posts envelopes of objects. It prints errors, memory and times
+// for each minute.
 func BenchmarkSoak(b *testing.B) {
 	length, err := time.ParseDuration(os.Getenv(soakVariable))
 	if err != nil {
@@ -36,9 +40,8 @@ func BenchmarkSoak(b *testing.B) {
 		for i := range 64 {
 			wg.Go(func() { s.poll(ctx, i) })
 		}
-		for i := range 2 {
-			wg.Go(func() { s.write(ctx, i) })
-		}
+		wg.Go(func() { s.write(ctx) })
+		wg.Go(func() { s.post(ctx) })
 		wg.Go(func() { s.watch(ctx, min(time.Minute, length/5)) })
 		wg.Wait()
 		cancel()
@@ -47,7 +50,7 @@ func BenchmarkSoak(b *testing.B) {
 	defer s.mu.Unlock()
 	show(figure{name: "s1 soak: answers", value: float64(s.answers), format: "%.0f"})
 	show(figure{name: "s2 soak: errors", value: float64(len(s.failed)), format: "%.0f"})
-	show(figure{name: "s3 soak: releases written", value: float64(s.written), format: "%.0f"})
+	show(figure{name: "s3 soak: releases and envelopes written", value: float64(s.written), format: "%.0f"})
 	if len(s.failed) > 0 {
 		b.Errorf("%d errors, the first: %v", len(s.failed), s.failed[0])
 	}
@@ -57,7 +60,8 @@ type soak struct {
 	b     *testing.B
 	w     *servertest.World
 	url   string
-	token string
+	token string // of a machine that polls
+	pen   string // of one that writes
 	now   func() time.Time
 
 	mu      sync.Mutex
@@ -71,7 +75,12 @@ func newSoak(b *testing.B) *soak {
 	b.Helper()
 	folder := b.TempDir()
 	w := servertest.NewIn(b, folder)
-	s := &soak{b: b, w: w, token: w.Token(servertest.EarlyA)}
+	s := &soak{b: b, w: w, token: w.Token(servertest.EarlyA), pen: w.Token(servertest.EarlyB, exchange.VerbSubmit)}
+	c := testkit.Charter()
+	c.Contributions = exchange.Contributions{From: []exchange.CohortID{"early"}, To: []exchange.CohortID{"early", "standard", "at-release"}}
+	if _, err := w.X.Programs.Apply(b.Context(), w.Operator, c.TOML(), false); err != nil {
+		b.Fatal(err)
+	}
 	start, began := w.Clock.Now(), time.Now()
 	s.now = func() time.Time { return start.Add(time.Since(began)) }
 	if err := w.Close(); err != nil {
@@ -97,9 +106,35 @@ func (s *soak) release(title string) {
 	s.w.Arm(r.ID)
 }
 
-func (s *soak) write(ctx context.Context, writer int) {
+// post adds envelopes of a hundred objects.
+func (s *soak) post(ctx context.Context) {
+	for seed := uint64(1); ctx.Err() == nil; seed++ {
+		req, _ := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/taxii2/api/collections/early-warning/objects/", stixtest.Reader(100, seed, stixtest.Options{Size: 780}))
+		req.Header.Set("Authorization", "Bearer "+s.pen)
+		req.Header.Set("Content-Type", "application/taxii+json;version=2.1")
+		resp, err := http.DefaultClient.Do(req)
+		if ctx.Err() != nil {
+			return
+		}
+		if err == nil {
+			body, _ := io.ReadAll(resp.Body)
+			if _ = resp.Body.Close(); resp.StatusCode != http.StatusAccepted || !bytes.Contains(body, []byte(`"success_count":100`)) {
+				err = fmt.Errorf("%s: %.300s", resp.Status, body)
+			}
+		}
+		s.mu.Lock()
+		s.written++
+		if err != nil {
+			s.failed = append(s.failed, err)
+		}
+		s.mu.Unlock()
+		rest(ctx, 500*time.Millisecond)
+	}
+}
+
+func (s *soak) write(ctx context.Context) {
 	for i := 0; ctx.Err() == nil; i++ {
-		s.release(fmt.Sprint("case ", writer, " ", i))
+		s.release(fmt.Sprint("case ", i))
 		s.mu.Lock()
 		s.written++
 		s.mu.Unlock()
@@ -171,7 +206,7 @@ func (s *soak) watch(ctx context.Context, every time.Duration) {
 		s.took = nil
 		s.mu.Unlock()
 		if len(took) > 0 {
-			fmt.Printf("soak %v: %d answers, %d releases, %d errors, p50 %v, p99 %v, memory %.0f MiB, of it files %.0f MiB\n",
+			fmt.Printf("soak %v: %d answers, %d writes, %d errors, p50 %v, p99 %v, memory %.0f MiB, of it files %.0f MiB\n",
 				time.Duration(n)*every, answers, written, failed, at(took, 0.5), at(took, 0.99), resident()/(1<<20), statusOf("self", "RssFile")/(1<<20))
 		}
 		if ctx.Err() != nil {
