@@ -31,9 +31,13 @@ func (x *Exchange) push(c Config) {
 // news asks the delivery room what waits for a webhook.
 type news struct{ *delivery.Service }
 
-// Collection is the id of the actor's collection.
+// Collection is the id of the actor's collection, which is missing where the
+// actor only writes.
 func (n news) Collection(ctx context.Context, a exchange.Actor, program exchange.ProgramID) (string, error) {
 	c, err := n.Service.Collection(ctx, a, string(program))
+	if err == nil && !c.CanRead {
+		err = exchange.Missing()
+	}
 	return c.ID, err
 }
 

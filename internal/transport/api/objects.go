@@ -314,6 +314,9 @@ func (s *server) openStream(ctx context.Context, a exchange.Actor, in *inStream)
 	if err != nil {
 		return nil, err
 	}
+	if !c.CanRead {
+		return nil, exchange.Fail(exchange.Denied, "this collection cannot be read with these credentials")
+	}
 	after, err := in.cursor(s.Now())
 	if err != nil {
 		return nil, err

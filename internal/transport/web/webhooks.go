@@ -3,11 +3,13 @@ package web
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/webhook"
 	"github.com/forewarn-exchange/forewarn/internal/transport/web/page"
 )
@@ -25,7 +27,7 @@ func (s *site) webhooks(v *visit) error {
 		})
 	}
 	readable, err := s.Delivery.Collections(v.ctx(), v.a)
-	for _, c := range readable {
+	for _, c := range slices.DeleteFunc(readable, func(c delivery.Collection) bool { return !c.CanRead }) {
 		p.Programs = append(p.Programs, page.Option{Value: string(c.Program), Label: c.Title})
 	}
 	if err != nil {
