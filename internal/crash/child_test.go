@@ -32,6 +32,10 @@ func TestMain(m *testing.M) {
 	if folder == "" {
 		os.Exit(m.Run())
 	}
+	if clock := os.Getenv(clockVariable); clock != "" {
+		fmt.Fprintln(os.Stderr, serveUntilKilled(context.Background(), folder, clock))
+		os.Exit(3)
+	}
 	seed, err := strconv.ParseUint(os.Getenv(seedVariable), 10, 64)
 	if err != nil {
 		panic(err)
