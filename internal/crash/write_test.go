@@ -78,7 +78,7 @@ func TestKillWhileMembersWrite(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 0))
 	for i := range kills {
 		clock = clock.Add(time.Minute)
-		l.live(folder, clock, i, time.Duration(5+r.IntN(120))*time.Millisecond)
+		l.live(folder, clock, i, time.Duration(20+r.IntN(400))*time.Millisecond)
 	}
 	clock = clock.Add(time.Minute)
 	url, end := l.start(folder, clock)
