@@ -20,7 +20,8 @@ import (
 // PatternCommand is `stix pattern`: it reads one pattern, from its argument or a
 // file.
 func PatternCommand() *cobra.Command {
-	var file, match string
+	var file string
+	var ask patternQuestion
 	cmd := &cobra.Command{
 		Use: "pattern [PATTERN]", Short: "Check a STIX pattern, show its values, and match it against observed data",
 		Long: `Check a pattern of the STIX 2.1 patterning language (STIX 2.1 §9), and show its
@@ -30,10 +31,14 @@ what was expected there.
 With --match FILE the pattern is evaluated on the observed-data of a bundle; the
 answer is yes, with the observed-data that satisfy it together, or no.
 
-The exit code is 1 when the pattern, or the bundle, is not valid. Whether the
-pattern matches does not change it.`,
+With --compare PATTERN both patterns are brought into their normal form. When
+those are the same, the patterns match the same observations.
+
+The exit code is 1 when a pattern, or the bundle, is not valid. What the answer
+is does not change it.`,
 		Example: `  forewarn stix pattern "[domain-name:value = 'example.com']"
-  forewarn stix pattern -f pattern.txt --match observed.json --json`,
+  forewarn stix pattern -f pattern.txt --match observed.json --json
+  forewarn stix pattern "[a:b IN (1, 2)]" --compare "[a:b = 2 OR a:b = 1]"`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 || (len(args) == 1) == (file != "") {
 				return errors.New("give one pattern, or a file with one with -f")
@@ -51,11 +56,12 @@ pattern matches does not change it.`,
 				}
 				text = strings.TrimRight(string(raw), "\r\n")
 			}
-			return showPattern(cmd, text, match)
+			return showPattern(cmd, text, ask)
 		},
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", "", "read the pattern from `FILE`; - is standard input")
-	cmd.Flags().StringVar(&match, "match", "", "evaluate it on the observed-data of the bundle in `FILE`; - is standard input")
+	cmd.Flags().StringVar(&ask.match, "match", "", "evaluate it on the observed-data of the bundle in `FILE`; - is standard input")
+	cmd.Flags().StringVar(&ask.compare, "compare", "", "say whether it is equivalent to this `PATTERN`")
 	return cmd
 }
 
@@ -80,6 +86,10 @@ func contentOf(cmd *cobra.Command, file string, most int64) ([]byte, error) {
 	return raw, nil
 }
 
+// patternQuestion is what is asked of a pattern: the file to match it against,
+// and the pattern to compare it with.
+type patternQuestion struct{ match, compare string }
+
 // patternAnswer is what --json prints.
 type patternAnswer struct {
 	Valid       bool                `json:"valid"`
@@ -87,6 +97,7 @@ type patternAnswer struct {
 	Observables []patternObservable `json:"observables,omitempty"`
 	Error       *patternFault       `json:"error,omitempty"`
 	Match       *patternMatch       `json:"match,omitempty"`
+	Compared    *patternCompared    `json:"compared,omitempty"`
 }
 
 type patternObservable struct {
@@ -109,7 +120,13 @@ type patternMatch struct {
 	Searched int      `json:"searched"`
 }
 
-func showPattern(cmd *cobra.Command, text, match string) error {
+type patternCompared struct {
+	Equivalent bool   `json:"equivalent"`
+	Normal     string `json:"normal"`
+	Other      string `json:"other_normal"`
+}
+
+func showPattern(cmd *cobra.Command, text string, ask patternQuestion) error {
 	p, err := pattern.Parse(text, pattern.Options{})
 	if err != nil {
 		return patternError(cmd, text, err)
@@ -118,15 +135,24 @@ func showPattern(cmd *cobra.Command, text, match string) error {
 	for _, o := range p.Observables() {
 		answer.Observables = append(answer.Observables, patternObservable{o.ObjectType, o.Path, o.Kind, o.Value})
 	}
-	if match != "" {
-		if answer.Match, err = matchPattern(cmd, p, match); err != nil {
-			return fmt.Errorf("whether the pattern matches is not known: %s: %w", match, err)
+	if ask.match != "" {
+		if answer.Match, err = matchPattern(cmd, p, ask.match); err != nil {
+			return fmt.Errorf("whether the pattern matches is not known: %s: %w", ask.match, err)
+		}
+	}
+	if ask.compare != "" {
+		if answer.Compared, err = comparePattern(p, ask.compare); err != nil {
+			return fmt.Errorf("whether the patterns are equivalent is not known: %w", err)
 		}
 	}
 	out := cmd.OutOrStdout()
 	if wantsJSON(cmd) {
 		return writeJSON(out, answer)
 	}
+	return printPattern(out, answer)
+}
+
+func printPattern(out io.Writer, answer patternAnswer) error {
 	fmt.Fprintln(out, line(answer.Canonical))
 	for _, o := range answer.Observables {
 		kind := o.Kind
@@ -135,17 +161,43 @@ func showPattern(cmd *cobra.Command, text, match string) error {
 		}
 		fmt.Fprintf(out, "%s\t%s\t%s\n", kind, line(o.Value), line(o.Type+":"+o.Path))
 	}
-	if m := answer.Match; m != nil {
-		if !m.Matched {
-			_, err = fmt.Fprintf(out, "no match in %d observed-data\n", m.Searched)
-			return err
-		}
+	if m := answer.Match; m != nil && !m.Matched {
+		fmt.Fprintf(out, "no match in %d observed-data\n", m.Searched)
+	} else if m != nil {
 		fmt.Fprintf(out, "match in %d of %d observed-data\n", len(m.Observed), m.Searched)
 		for _, id := range m.Observed {
 			fmt.Fprintln(out, line(id))
 		}
 	}
+	if c := answer.Compared; c != nil && c.Equivalent {
+		fmt.Fprintf(out, "equivalent; normal form: %s\n", line(c.Normal))
+	} else if c != nil {
+		fmt.Fprintf(out, "not equivalent; normal forms: %s and %s\n", line(c.Normal), line(c.Other))
+	}
 	return nil
+}
+
+func comparePattern(p *pattern.Pattern, text string) (*patternCompared, error) {
+	other, err := pattern.Parse(text, pattern.Options{})
+	if err != nil {
+		return nil, err
+	}
+	same, err := pattern.Equivalent(p, other)
+	if err != nil {
+		return nil, err
+	}
+	c := &patternCompared{Equivalent: same}
+	for _, of := range []struct {
+		p    *pattern.Pattern
+		form *string
+	}{{p, &c.Normal}, {other, &c.Other}} {
+		n, err := of.p.Normalise()
+		if err != nil {
+			return nil, err
+		}
+		*of.form = n.String()
+	}
+	return c, nil
 }
 
 // line makes one space of every character that would move the cursor or hide

@@ -60,9 +60,6 @@ type Observed struct {
 	opt MatchOptions
 }
 
-// Len is the number of observations.
-func (o *Observed) Len() int { return len(o.all) }
-
 type observed struct {
 	id          string
 	first, last int64 // Unix microseconds

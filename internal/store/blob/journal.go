@@ -14,11 +14,8 @@ const (
 	journalPrefix = "journal-"
 )
 
-// JournalName is the name of the journal with the id, which is made of
+// journal is the path of a journal, whose name is journalPrefix and an id of
 // lower-case letters, digits and "_". It is never the name of a blob.
-func JournalName(id string) string { return journalPrefix + id }
-
-// journal is the path of a journal. Only names that JournalName makes become one.
 func (d *Dir) journal(name string) (string, error) {
 	id, ok := strings.CutPrefix(name, journalPrefix)
 	if !ok || id == "" || len(id) > 64 || strings.Trim(id, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {

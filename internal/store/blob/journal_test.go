@@ -15,7 +15,7 @@ func TestAppend(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	name := JournalName("art_1")
+	name := journalPrefix + "art_1"
 	read := func(n int) string {
 		t.Helper()
 		f, err := d.Open(name)

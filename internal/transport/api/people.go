@@ -1,12 +1,10 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
-	"github.com/forewarn-exchange/forewarn/internal/exchange/connection"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/membership"
 )
 
@@ -398,85 +396,4 @@ func (s *server) resumeMember(ctx context.Context, a exchange.Actor, in *InMembe
 func (s *server) leaveProgram(ctx context.Context, a exchange.Actor, in *inMemberReason) (*answer[member], error) {
 	program, org := in.ids()
 	return replyMember(s.Members.Leave(ctx, a, program, org, in.Body.Reason))
-}
-
-type inConnections struct {
-	Organisation string `query:"organisation" maxLength:"63" doc:"absent: the caller's"`
-}
-
-func (s *server) listConnections(ctx context.Context, a exchange.Actor, in *inConnections) (*answer[list[Connection]], error) {
-	items, err := s.Connections.List(ctx, a, cmp.Or(exchange.OrgID(in.Organisation), a.Org))
-	if err != nil {
-		return nil, err
-	}
-	return replyList(items, wireConnection(s.Now())), nil
-}
-
-type inNewConnection struct {
-	Body struct {
-		Client     string `json:"client" enum:"opencti,misp,sentinel,splunk,elastic,curl,taxii2client"`
-		Name       string `json:"name,omitempty" maxLength:"128" doc:"absent: the client"`
-		Person     string `json:"person,omitempty" maxLength:"128" doc:"identifier of the person whose token it is; absent: the caller"`
-		Program    string `json:"program,omitempty" maxLength:"63" doc:"absent: every program of the organisation"`
-		TLPCeiling string `json:"tlp_ceiling,omitempty" maxLength:"32" doc:"nothing above this label is given to it"`
-		Days       int    `json:"valid_for_days,omitempty" minimum:"1" maximum:"365" doc:"absent: 90"`
-		Write      bool   `json:"write,omitempty" doc:"it may hand in objects as well"`
-	}
-}
-
-func (s *server) addConnection(ctx context.Context, a exchange.Actor, in *inNewConnection) (*answer[connectionAdded], error) {
-	ceiling, err := exchange.ParseTLP(in.Body.TLPCeiling)
-	if err != nil {
-		return nil, err
-	}
-	c, err := s.Connections.Add(ctx, a, connection.Wanted{
-		Client: in.Body.Client, Name: in.Body.Name, Person: exchange.PersonID(in.Body.Person),
-		Program: exchange.ProgramID(in.Body.Program), Ceiling: ceiling, Write: in.Body.Write,
-		TTL: time.Duration(in.Body.Days) * 24 * time.Hour,
-	})
-	if err != nil {
-		return nil, err
-	}
-	client := c.Block.Client
-	out := reply(connectionAdded{
-		Connection: wireConnection(s.Now())(c.Shown), Secret: c.Secret,
-		Configuration: configuration{client.ID, client.Name, client.Format, client.Where, int64(client.Every / time.Second), c.Block.Text},
-	})
-	out.Location = prefix + "/connections/" + string(c.ID)
-	return out, nil
-}
-
-// InConnection is the path of one connection.
-type InConnection struct {
-	Connection string `path:"connection" maxLength:"64"`
-}
-
-func (s *server) readConnection(ctx context.Context, a exchange.Actor, in *InConnection) (*answer[connectionDetail], error) {
-	c, errs, err := s.Connections.Show(ctx, a, connection.ID(in.Connection))
-	if err != nil {
-		return nil, err
-	}
-	return reply(connectionDetail{wireConnection(s.Now())(c), wires(errs, func(e connection.PollError) pollError {
-		return pollError{utc(e.At), e.Request, e.Status, e.Problem}
-	})}), nil
-}
-
-func (s *server) removeConnection(ctx context.Context, a exchange.Actor, in *InConnection) (*none, error) {
-	return nil, s.Connections.Remove(ctx, a, connection.ID(in.Connection))
-}
-
-func (s *server) testConnection(ctx context.Context, a exchange.Actor, in *InConnection) (*answer[testPoll], error) {
-	r, err := s.Connections.Test(ctx, a, connection.ID(in.Connection))
-	if err != nil {
-		return nil, err
-	}
-	return reply(testPoll{utc(r.At), r.Why, wires(r.Collections, func(c connection.Collected) testCollected {
-		return testCollected{
-			string(c.Program), c.ID, c.Title,
-			wires(c.Objects, func(o connection.Object) testObject {
-				return testObject{o.Type, o.ID, o.Name, o.TLP.String(), utc(o.Added)}
-			}),
-			c.More, utc(c.Cursor), c.Why,
-		}
-	})}), nil
 }

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
-	"github.com/forewarn-exchange/forewarn/internal/exchange/connection"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/program"
 )
@@ -381,93 +380,4 @@ func wireCharter(c exchange.Charter, revision int64, now time.Time) charter {
 		w.Measures = append(w.Measures, promise{string(m.ID), m.Target.String(), dateText(m.By), m.Lead})
 	}
 	return w
-}
-
-// The forms of connections in JSON.
-type (
-	Connection struct {
-		ID           string    `json:"id"`
-		Token        string    `json:"token" doc:"the public prefix of its token"`
-		Person       string    `json:"person" doc:"whose token it is"`
-		Organisation string    `json:"organisation"`
-		Client       string    `json:"client"`
-		Name         string    `json:"name"`
-		Verbs        []string  `json:"verbs" nullable:"false"`
-		Program      string    `json:"program,omitempty" doc:"absent: every program of the organisation"`
-		TLPCeiling   string    `json:"tlp_ceiling,omitempty"`
-		State        string    `json:"state" enum:"active,expired,revoked" doc:"of its token"`
-		CreatedAt    time.Time `json:"created_at,omitzero"`
-		ExpiresAt    time.Time `json:"expires_at,omitzero"`
-		Polls        int64     `json:"polls" doc:"answered with success"`
-		Objects      int64     `json:"objects" doc:"given in all polls"`
-		LastPollAt   time.Time `json:"last_poll_at,omitzero"`
-		LastStatus   int       `json:"last_status,omitempty" doc:"HTTP status of the newest request"`
-		LastObjects  int64     `json:"last_objects" doc:"given in the newest round: a page and those that continue it"`
-		AskedAfter   time.Time `json:"asked_after,omitzero" doc:"the cursor (added_after) of the newest poll; absent: from the beginning"`
-		Cursor       time.Time `json:"cursor,omitzero" doc:"the last date_added that was given"`
-		Interval     int64     `json:"usual_interval_seconds,omitempty" doc:"between rounds, as far as it is known"`
-		Warnings     []caution `json:"warnings" nullable:"false"`
-	}
-	caution struct {
-		Kind string `json:"kind" enum:"revoked,expired,expires,never-polled,stalls,loops,restarts,skips"`
-		Text string `json:"text"`
-	}
-	connectionDetail struct {
-		Connection
-		Errors []pollError `json:"errors" nullable:"false" doc:"the newest 20 requests that were refused, newest first"`
-	}
-	pollError struct {
-		At      time.Time `json:"at"`
-		Request string    `json:"request_id"`
-		Status  int       `json:"status"`
-		Problem string    `json:"problem"`
-	}
-	connectionAdded struct {
-		Connection    Connection    `json:"connection"`
-		Secret        string        `json:"secret" doc:"shown once; of it only a hash is kept"`
-		Configuration configuration `json:"configuration"`
-	}
-	configuration struct {
-		Client string `json:"client"`
-		Name   string `json:"name"`
-		Format string `json:"format" enum:"yaml,sh,python"`
-		Where  string `json:"where" doc:"where it goes"`
-		Every  int64  `json:"poll_every_seconds"`
-		Text   string `json:"text" doc:"the settings; they hold the secret"`
-	}
-	testPoll struct {
-		At          time.Time       `json:"at"`
-		Why         string          `json:"why,omitempty" doc:"why nothing can be had at all"`
-		Collections []testCollected `json:"collections" nullable:"false"`
-	}
-	testCollected struct {
-		Program string       `json:"program"`
-		ID      string       `json:"id" doc:"of the collection"`
-		Title   string       `json:"title"`
-		Objects []testObject `json:"objects" nullable:"false" doc:"the first three"`
-		More    bool         `json:"more"`
-		Cursor  time.Time    `json:"cursor,omitzero" doc:"date_added of the last one shown"`
-		Why     string       `json:"why,omitempty" doc:"why there is nothing"`
-	}
-	testObject struct {
-		Type  string    `json:"type"`
-		ID    string    `json:"id"`
-		Name  string    `json:"name,omitempty"`
-		TLP   string    `json:"tlp,omitempty" doc:"the label in force now"`
-		Added time.Time `json:"date_added"`
-	}
-)
-
-func wireConnection(now time.Time) func(connection.Shown) Connection {
-	return func(c connection.Shown) Connection {
-		t := wireToken(c.Scope, now)
-		return Connection{
-			ID: string(c.ID), Token: t.ID, Person: t.Person, Organisation: string(c.Org), Client: c.Client, Name: t.Name,
-			Verbs: t.Verbs, Program: t.Program, TLPCeiling: t.TLPCeiling, State: t.State,
-			CreatedAt: utc(c.CreatedAt), ExpiresAt: t.ExpiresAt, Polls: c.Polls, Objects: c.Objects,
-			LastPollAt: utc(c.LastAt), LastStatus: c.LastStatus, LastObjects: c.LastObjects,
-			AskedAfter: utc(c.LastAfter), Cursor: utc(c.LastCursor), Interval: int64(c.Usual / time.Second),
-			Warnings: wires(c.Warnings, func(w connection.Warning) caution { return caution{w.Kind, w.Text} }),
-		}
-	}
 }

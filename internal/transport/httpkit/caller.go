@@ -34,23 +34,16 @@ func Authenticate(a *authn.Service, r *http.Request, channel exchange.Channel) (
 	return exchange.Actor{}, exchange.Fail(exchange.Unsigned, "sign in: no valid credentials were given")
 }
 
-// Credentials are what a request brings, unproved.
-type Credentials struct {
+// credentials are what a machine's request brings, unproved.
+type credentials struct {
 	Bearer         string
 	User, Password string
-	Cookie         string
 }
 
-// CredentialsOf reads the credentials of a request. Schemes are compared
-// without case (RFC 9110 §11.1; MISP sends "basic"). More than one header
-// Authorization is none: proxies and servers would disagree on which counts.
-func CredentialsOf(r *http.Request) Credentials {
-	c := machineCredentials(r)
-	c.Cookie = SessionOf(r)
-	return c
-}
-
-func machineCredentials(r *http.Request) (c Credentials) {
+// machineCredentials reads the header Authorization. Schemes are compared
+// without case (RFC 9110 §11.1; MISP sends "basic"). More than one header is
+// none: proxies and servers would disagree on which counts.
+func machineCredentials(r *http.Request) (c credentials) {
 	header := r.Header["Authorization"]
 	if len(header) != 1 {
 		return c

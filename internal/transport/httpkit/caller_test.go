@@ -15,7 +15,6 @@ import (
 func TestCredentials(t *testing.T) {
 	tests := map[string]struct {
 		authorization []string
-		cookies       string
 		want          httpkit.Credentials
 	}{
 		"none":                {},
@@ -28,20 +27,26 @@ func TestCredentials(t *testing.T) {
 		"two headers":         {authorization: []string{"Bearer a", "Bearer b"}},
 		"another scheme":      {authorization: []string{"Digest a"}},
 		"scheme alone":        {authorization: []string{"Bearer"}},
-		"cookie":              {cookies: "a=b; fw=s", want: httpkit.Credentials{Cookie: "s"}},
-		"cookie of https":     {cookies: "__Host-fw=s"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			r := httptest.NewRequest("GET", "/", nil)
 			r.Header["Authorization"] = test.authorization
-			if test.cookies != "" {
-				r.Header.Set("Cookie", test.cookies)
-			}
-			if diff := cmp.Diff(test.want, httpkit.CredentialsOf(r)); diff != "" {
+			r.Header.Set("Cookie", "fw=s") // says nothing to machines
+			if diff := cmp.Diff(test.want, httpkit.MachineCredentials(r)); diff != "" {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestSessionOf(t *testing.T) {
+	for cookies, want := range map[string]string{"": "", "a=b; fw=s": "s", "__Host-fw=s": ""} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Cookie", cookies)
+		if got := httpkit.SessionOf(r); got != want {
+			t.Errorf("%q over http: session %q, want %q", cookies, got, want)
+		}
 	}
 }
 

@@ -1,0 +1,5 @@
+package httpkit
+
+type Credentials = credentials
+
+var MachineCredentials = machineCredentials
