@@ -19,7 +19,8 @@ import (
 //
 // Errors, with nothing stored: exchange.NotFound for whoever may not know of
 // the program, Denied where it may be known and not written to, Invalid for
-// what is neither an envelope nor a bundle, Exhausted when there is too much.
+// what is neither an envelope nor a bundle, Exhausted when there is too much,
+// Unavailable when too many large requests wait already.
 func (s *Service) Add(ctx context.Context, a exchange.Actor, program exchange.ProgramID, r io.Reader) (Status, error) {
 	j := newJob(a, program)
 	err := s.c.Store.View(ctx, func(tx Tx) (err error) {

@@ -129,7 +129,7 @@ func TestLaterLimits(t *testing.T) {
 		}
 	}
 	_, err := add(envelope(indicators(100, 109)...))
-	kind(t, "the third", err, exchange.Exhausted)
+	kind(t, "the third", err, exchange.Unavailable)
 	_, err = add(envelope(indicators(100, 400)...))
 	kind(t, "too large", err, exchange.Exhausted)
 	_, err = add(envelope(indicators(100, 109)...) + "]")
