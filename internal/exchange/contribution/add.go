@@ -3,6 +3,7 @@ package contribution
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -19,7 +20,8 @@ import (
 //
 // Errors, with nothing stored: exchange.NotFound for whoever may not know of
 // the program, Denied where it may be known and not written to, Invalid for
-// what is neither an envelope nor a bundle, Exhausted when there is too much.
+// what is neither an envelope nor a bundle, Exhausted when there is too much,
+// Unavailable when too many large requests wait already.
 func (s *Service) Add(ctx context.Context, a exchange.Actor, program exchange.ProgramID, r io.Reader) (Status, error) {
 	j := newJob(a, program)
 	err := s.c.Store.View(ctx, func(tx Tx) (err error) {
@@ -156,11 +158,18 @@ func (j *job) note(p *part) {
 // put stores a part: the bytes first, durable, then in one transaction all that
 // makes them known.
 func (s *Service) put(ctx context.Context, j *job, p *part, last bool) error {
-	leave, err := s.lane(ctx, j.program)
+	l, err := s.enter(ctx, j.program)
 	if err != nil {
 		return err
 	}
-	defer leave()
+	defer l.leave()
+	if f := l.presume(j, p); f != nil {
+		f.intern(j, p)
+		if err = s.store(ctx, l, j, f, p, last); !errors.Is(err, ErrKnown) && exchange.KindOf(err) != exchange.Conflict {
+			return err
+		}
+		p.forget()
+	}
 	f, err := s.facts(ctx, j, p)
 	if err != nil {
 		return err
@@ -168,6 +177,13 @@ func (s *Service) put(ctx context.Context, j *job, p *part, last bool) error {
 	if err := s.judge(ctx, j, p, f); err != nil {
 		return err
 	}
+	return s.store(ctx, l, j, f, p, last)
+}
+
+// store makes durable what was judged.
+func (s *Service) store(ctx context.Context, l *lane, j *job, f *facts, p *part, last bool) error {
+	delete(l.tips, j.actor.Org)
+	began := f.journal.Artifact
 	objs, classes, raw := f.lay(p)
 	if len(objs) > 0 {
 		if err := s.journal(ctx, j, f, int64(len(objs)), int64(len(raw))); err != nil {
@@ -179,7 +195,7 @@ func (s *Service) put(ctx context.Context, j *job, p *part, last bool) error {
 	}
 	before := j.mark()
 	j.note(p)
-	err = s.c.Store.Update(ctx, func(tx Tx) error {
+	err := s.c.Store.Update(ctx, func(tx Tx) error {
 		if err := f.write(tx, j, objs, classes, int64(len(raw))); err != nil {
 			return err
 		}
@@ -187,8 +203,14 @@ func (s *Service) put(ctx context.Context, j *job, p *part, last bool) error {
 	})
 	if err != nil {
 		j.back(before)
+		return err
 	}
-	return err
+	if f.journal.Artifact == began && began != 0 && len(f.bearers) == 0 {
+		f.journal.Size += int64(len(raw))
+		f.journal.Positions += int64(len(objs))
+		l.keep(j.actor.Org, f)
+	}
+	return nil
 }
 
 // write is the transaction by which objects come into being.
@@ -203,12 +225,11 @@ func (f *facts) write(tx Tx, j *job, objs []Object, classes []int, size int64) e
 	if terms(w.charter) != f.journal.Terms {
 		return exchange.Fail(exchange.Conflict, "the program's charter changed meanwhile; not all was stored, send it again")
 	}
-	first, err := f.number(tx)
-	if err != nil {
+	if f.first, err = f.number(tx); err != nil {
 		return err
 	}
 	for i := range objs {
-		objs[i].Class = f.combos[classes[i]].id(first)
+		objs[i].Class = f.combos[classes[i]].id(f.first)
 		objs[i].Offset += f.journal.Size
 	}
 	defer func() { // the function may run again
@@ -216,7 +237,7 @@ func (f *facts) write(tx Tx, j *job, objs []Object, classes []int, size int64) e
 			objs[i].Offset -= f.journal.Size
 		}
 	}()
-	if err := tx.AppendObjects(f.journal, f.journal.Size+size, objs, audiences(w.charter)); err != nil {
+	if err := tx.AppendObjects(f.journal, f.journal.Size+size, objs, audiences(w.charter), f.unknown); err != nil {
 		return fmt.Errorf("appending to a journal: %w", err)
 	}
 	_, err = tx.Record(exchange.Event{

@@ -79,7 +79,7 @@ type Service struct {
 	bodies chan struct{}
 	wake   chan struct{}
 	mu     sync.Mutex
-	lanes  map[exchange.ProgramID]chan struct{}
+	lanes  map[exchange.ProgramID]*lane
 }
 
 // New returns the room.
@@ -90,7 +90,7 @@ func New(c Config) *Service {
 	c.Limit, c.Later, c.Journal = or(c.Limit, defaultLimit), or(c.Later, defaultLater), or(c.Journal, defaultJournal)
 	c.Queue, c.Part, c.Positions = or(c.Queue, defaultQueue), or(c.Part, defaultPart), or(c.Positions, defaultPositions)
 	return &Service{
-		c: c, bodies: make(chan struct{}, atOnce), wake: make(chan struct{}, 1), lanes: map[exchange.ProgramID]chan struct{}{},
+		c: c, bodies: make(chan struct{}, atOnce), wake: make(chan struct{}, 1), lanes: map[exchange.ProgramID]*lane{},
 	}
 }
 
@@ -102,21 +102,29 @@ func or[T int | int64](n, normal T) T {
 }
 
 // lane lets one writer at a time into a program: what one writes, the next sees.
-func (s *Service) lane(ctx context.Context, p exchange.ProgramID) (leave func(), err error) {
+type lane struct {
+	turn chan struct{}
+	tips map[exchange.OrgID]tip // of the journals that were written to
+}
+
+// enter waits for the turn in a program. leave has to follow.
+func (s *Service) enter(ctx context.Context, p exchange.ProgramID) (*lane, error) {
 	s.mu.Lock()
 	l := s.lanes[p]
 	if l == nil {
-		l = make(chan struct{}, 1)
+		l = &lane{turn: make(chan struct{}, 1), tips: map[exchange.OrgID]tip{}}
 		s.lanes[p] = l
 	}
 	s.mu.Unlock()
 	select {
-	case l <- struct{}{}:
-		return func() { <-l }, nil
+	case l.turn <- struct{}{}:
+		return l, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 }
+
+func (l *lane) leave() { <-l.turn }
 
 // Blobs keeps bytes.
 type Blobs interface {

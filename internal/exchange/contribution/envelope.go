@@ -13,6 +13,7 @@ import (
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/format/jsonfeed"
+	"github.com/forewarn-exchange/forewarn/internal/format/pattern"
 	"github.com/forewarn-exchange/forewarn/internal/format/stix"
 )
 
@@ -59,6 +60,10 @@ type envelope struct {
 	copies int
 }
 
+// emptyList is the section by which a bundle's list may not be empty; that of an
+// envelope may.
+const emptyList = "STIX 2.1 §2.12"
+
 const (
 	maxProblems    = 20_000
 	maxDefinitions = 10_000
@@ -70,7 +75,7 @@ const (
 func scan(ctx context.Context, r io.Reader, take func(*stix.Object) error) (*envelope, error) {
 	e := &envelope{why: map[int]string{}, tlps: map[string]exchange.TLP{}, ids: map[string]bool{}}
 	next := 0
-	sum, err := stix.Scan(&patient{ctx, r}, stix.Options{MaxProblems: maxProblems}, func(o *stix.Object) error {
+	sum, err := stix.Scan(&patient{ctx, r}, stix.Options{MaxProblems: maxProblems, MaxWarnings: -1, Pattern: pattern.Check}, func(o *stix.Object) error {
 		for ; next < o.Index; next++ {
 			e.faulty = append(e.faulty, next)
 		}
@@ -104,7 +109,7 @@ func scan(ctx context.Context, r io.Reader, take func(*stix.Object) error) (*env
 			if len(e.why[i]) < 400 {
 				e.why[i] = join(e.why[i], p.String())
 			}
-		case p.Path == "$.objects":
+		case p.Path == "$.objects" && p.Section != emptyList:
 			return nil, exchange.InvalidWith("this is neither a TAXII 2.1 envelope nor a STIX bundle; nothing was stored", []exchange.Problem{p})
 		}
 	}
@@ -188,6 +193,7 @@ func (e *envelope) failures(ctx context.Context, body io.Reader) ([]Detail, erro
 		return nil, err
 	}
 	var out []Detail
+	k := stix.NewChecker(stix.Options{MaxProblems: 1, MaxWarnings: -1, Pattern: pattern.Check})
 	for i := 0; len(out) < min(len(e.faulty), MaxDetails); i++ {
 		raw, _, err := f.Value()
 		if err != nil {
@@ -196,13 +202,14 @@ func (e *envelope) failures(ctx context.Context, body io.Reader) ([]Detail, erro
 		if i != e.faulty[len(out)] {
 			continue
 		}
-		o, ps := stix.ParseObject(raw)
-		d := Detail{ID: o.ID, Version: stamp(o.Version), Message: e.why[i]}
+		d := Detail{Message: e.why[i]}
+		report := k.Check(raw)
+		d.ID, d.Version = report.Object.ID, stamp(report.Object.Version)
 		if d.ID == "" {
 			d.ID, d.Version = "objects["+strconv.Itoa(i)+"]", ""
 		}
-		if d.Message == "" && len(ps) > 0 {
-			d.Message = ps[0].String()
+		if d.Message == "" && len(report.Problems) > 0 {
+			d.Message = report.Problems[0].String()
 		}
 		if d.Message == "" {
 			d.Message = "this is not a valid STIX 2.1 object"

@@ -22,7 +22,10 @@ type facts struct {
 
 	combos []combo
 	byKey  map[string]int
+	first  int64 // the number of the first combo that had none
 	held   int
+
+	unknown bool // no object of the program is said to bear one of the ids
 }
 
 // maxClasses bounds the different handlings in one journal.

@@ -19,7 +19,7 @@ func sco(n int, extra string) string {
 func definition(n int, label string) (id, object string) {
 	id = fmt.Sprintf("marking-definition--00000000-0000-4000-8000-%012d", n)
 	return id, fmt.Sprintf(`{"type":"marking-definition","spec_version":"2.1","id":%q,"created":"2026-01-01T00:00:00.000Z",`+
-		`"definition_type":"tlp","definition":{"tlp":%q}}`, id, label)
+		`"extensions":{"extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d":{"extension_type":"property-extension","tlp_2_0":%q}}}`, id, label)
 }
 
 func both() []exchange.CohortID { return []exchange.CohortID{early, standard} }
@@ -180,6 +180,21 @@ func TestFaults(t *testing.T) {
 	if st, err := w.X.Contributions.Add(t.Context(), a, testkit.Program, strings.NewReader(`{"type":"bundle","id":"bundle--00000000-0000-4000-8000-000000000001","objects":[`+indicator(4, v(1), "")+`]}`)); err != nil || st.Success != 1 {
 		t.Errorf("a bundle: %+v, %v", st, err)
 	}
+}
+
+// An indicator whose pattern breaks the grammar fails alone, and is told where.
+func TestPatterns(t *testing.T) {
+	w := newWorld(t, both(), both())
+	a := w.writer(servertest.EarlyA)
+	broken := strings.Replace(indicator(2, v(1), ""), "[domain-name:value = 'n2.example']", "[domain-name:value = 'n2.example'", 1)
+	other := strings.Replace(indicator(4, v(1), ""), `"pattern_type":"stix"`, `"pattern_type":"sigma"`, 1)
+	st := w.must(a, 3, 1, indicator(1, v(1), ""), broken, indicator(3, v(1), ""), other)
+	f := st.Failures[0]
+	if f.ID != id(2) || f.Version != "2026-02-01T00:00:00.000Z" || !strings.Contains(f.Message, "$.objects[1].pattern") ||
+		!strings.Contains(f.Message, "line 1, column 34") || strings.Contains(f.Message, "n2.example") {
+		t.Errorf("told: %+v", f)
+	}
+	same(t, "what is read", w.read(a), indicator(1, v(1), ""), indicator(3, v(1), ""), other)
 }
 
 func problems(err error) []exchange.Problem {

@@ -46,7 +46,7 @@ func (s *Service) later(ctx context.Context, a exchange.Actor, program exchange.
 			return err
 		}
 		if len(waiting) >= s.c.Queue {
-			return exchange.Fail(exchange.Exhausted, "%d requests wait to be worked off already; nothing was stored, try again later", len(waiting))
+			return exchange.Fail(exchange.Unavailable, "%d requests wait to be worked off already; nothing was stored, try again later", len(waiting))
 		}
 		return j.keep(tx, false)
 	})

@@ -129,7 +129,7 @@ func TestLaterLimits(t *testing.T) {
 		}
 	}
 	_, err := add(envelope(indicators(100, 109)...))
-	kind(t, "the third", err, exchange.Exhausted)
+	kind(t, "the third", err, exchange.Unavailable)
 	_, err = add(envelope(indicators(100, 400)...))
 	kind(t, "too large", err, exchange.Exhausted)
 	_, err = add(envelope(indicators(100, 109)...) + "]")
@@ -188,12 +188,12 @@ type counting struct {
 	c *crashing
 }
 
-func (t counting) AppendObjects(j contribution.Journal, size int64, objs []contribution.Object, to []exchange.Audience) error {
+func (t counting) AppendObjects(j contribution.Journal, size int64, objs []contribution.Object, to []exchange.Audience, unknown bool) error {
 	t.c.dead = t.c.after == 0
 	if t.c.after > 0 {
 		t.c.after--
 	}
-	return t.Tx.AppendObjects(j, size, objs, to)
+	return t.Tx.AppendObjects(j, size, objs, to, unknown)
 }
 
 // Bytes that were appended before the machine stopped are not known to anyone,

@@ -21,11 +21,11 @@ func (s *Service) Remove(ctx context.Context, a exchange.Actor, program exchange
 	if err != nil {
 		return err
 	}
-	leave, err := s.lane(ctx, program)
+	l, err := s.enter(ctx, program)
 	if err != nil {
 		return err
 	}
-	defer leave()
+	defer l.leave()
 	var others []Bearer
 	removed := 0
 	err = s.c.Store.Update(ctx, func(tx Tx) error {

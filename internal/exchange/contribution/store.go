@@ -2,6 +2,7 @@ package contribution
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
@@ -54,11 +55,15 @@ type Objects interface {
 	WrittenBy(program exchange.ProgramID, org exchange.OrgID, id string) ([]Bearer, error)
 	// AppendObjects stores objects at the journal's next positions, moves the
 	// journal's end to size, and gives them to the audiences that read it, under
-	// dates of their own. It is a Conflict when the journal has grown meanwhile.
-	AppendObjects(j Journal, size int64, objs []Object, to []exchange.Audience) error
+	// dates of their own. It is a Conflict when the journal has grown meanwhile,
+	// and, where all ids are said to be new, ErrKnown when one is not.
+	AppendObjects(j Journal, size int64, objs []Object, to []exchange.Audience, unknown bool) error
 	// RemoveObjects takes objects out for everybody.
 	RemoveObjects(objects []Bearer) error
 }
+
+// ErrKnown says that an object bears an id that is there already.
+var ErrKnown = errors.New("an id is known already")
 
 // Statuses is where it is kept what became of requests.
 type Statuses interface {

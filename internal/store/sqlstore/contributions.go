@@ -43,7 +43,7 @@ func (tx *Tx) PutJournal(j contribution.Journal) error {
 
 // AppendObjects stores objects at the journal's end and gives them to those who
 // read it; see contribution.Objects.
-func (tx *Tx) AppendObjects(j contribution.Journal, size int64, objs []contribution.Object, to []exchange.Audience) error {
+func (tx *Tx) AppendObjects(j contribution.Journal, size int64, objs []contribution.Object, to []exchange.Audience, unknown bool) error {
 	if len(objs) == 0 || j.Positions+int64(len(objs))-1 > positionMask {
 		return fmt.Errorf("appending objects: %d do not fit after %d", len(objs), j.Positions)
 	}
@@ -62,8 +62,18 @@ func (tx *Tx) AppendObjects(j contribution.Journal, size int64, objs []contribut
 			Position: j.Positions + int64(i), Class: o.Class, Version: o.Version, Offset: o.Offset, Length: o.Length, Type: o.Type, ID: o.ID,
 		}
 	}
-	if _, err := tx.index(j.Program, j.Artifact, es); err != nil {
+	ps := newsOf(j.Artifact, es)
+	known, err := tx.indexNew(ps)
+	if err != nil {
 		return err
+	}
+	if known > 0 && unknown {
+		return contribution.ErrKnown
+	}
+	if known > 0 {
+		if _, err := tx.contest(j.Program, j.Artifact, es, ps); err != nil {
+			return err
+		}
 	}
 	if err := tx.extendBlocks(j.Artifact, es); err != nil {
 		return err

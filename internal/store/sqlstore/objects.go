@@ -84,36 +84,44 @@ func newsText(ps []news) string {
 // index makes the objects known by their ids. Where an id is known already, all
 // objects that bear it are marked as contested.
 func (tx *Tx) index(program exchange.ProgramID, artifact int64, es []packed.Entry) ([]submission.Clash, error) {
-	ps := make([]news, len(es))
-	for i := range es {
-		ps[i] = news{exchange.IDHash(es[i].ID), artifact<<positionBits | es[i].Position, es[i].Version}
-	}
-	n, err := tx.indexNew(ps)
-	if err != nil {
-		return nil, fmt.Errorf("indexing objects: %w", err)
-	}
-	if n == int64(len(es)) {
-		return nil, nil
+	ps := newsOf(artifact, es)
+	known, err := tx.indexNew(ps)
+	if err != nil || known == 0 {
+		return nil, err
 	}
 	return tx.contest(program, artifact, es, ps)
 }
 
-// indexNew indexes those whose ids are not known, and answers how many. Where
-// the numbers follow each other, as they do, the hashes alone go to the engine.
-func (tx *Tx) indexNew(ps []news) (int64, error) {
+func newsOf(artifact int64, es []packed.Entry) []news {
+	ps := make([]news, len(es))
+	for i := range es {
+		ps[i] = news{exchange.IDHash(es[i].ID), artifact<<positionBits | es[i].Position, es[i].Version}
+	}
+	return ps
+}
+
+// indexNew indexes those whose ids are not known, and answers how many are.
+// Where the numbers follow each other, as they do, the hashes alone go to the
+// engine.
+func (tx *Tx) indexNew(ps []news) (known int64, err error) {
+	into, unless := `INSERT INTO object_index (id_hash, seq)`, ` WHERE TRUE ON CONFLICT (id_hash) DO NOTHING`
+	if tx.embedded { // which keeps a copy of each page that DO NOTHING might have to undo
+		into, unless = `INSERT OR IGNORE INTO object_index (id_hash, seq)`, ``
+	}
 	first := ps[0].seq
+	stmt, args := into+`
+		SELECT hash, CAST(?2 AS BIGINT) + n FROM (`+tx.numbered()+`) AS new`+unless, []any{hashesText(ps), first}
 	for i := range ps {
 		if ps[i].seq != first+int64(i) {
-			return tx.Exec(`
-				INSERT INTO object_index (id_hash, seq)
-				SELECT id_hash, seq FROM (`+tx.news()+`) AS new WHERE TRUE
-				ON CONFLICT (id_hash) DO NOTHING`, newsText(ps))
+			stmt, args = into+` SELECT id_hash, seq FROM (`+tx.news()+`) AS new`+unless, []any{newsText(ps)}
+			break
 		}
 	}
-	return tx.Exec(`
-		INSERT INTO object_index (id_hash, seq)
-		SELECT hash, CAST(?2 AS BIGINT) + n FROM (`+tx.numbered()+`) AS new WHERE TRUE
-		ON CONFLICT (id_hash) DO NOTHING`, hashesText(ps), first)
+	n, err := tx.Exec(stmt, args...)
+	if err != nil {
+		return 0, fmt.Errorf("indexing objects: %w", err)
+	}
+	return int64(len(ps)) - n, nil
 }
 
 // numbered is the table of what hashesText wrote, numbered from 0.

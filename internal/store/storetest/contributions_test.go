@@ -53,7 +53,7 @@ func appended(t *testing.T, tx *sqlstore.Tx, org exchange.OrgID, objs []contribu
 	for i := range objs {
 		objs[i].Offset += j.Size
 	}
-	if err := tx.AppendObjects(j, j.Size+int64(100*len(objs)), objs, to); err != nil {
+	if err := tx.AppendObjects(j, j.Size+int64(100*len(objs)), objs, to, false); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -110,7 +110,7 @@ func TestJournals(t *testing.T) {
 		if n := storetest.Value[int](t, db, `SELECT COUNT(*) FROM object_block`); n != 2 {
 			t.Errorf("%d blocks, want 2", n)
 		}
-		err := db.Update(t.Context(), func(tx *sqlstore.Tx) error { return tx.AppendObjects(j, 100, written(1, 1, 1), nil) })
+		err := db.Update(t.Context(), func(tx *sqlstore.Tx) error { return tx.AppendObjects(j, 100, written(1, 1, 1), nil, false) })
 		if exchange.KindOf(err) != exchange.Conflict {
 			t.Errorf("at an end that was: %v", err)
 		}
@@ -170,7 +170,7 @@ func TestBearers(t *testing.T) {
 			appended(t, tx, "alpha", written(1, 1, 12))
 			appended(t, tx, "beta", written(1, 1, 10))
 			appended(t, tx, "beta", written(9, 1, 0))
-			if err := tx.AppendObjects(q, 100, written(50, 1, 10), nil); err != nil {
+			if err := tx.AppendObjects(q, 100, written(50, 1, 10), nil, false); err != nil {
 				t.Fatal(err)
 			}
 		})

@@ -36,6 +36,9 @@ var internalFailure = Failure{
 // statusClientGone is what nginx logs when the caller went before the answer.
 const statusClientGone = 499
 
+// tryAgain is after how long it is worth asking again what cannot be answered now.
+const tryAgain = 10 * time.Second
+
 // FailureOf says how an error is answered. Only what the error holds as public
 // enters: the inner error stays for the log.
 func FailureOf(err error) Failure {
@@ -57,6 +60,9 @@ func FailureOf(err error) Failure {
 		return internalFailure
 	}
 	f := Failure{Problem: p}
+	if kind == exchange.Unavailable {
+		f.RetryAfter = tryAgain
+	}
 	if kind == exchange.NotFound {
 		// One text, whatever the room said: a withheld item must not differ
 		// from one that does not exist.

@@ -90,6 +90,9 @@ func TestKindsAsProblems(t *testing.T) {
 			if challenged := len(resp.Header["Www-Authenticate"]) > 0; challenged != (test.status == 401) {
 				t.Errorf("WWW-Authenticate with status %d: %v", test.status, challenged)
 			}
+			if wait, later := resp.Header.Get("Retry-After"), exchange.KindOf(test.err) == exchange.Unavailable; later != (wait == "10") {
+				t.Errorf("Retry-After %q", wait)
+			}
 		})
 	}
 }
