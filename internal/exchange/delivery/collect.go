@@ -20,7 +20,7 @@ type part struct {
 	b        *block // nil: of alone
 	from, to int    // entries of b, to excluded
 	run      Run
-	alone    Entry
+	alone    *Entry
 	doubtful bool // another object has the same identifier: see gathering.settle
 }
 
@@ -34,7 +34,7 @@ func (p part) len() int {
 // entry is the part's i-th entry, without its id.
 func (p part) entry(i int) Entry {
 	if p.b == nil {
-		return p.alone
+		return *p.alone
 	}
 	e := p.b.Entry(p.from + i)
 	e.Added = p.run.date(e.Object & positions)
@@ -61,27 +61,32 @@ type gathering struct {
 	parts    []part
 	n        int // entries in parts
 	doubtful int
+
+	walk walk
+	few  [4]part
 }
 
 // collect gathers what the reader may see: at most limit entries, and whether
 // more follow. In the common case that is the verdict on a class for each
 // block, and no statement.
-func (s *Service) collect(ctx context.Context, v *view, q Query, limit int) (parts []part, more bool, err error) {
-	g := &gathering{s: s, ctx: ctx, v: v, q: q, now: s.c.Now(), limit: limit}
+func (g *gathering) collect(ctx context.Context, s *Service, v *view, q Query) (parts []part, more bool, err error) {
+	g.s, g.ctx, g.v, g.q, g.now = s, ctx, v, q, s.c.Now()
+	g.limit = cmp.Or(g.limit, min(max(q.Limit, 1), MaxLimit))
+	g.parts = g.few[:0]
 	if len(q.IDs) > 0 {
 		err := g.named()
-		return g.cut(), g.n > limit, err
+		return g.cut(), g.n > g.limit, err
 	}
-	for w := v.walk(q.After); ; {
-		full, err := g.fill(w)
+	for g.walk.begin(v, q.After); ; {
+		full, err := g.fill(&g.walk)
 		if err == nil && g.doubtful > 0 {
 			err = g.settle()
 		}
 		if err != nil {
 			return nil, false, err
 		}
-		if !full || g.n > limit {
-			return g.cut(), g.n > limit, nil
+		if !full || g.n > g.limit {
+			return g.cut(), g.n > g.limit, nil
 		}
 	}
 }
@@ -254,12 +259,12 @@ func (g *gathering) named() error {
 				if err != nil {
 					return err
 				}
-				found = append(found, part{k: k, alone: e})
+				found = append(found, part{k: k, alone: &e})
 			}
 		}
 		return nil
 	})
-	slices.SortFunc(found, func(a, b part) int { return byAdded(a.alone, b.alone) })
+	slices.SortFunc(found, func(a, b part) int { return byAdded(*a.alone, *b.alone) })
 	g.parts = slices.CompactFunc(found, func(a, b part) bool { return a.alone.Added == b.alone.Added })
 	g.n = len(g.parts)
 	return err
@@ -267,13 +272,18 @@ func (g *gathering) named() error {
 
 // classOf is view.classOf, which reads the facts about a class that is new to
 // the view.
-func (s *Service) classOf(ctx context.Context, v *view, id int64, now time.Time) (k *class, err error) {
-	v.mu.Lock()
-	k = v.classes[id]
-	v.mu.Unlock()
-	if k != nil {
-		return v.classOf(nil, id, now)
+func (s *Service) classOf(ctx context.Context, v *view, id int64, now time.Time) (*class, error) {
+	k := v.decided(id)
+	if k == nil {
+		return s.newClass(ctx, v, id, now)
 	}
+	if k.holds(now) {
+		return k, nil
+	}
+	return v.classOf(nil, id, now)
+}
+
+func (s *Service) newClass(ctx context.Context, v *view, id int64, now time.Time) (k *class, err error) {
 	err = s.c.Store.View(ctx, func(tx Tx) (err error) {
 		k, err = v.classOf(tx, id, now)
 		return err

@@ -41,6 +41,9 @@ func dataHeaders(h http.Header, https bool) {
 // half a microsecond. X-Frame-Options says what the content security policy, which
 // stays, says by frame-ancestors (CSP 3 §6.4.2: the older one is then ignored).
 func DataOnly(h http.Header) {
+	if h["Referrer-Policy"] == nil { // Wrap knew it
+		return
+	}
 	delete(h, "Referrer-Policy")
 	delete(h, "Cross-Origin-Resource-Policy")
 	delete(h, "Cross-Origin-Opener-Policy")
