@@ -61,9 +61,11 @@ type gathering struct {
 	parts    []part
 	n        int // entries in parts
 	doubtful int
+	shut     int   // blocks in a row of which the reader has nothing
+	shutOf   int64 // the artifact that was last asked about for that
 
 	walk walk
-	few  [4]part
+	few  [2]part
 }
 
 // collect gathers what the reader may see: at most limit entries, and whether
@@ -129,11 +131,49 @@ func (g *gathering) fill(w *walk) (full bool, err error) {
 		if st.lo = b.last + 1; upTo < b.Len() {
 			st.lo = b.Position(upTo)
 		}
+		if g.shut >= manyShut && g.shutOf != st.Artifact {
+			g.shut, g.shutOf = 0, st.Artifact
+			all, err := g.withheld(st.Artifact)
+			if err != nil {
+				return false, err
+			}
+			if all {
+				st.lo = st.hi + 1
+			}
+		}
 		if g.n > g.limit {
 			return true, nil
 		}
 	}
 	return false, nil
+}
+
+// manyShut is after how many blocks of nothing but withheld objects it is asked
+// whether the whole artifact is withheld, and mostClasses how many of its handling
+// classes are then looked at.
+const (
+	manyShut    = 16
+	mostClasses = 64
+)
+
+// withheld reports whether every object of the artifact is withheld from the
+// reader. The classes are read after the run: they are all that its objects have.
+func (g *gathering) withheld(artifact int64) (all bool, err error) {
+	err = g.s.c.Store.View(g.ctx, func(tx Tx) error {
+		hs, err := tx.ClassesOf(artifact)
+		if err != nil || len(hs) > mostClasses {
+			return err
+		}
+		for _, h := range hs {
+			k, err := g.v.classOf(tx, h.ID, g.now)
+			if err != nil || k.decision.Allowed() {
+				return err
+			}
+		}
+		all = true
+		return nil
+	})
+	return all, err
 }
 
 // take takes what may be given of the entries i … j of a block, and says where
@@ -155,8 +195,10 @@ func (g *gathering) take(b *block, i, j int, run Run) (upTo int, err error) {
 		under = append(under, k)
 	}
 	if open == 0 {
+		g.shut++
 		return j, nil
 	}
+	g.shut = 0
 	if open == len(under) && !b.special && len(g.q.Types) == 0 && g.q.Versions.plain() {
 		j = min(j, i+g.limit+1-g.n)
 		g.parts = append(g.parts, part{k: under[0], b: b, from: i, to: j, run: run})
