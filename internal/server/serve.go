@@ -41,14 +41,17 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.Handle("/", pages)
-	all := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	o := httpkit.Options{Log: s.o.Log, Secure: strings.HasPrefix(s.Exchange.URL, "https://")}
+	all := httpkit.Wrap(mux, o)
+	o.Data = true
+	data := httpkit.Wrap(machines, o)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/taxii2/") { // it has a mux of its own: one look is enough
-			machines.ServeHTTP(w, r)
+			data.ServeHTTP(w, r)
 			return
 		}
-		mux.ServeHTTP(w, r)
+		all.ServeHTTP(w, r)
 	})
-	return httpkit.Wrap(all, httpkit.Options{Log: s.o.Log, Secure: strings.HasPrefix(s.Exchange.URL, "https://")})
 }
 
 // ready answers whether the store can be written to.

@@ -20,7 +20,7 @@ type part struct {
 	b        *block // nil: of alone
 	from, to int    // entries of b, to excluded
 	run      Run
-	alone    Entry
+	alone    *Entry
 	doubtful bool // another object has the same identifier: see gathering.settle
 }
 
@@ -34,7 +34,7 @@ func (p part) len() int {
 // entry is the part's i-th entry, without its id.
 func (p part) entry(i int) Entry {
 	if p.b == nil {
-		return p.alone
+		return *p.alone
 	}
 	e := p.b.Entry(p.from + i)
 	e.Added = p.run.date(e.Object & positions)
@@ -61,27 +61,34 @@ type gathering struct {
 	parts    []part
 	n        int // entries in parts
 	doubtful int
+	shut     int   // blocks in a row of which the reader has nothing
+	shutOf   int64 // the artifact that was last asked about for that
+
+	walk walk
+	few  [2]part
 }
 
 // collect gathers what the reader may see: at most limit entries, and whether
 // more follow. In the common case that is the verdict on a class for each
 // block, and no statement.
-func (s *Service) collect(ctx context.Context, v *view, q Query, limit int) (parts []part, more bool, err error) {
-	g := &gathering{s: s, ctx: ctx, v: v, q: q, now: s.c.Now(), limit: limit}
+func (g *gathering) collect(ctx context.Context, s *Service, v *view, q Query) (parts []part, more bool, err error) {
+	g.s, g.ctx, g.v, g.q, g.now = s, ctx, v, q, s.c.Now()
+	g.limit = cmp.Or(g.limit, min(max(q.Limit, 1), MaxLimit))
+	g.parts = g.few[:0]
 	if len(q.IDs) > 0 {
 		err := g.named()
-		return g.cut(), g.n > limit, err
+		return g.cut(), g.n > g.limit, err
 	}
-	for w := v.walk(q.After); ; {
-		full, err := g.fill(w)
+	for g.walk.begin(v, q.After); ; {
+		full, err := g.fill(&g.walk)
 		if err == nil && g.doubtful > 0 {
 			err = g.settle()
 		}
 		if err != nil {
 			return nil, false, err
 		}
-		if !full || g.n > limit {
-			return g.cut(), g.n > limit, nil
+		if !full || g.n > g.limit {
+			return g.cut(), g.n > g.limit, nil
 		}
 	}
 }
@@ -124,11 +131,49 @@ func (g *gathering) fill(w *walk) (full bool, err error) {
 		if st.lo = b.last + 1; upTo < b.Len() {
 			st.lo = b.Position(upTo)
 		}
+		if g.shut >= manyShut && g.shutOf != st.Artifact {
+			g.shut, g.shutOf = 0, st.Artifact
+			all, err := g.withheld(st.Artifact)
+			if err != nil {
+				return false, err
+			}
+			if all {
+				st.lo = st.hi + 1
+			}
+		}
 		if g.n > g.limit {
 			return true, nil
 		}
 	}
 	return false, nil
+}
+
+// manyShut is after how many blocks of nothing but withheld objects it is asked
+// whether the whole artifact is withheld, and mostClasses how many of its handling
+// classes are then looked at.
+const (
+	manyShut    = 16
+	mostClasses = 64
+)
+
+// withheld reports whether every object of the artifact is withheld from the
+// reader. The classes are read after the run: they are all that its objects have.
+func (g *gathering) withheld(artifact int64) (all bool, err error) {
+	err = g.s.c.Store.View(g.ctx, func(tx Tx) error {
+		hs, err := tx.ClassesOf(artifact)
+		if err != nil || len(hs) > mostClasses {
+			return err
+		}
+		for _, h := range hs {
+			k, err := g.v.classOf(tx, h.ID, g.now)
+			if err != nil || k.decision.Allowed() {
+				return err
+			}
+		}
+		all = true
+		return nil
+	})
+	return all, err
 }
 
 // take takes what may be given of the entries i … j of a block, and says where
@@ -150,8 +195,10 @@ func (g *gathering) take(b *block, i, j int, run Run) (upTo int, err error) {
 		under = append(under, k)
 	}
 	if open == 0 {
+		g.shut++
 		return j, nil
 	}
+	g.shut = 0
 	if open == len(under) && !b.special && len(g.q.Types) == 0 && g.q.Versions.plain() {
 		j = min(j, i+g.limit+1-g.n)
 		g.parts = append(g.parts, part{k: under[0], b: b, from: i, to: j, run: run})
@@ -254,12 +301,12 @@ func (g *gathering) named() error {
 				if err != nil {
 					return err
 				}
-				found = append(found, part{k: k, alone: e})
+				found = append(found, part{k: k, alone: &e})
 			}
 		}
 		return nil
 	})
-	slices.SortFunc(found, func(a, b part) int { return byAdded(a.alone, b.alone) })
+	slices.SortFunc(found, func(a, b part) int { return byAdded(*a.alone, *b.alone) })
 	g.parts = slices.CompactFunc(found, func(a, b part) bool { return a.alone.Added == b.alone.Added })
 	g.n = len(g.parts)
 	return err
@@ -267,13 +314,18 @@ func (g *gathering) named() error {
 
 // classOf is view.classOf, which reads the facts about a class that is new to
 // the view.
-func (s *Service) classOf(ctx context.Context, v *view, id int64, now time.Time) (k *class, err error) {
-	v.mu.Lock()
-	k = v.classes[id]
-	v.mu.Unlock()
-	if k != nil {
-		return v.classOf(nil, id, now)
+func (s *Service) classOf(ctx context.Context, v *view, id int64, now time.Time) (*class, error) {
+	k := v.decided(id)
+	if k == nil {
+		return s.newClass(ctx, v, id, now)
 	}
+	if k.holds(now) {
+		return k, nil
+	}
+	return v.classOf(nil, id, now)
+}
+
+func (s *Service) newClass(ctx context.Context, v *view, id int64, now time.Time) (k *class, err error) {
 	err = s.c.Store.View(ctx, func(tx Tx) (err error) {
 		k, err = v.classOf(tx, id, now)
 		return err

@@ -186,6 +186,8 @@ type Collection struct {
 	Description string
 	CanRead     bool
 	CanWrite    bool
+
+	view *view // of whom it was returned to
 }
 
 // Query asks for a page of a collection.
@@ -196,6 +198,9 @@ type Query struct {
 	Types    []string
 	Versions Versions
 	Bare     bool // Page.Entries is not wanted, and the page will be closed
+	// Held is asked whether the reader has the page already, before its bytes are
+	// opened. Then it comes without them, and nothing is recorded as given.
+	Held func(p *Page) bool
 }
 
 // Versions is match[version] of TAXII 2.1 §3.4: all, first, last, or named

@@ -246,9 +246,9 @@ type walk struct {
 	few     [2][]Run
 }
 
-// walk begins behind the cursor.
-func (v *view) walk(cursor int64) *walk {
-	w := &walk{v: v, cursor: cursor, current: stretch{lo: 1}}
+// begin begins behind the cursor. A walk must not be copied after it.
+func (w *walk) begin(v *view, cursor int64) {
+	*w = walk{v: v, cursor: cursor, current: stretch{lo: 1}}
 	if w.runs = w.few[:0]; len(v.windows) > len(w.few) {
 		w.runs = make([][]Run, 0, len(v.windows))
 	}
@@ -257,7 +257,6 @@ func (v *view) walk(cursor int64) *walk {
 		runs, from := win.feed.all(), max(cursor, win.from)
 		w.runs = append(w.runs, runs[sort.Search(len(runs), func(i int) bool { return runs[i].date(runs[i].last()) > from }):])
 	}
-	return w
 }
 
 // next makes the next stretch the current one; false: there is none.

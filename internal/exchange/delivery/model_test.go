@@ -277,7 +277,8 @@ func TestRunFirst(t *testing.T) {
 	}
 	v := &view{windows: []window{{f, 100, 300}}}
 	var dates []int64
-	for w := v.walk(0); w.next(); {
+	var w walk
+	for w.begin(v, 0); w.next(); {
 		for p := w.current.lo; p <= w.current.hi; p++ {
 			dates = append(dates, w.current.date(p))
 		}

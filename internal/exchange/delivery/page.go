@@ -25,13 +25,17 @@ func CollectionID(p exchange.ProgramID) string {
 
 // Collections lists what the actor can read or write, by program.
 func (s *Service) Collections(ctx context.Context, a exchange.Actor) ([]Collection, error) {
-	all, err := s.collections(ctx)
+	known, err := s.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := s.listed(ctx, known)
 	if err != nil {
 		return nil, err
 	}
 	var out []Collection
 	for _, c := range all {
-		c, err := s.rights(ctx, a, c)
+		c, err := s.rights(ctx, known, a, c)
 		if exchange.KindOf(err) == exchange.NotFound {
 			continue
 		}
@@ -46,13 +50,17 @@ func (s *Service) Collections(ctx context.Context, a exchange.Actor) ([]Collecti
 // Collection returns one collection by its UUID or by the program's id, which
 // serves as its alias (TAXII 2.1 §5.2).
 func (s *Service) Collection(ctx context.Context, a exchange.Actor, id string) (Collection, error) {
-	all, err := s.collections(ctx)
+	known, err := s.current(ctx)
 	if err != nil {
 		return Collection{}, err
 	}
-	for _, c := range all {
-		if c.ID == id || string(c.Program) == id {
-			return s.rights(ctx, a, c)
+	all, err := s.listed(ctx, known)
+	if err != nil {
+		return Collection{}, err
+	}
+	for i := range all {
+		if c := &all[i]; c.ID == id || string(c.Program) == id {
+			return s.rights(ctx, known, a, *c)
 		}
 	}
 	return Collection{}, exchange.Missing()
@@ -64,6 +72,11 @@ func (s *Service) collections(ctx context.Context) ([]Collection, error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.listed(ctx, known)
+}
+
+// listed is collections as of facts that were asked for in this request.
+func (s *Service) listed(ctx context.Context, known *cached) ([]Collection, error) {
 	s.mu.Lock()
 	all := known.collections
 	s.mu.Unlock()
@@ -71,7 +84,7 @@ func (s *Service) collections(ctx context.Context) ([]Collection, error) {
 		return all, nil
 	}
 	var cs []exchange.Charter
-	err = s.c.Store.View(ctx, func(tx Tx) (err error) {
+	err := s.c.Store.View(ctx, func(tx Tx) (err error) {
 		cs, err = tx.Charters()
 		return err
 	})
@@ -108,13 +121,33 @@ func (s *Service) Page(ctx context.Context, a exchange.Actor, program exchange.P
 	if err != nil {
 		return nil, err
 	}
-	p := &Page{}
-	p.parts, p.More, err = s.collect(ctx, v, q, min(max(q.Limit, 1), MaxLimit))
+	return s.page(ctx, a, v, q)
+}
+
+// PageOf is Page for a collection that Collection has just returned to the
+// actor: what was found about the reader then is not looked up again.
+func (s *Service) PageOf(ctx context.Context, a exchange.Actor, c Collection, q Query) (*Page, error) {
+	if !c.CanRead || c.view == nil {
+		return nil, exchange.Missing()
+	}
+	return s.page(ctx, a, c.view, q)
+}
+
+func (s *Service) page(ctx context.Context, a exchange.Actor, v *view, q Query) (p *Page, err error) {
+	one := &struct {
+		Page
+		gathering
+	}{}
+	p = &one.Page
+	p.parts, p.More, err = one.collect(ctx, s, v, q)
 	if err != nil || len(p.parts) == 0 {
 		return p, err
 	}
 	p.plan()
 	p.Len, p.First, p.Last = ends(p.parts)
+	if q.Held != nil && q.Held(p) {
+		return p, nil
+	}
 	if !q.Bare {
 		p.Entries = entries(p.parts, p.Len)
 	}
@@ -135,7 +168,7 @@ func (s *Service) Manifest(ctx context.Context, a exchange.Actor, program exchan
 	if err != nil {
 		return nil, false, err
 	}
-	parts, more, err := s.collect(ctx, v, q, min(max(q.Limit, 1), MaxLimit))
+	parts, more, err := new(gathering).collect(ctx, s, v, q)
 	if err != nil || len(parts) == 0 {
 		return nil, false, err
 	}
@@ -182,7 +215,7 @@ func (s *Service) Count(ctx context.Context, a exchange.Actor, program exchange.
 	if err != nil {
 		return 0, err
 	}
-	parts, _, err := s.collect(ctx, v, Query{}, Capped)
+	parts, _, err := (&gathering{limit: Capped}).collect(ctx, s, v, Query{})
 	n := 0
 	for _, p := range parts {
 		n += p.len()

@@ -10,11 +10,12 @@ import (
 // rights returns the collection with what the actor may do in it (TAXII 2.1
 // §5.2.1, can_read and can_write), or exchange.Missing where that is nothing:
 // a collection is known to whoever reads or writes in it, and to nobody else.
-func (s *Service) rights(ctx context.Context, a exchange.Actor, c Collection) (Collection, error) {
-	v, err := s.view(ctx, a, c.Program)
+func (s *Service) rights(ctx context.Context, known *cached, a exchange.Actor, c Collection) (Collection, error) {
+	v, err := s.viewIn(ctx, known, a, c.Program)
 	if err != nil {
 		return Collection{}, err
 	}
+	c.view = v
 	c.CanRead, c.CanWrite = v.reads(), v.writes(a, s.c.Now())
 	if !c.CanRead && !c.CanWrite {
 		return Collection{}, exchange.Missing()

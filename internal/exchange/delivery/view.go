@@ -87,6 +87,11 @@ func (s *Service) view(ctx context.Context, a exchange.Actor, program exchange.P
 	if err != nil {
 		return nil, err
 	}
+	return s.viewIn(ctx, known, a, program)
+}
+
+// viewIn is view as of facts that were asked for in this request.
+func (s *Service) viewIn(ctx context.Context, known *cached, a exchange.Actor, program exchange.ProgramID) (*view, error) {
 	arrivals, err := s.c.Arrivals(ctx) // before the facts are read
 	if err != nil {
 		return nil, err
@@ -198,11 +203,16 @@ func (v *view) reads() bool {
 	return v.takesPart() && v.r.MayRead && v.charter.MayRead(v.r.Audience.Cohort)
 }
 
+// decided is a class as it was last decided on; nil: it is new to the view.
+func (v *view) decided(id int64) *class {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.classes[id]
+}
+
 // classOf returns a handling class with the verdict that holds at now.
 func (v *view) classOf(tx Tx, id int64, now time.Time) (*class, error) {
-	v.mu.Lock()
-	k := v.classes[id]
-	v.mu.Unlock()
+	k := v.decided(id)
 	if k != nil && k.holds(now) {
 		return k, nil
 	}
@@ -232,7 +242,7 @@ func (v *view) classOf(tx Tx, id int64, now time.Time) (*class, error) {
 
 // holds reports whether the decision was taken and still holds at now.
 func (k *class) holds(now time.Time) bool {
-	d := k.decision
+	d := &k.decision
 	return !d.At.IsZero() && !now.Before(d.At) && (d.Until.IsZero() || now.Before(d.Until))
 }
 

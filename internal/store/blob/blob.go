@@ -168,6 +168,9 @@ func check(sha string) error {
 
 // Open opens a blob or a journal to read from. It answers fs.ErrNotExist when there is none.
 func (d *Dir) Open(sha string) (*File, error) {
+	if f := d.files.reopen(sha); f != nil {
+		return f, nil
+	}
 	path, err := d.journal(sha)
 	if err != nil {
 		if err = check(sha); err != nil {

@@ -89,14 +89,30 @@ func newFiles(limit int) *files {
 	return &files{limit: limit, kept: make(map[string]*list.Element), order: list.New()}
 }
 
+// reopen returns a file that is kept open, or nil.
+func (fs *files) reopen(sha string) *File {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	return fs.again(sha)
+}
+
+// again is reopen while fs.mu is held.
+func (fs *files) again(sha string) *File {
+	e, ok := fs.kept[sha]
+	if !ok {
+		return nil
+	}
+	fs.order.MoveToFront(e)
+	h := e.Value.(*handle)
+	h.uses++
+	return &File{files: fs, handle: h}
+}
+
 func (fs *files) open(sha, path string) (*File, error) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	if e, ok := fs.kept[sha]; ok {
-		fs.order.MoveToFront(e)
-		h := e.Value.(*handle)
-		h.uses++
-		return &File{files: fs, handle: h}, nil
+	if f := fs.again(sha); f != nil {
+		return f, nil
 	}
 	f, err := os.Open(path)
 	if err != nil {

@@ -5,12 +5,11 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"runtime"
 	"runtime/debug"
 	"time"
-
-	"github.com/forewarn-exchange/forewarn/internal/exchange"
 )
 
 // Options of Wrap. The zero value works.
@@ -19,6 +18,8 @@ type Options struct {
 	// Secure says that callers come over https, also when a proxy in front
 	// ends TLS. It decides on HSTS and on the form of cookies.
 	Secure bool
+	// Data says that nothing but data is answered: see DataOnly.
+	Data bool
 }
 
 // Wrap is the outermost handler: it gives each request an id (header
@@ -30,13 +31,18 @@ func Wrap(next http.Handler, o Options) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
-		t := &trace{ResponseWriter: w, id: exchange.RandomID("req"), secure: o.Secure || r.TLS != nil}
+		t := &trace{Context: r.Context(), ResponseWriter: w, id: requestID(), secure: o.Secure || r.TLS != nil}
 		h := w.Header()
-		baseHeaders(h, t.secure)
-		h["X-Request-Id"] = []string{t.id}
+		if o.Data {
+			dataHeaders(h, t.secure)
+		} else {
+			baseHeaders(h, t.secure)
+		}
+		t.ids[0] = t.id
+		h["X-Request-Id"] = t.ids[:]
 		// The mux notes the pattern on the request that it is given, so the
 		// copy that goes in is the one to ask afterwards.
-		inner := r.WithContext(context.WithValue(r.Context(), traceKey{}, t))
+		inner := r.WithContext(t)
 		defer func() {
 			aborted := recovered(recover(), t, inner, o.Log, WriteProblem)
 			t.access(o.Log, inner, time.Since(began))
@@ -50,13 +56,38 @@ func Wrap(next http.Handler, o Options) http.Handler {
 
 type traceKey struct{}
 
-// trace is the writer of one answer and what is known of its request.
+// trace is the writer of one answer, the context of its request, and what is
+// known of both.
 type trace struct {
+	context.Context
 	http.ResponseWriter
 	id     string
+	ids    [1]string // the header's value
 	secure bool
 	status int // 0: nothing written yet
 	bytes  int64
+}
+
+// Value answers for the trace itself.
+func (t *trace) Value(key any) any {
+	if key == (traceKey{}) {
+		return t
+	}
+	return t.Context.Value(key)
+}
+
+// requestID is a random identifier. It tells requests apart and opens nothing,
+// so it does not wait for the system's random numbers.
+func requestID() string {
+	const letters = "abcdefghijklmnopqrstuvwxyz234567"
+	b := [...]byte{'r', 'e', 'q', '_', 19: 0}
+	for half := 4; half < len(b); half += 8 {
+		n := rand.Uint64()
+		for i := range 8 {
+			b[half+i] = letters[n>>(5*i)%32]
+		}
+	}
+	return string(b[:])
 }
 
 func traceOf(ctx context.Context) *trace {

@@ -21,25 +21,38 @@ const cursorSum = 9
 // maxCursor bounds what is decoded: a thousand ids at their longest usual form.
 const maxCursor = 100 << 10
 
+var errCursor = malformed("next is no value that this collection gave")
+
 var encoding = base64.RawURLEncoding.Strict()
 
 // encodeCursor returns the cursor behind the object added at after.
 func encodeCursor(q query, after int64, at scope) string {
-	b := make([]byte, cursorSum, 128)
-	b = strconv.AppendInt(b, after, 10)
-	for _, field := range []string{
-		strconv.Itoa(q.limit), strings.Join(q.ids, ","), strings.Join(q.types, ","), q.version, q.specs,
-	} {
-		b = append(b, '\n') // occurs in no value: plain sees to that
-		b = append(b, field...)
+	var room [256]byte
+	b := strconv.AppendInt(room[:cursorSum], after, 10)
+	b = strconv.AppendInt(append(b, '\n'), int64(q.limit), 10) // \n occurs in no value: plain sees to that
+	b = appendList(append(b, '\n'), q.ids)
+	b = appendList(append(b, '\n'), q.types)
+	b = append(append(b, '\n'), q.version...)
+	b = append(append(b, '\n'), q.specs...)
+	sum := checksum(b[cursorSum:], at)
+	copy(b, sum[:])
+	var coded [256]byte
+	return string(encoding.AppendEncode(coded[:0], b))
+}
+
+func appendList(b []byte, values []string) []byte {
+	for i, v := range values {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, v...)
 	}
-	copy(b, checksum(b[cursorSum:], at))
-	return encoding.EncodeToString(b)
+	return b
 }
 
 // decodeCursor returns the query that the cursor carries.
 func decodeCursor(cursor string, f fields, at scope) (query, error) {
-	bad := malformed("next is no value that this collection gave")
+	bad := errCursor
 	// base64 skips line breaks; two spellings of one cursor would be one too many.
 	if len(cursor) > maxCursor || strings.ContainsAny(cursor, "\r\n") {
 		return query{}, bad
@@ -49,7 +62,7 @@ func decodeCursor(cursor string, f fields, at scope) (query, error) {
 		return query{}, bad
 	}
 	body := b[cursorSum:]
-	if string(checksum(body, at)) != string(b[:cursorSum]) {
+	if checksum(body, at) != [cursorSum]byte(b) {
 		return query{}, bad
 	}
 	parts := strings.Split(string(body), "\n")
@@ -74,11 +87,11 @@ func decodeCursor(cursor string, f fields, at scope) (query, error) {
 	return q, nil
 }
 
-func checksum(body []byte, at scope) []byte {
-	b := make([]byte, 0, 256)
-	for _, s := range []string{"forewarn taxii next 1", at.collection, at.object, ""} {
-		b = append(append(b, s...), '\n')
-	}
-	sum := sha256.Sum256(append(b, body...))
-	return sum[:cursorSum]
+func checksum(body []byte, at scope) (sum [cursorSum]byte) {
+	var room [512]byte
+	b := append(room[:0], "forewarn taxii next 1\n"...)
+	b = append(append(b, at.collection...), '\n')
+	b = append(append(b, at.object...), "\n\n"...)
+	whole := sha256.Sum256(append(b, body...))
+	return [cursorSum]byte(whole[:])
 }

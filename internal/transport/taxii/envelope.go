@@ -17,13 +17,22 @@ var jsonType = []string{mediaType}
 // clients take an empty value for a fault.
 var emptyEnvelope = []byte("{}\n")
 
-func writeEmpty(w http.ResponseWriter) error { return send(w, emptyEnvelope) }
+var emptyLength = []string{strconv.Itoa(len(emptyEnvelope))}
+
+func writeEmpty(w http.ResponseWriter) error {
+	h := w.Header()
+	h["Content-Type"] = jsonType
+	h["Content-Length"] = emptyLength
+	_, _ = w.Write(emptyEnvelope) // the reader has gone: nobody is left to tell
+	return nil
+}
 
 // dates sets the headers of §3.2. The names are written as the standard has
 // them.
 func dates(h http.Header, first, last int64) {
-	h["X-TAXII-Date-Added-First"] = []string{timestamp(first)}
-	h["X-TAXII-Date-Added-Last"] = []string{timestamp(last)}
+	both := []string{timestamp(first), timestamp(last)}
+	h["X-TAXII-Date-Added-First"] = both[:1:1]
+	h["X-TAXII-Date-Added-Last"] = both[1:]
 }
 
 // opening begins an envelope (§3.7), manifest (§5.3.1) or list of versions
@@ -43,41 +52,54 @@ const closing = "]}\n"
 // keptPages bounds the compressed pages that are kept, in bytes.
 const keptPages = 64 << 20
 
+// form is how a page is sent: in which coding, behind which head, and under
+// which entity tag. The tag tells pages apart by which bytes they are made of.
+type form struct {
+	head   string
+	size   int // without coding
+	coding httpkit.Coding
+	mark   [2]uint64
+	tag    string
+}
+
+func (a asked) form(page *delivery.Page) form {
+	f := form{head: opening("objects", a.following(page.Last, page.More))}
+	f.size = len(f.head) + len(closing) + int(page.Size())
+	coding, required, _ := httpkit.CodingOf(a.Request) // who takes no coding has had his 406: Compress
+	if f.size >= httpkit.SmallestCoded || required {
+		f.coding = coding
+	}
+	f.mark = page.Mark(f.head, closing)
+	f.tag = entityTag(f.mark, f.coding)
+	return f
+}
+
+// notModified answers a client that says it has the page, with the headers of
+// §3.2, which are set.
+func notModified(w http.ResponseWriter, tag string) {
+	h := w.Header()
+	h["Etag"] = []string{tag}
+	h["Vary"] = []string{"Accept-Encoding"}
+	w.WriteHeader(http.StatusNotModified)
+}
+
 // writeEnvelope sends a page as it was read: the objects are neither decoded nor
 // written anew. The length is known beforehand, so a page that breaks off half-way
 // cannot be taken for a whole one.
-//
-// The entity tag tells pages apart by which bytes they are made of. A client that
-// says it has the page is answered 304, with the headers of §3.2.
-func (s *server) writeEnvelope(w http.ResponseWriter, r *http.Request, page *delivery.Page, next string) error {
+func (s *server) writeEnvelope(w http.ResponseWriter, a asked, page *delivery.Page) error {
 	defer page.Close()
-	head := opening("objects", next)
-	size := int64(len(head)+len(closing)) + page.Size()
-	coding, required, err := httpkit.CodingOf(r)
-	if err != nil {
-		return err
-	}
-	if size < httpkit.SmallestCoded && !required {
-		coding = httpkit.Identity
-	}
-	mark := page.Mark(head, closing)
-	tag := entityTag(mark, coding)
+	f := a.form(page)
 	h := w.Header()
-	h["Etag"] = []string{tag}
-	if httpkit.Matches(r, tag) {
-		h["Vary"] = []string{"Accept-Encoding"}
-		w.WriteHeader(http.StatusNotModified)
-		return nil
-	}
+	h["Etag"] = []string{f.tag}
 	h["Content-Type"] = jsonType
-	httpkit.SetCoding(h, coding, int(size))
-	if coding != httpkit.Identity {
-		body := s.coded.Body(httpkit.CodedKey{Mark: mark, Coding: coding}, func() []byte { return page.Between(head, closing) })
-		httpkit.SetCoding(h, coding, len(body))
+	httpkit.SetCoding(h, f.coding, f.size)
+	if f.coding != httpkit.Identity {
+		body := s.coded.Body(httpkit.CodedKey{Mark: f.mark, Coding: f.coding}, func() []byte { return page.Between(f.head, closing) })
+		httpkit.SetCoding(h, f.coding, len(body))
 		_, _ = w.Write(body) // the reader has gone: nobody is left to tell
 		return nil
 	}
-	if err := page.WriteBetween(w, head, closing); err != nil {
+	if err := page.WriteBetween(w, f.head, closing); err != nil {
 		panic(http.ErrAbortHandler) // the connection failed: nobody is left to tell
 	}
 	return nil

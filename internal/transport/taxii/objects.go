@@ -7,11 +7,13 @@ import (
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
+	"github.com/forewarn-exchange/forewarn/internal/transport/httpkit"
 )
 
 // asked is a request for a page of a collection that the reader may read.
 type asked struct {
 	call
+	in      delivery.Collection
 	program exchange.ProgramID
 	id      string // of the one object that it is about; "": none
 	at      scope
@@ -25,7 +27,7 @@ func (s *server) asks(r call, f fields, below string) (asked, error) {
 	if err != nil {
 		return asked{}, err
 	}
-	a := asked{call: r, program: c.Program, id: r.PathValue("object"), at: scope{collection: c.ID}}
+	a := asked{call: r, in: c, program: c.Program, id: r.PathValue("object"), at: scope{collection: c.ID}}
 	if a.id != "" {
 		a.at.object = a.id + below
 	}
@@ -152,13 +154,26 @@ func (s *server) writePage(w http.ResponseWriter, a asked) (found bool, err erro
 	}
 	q := a.ask()
 	q.Bare = true
-	page, err := s.Source.Page(a.Context(), a.actor, a.program, q)
+	held, tag := false, ""
+	if a.Header["If-None-Match"] != nil { // the page that the client has is not given to it again
+		q.Held = func(p *delivery.Page) bool {
+			f := a.form(p)
+			tag, held = f.tag, httpkit.Matches(a.Request, f.tag)
+			return held
+		}
+	}
+	page, err := s.Source.PageOf(a.Context(), a.actor, a.in, q)
 	if err != nil || page.Len == 0 {
 		return false, err
 	}
-	s.observe(a, page.Len, page.Last, page.More)
 	dates(w.Header(), page.First, page.Last)
-	return true, s.writeEnvelope(w, a.Request, page, a.following(page.Last, page.More))
+	if held {
+		s.observe(a, 0, page.Last, page.More)
+		notModified(w, tag)
+		return true, nil
+	}
+	s.observe(a, page.Len, page.Last, page.More)
+	return true, s.writeEnvelope(w, a, page)
 }
 
 // writeHead answers HEAD. It asks for the manifest, because a page that nobody

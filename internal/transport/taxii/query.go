@@ -66,21 +66,10 @@ func (q query) narrowed() bool { return q.after > 0 || q.version != "" || q.spec
 // (Appendix B, on next); of two positions the later one counts, so that an
 // added_after that the client changed meanwhile neither loops nor goes back.
 func parseQuery(raw string, f fields, at scope) (query, error) {
-	values, err := url.ParseQuery(raw)
-	if err != nil {
-		return query{}, malformed("the query string cannot be read")
-	}
-	var q query
-	cursor := ""
-	for name, given := range values {
-		read := q.parameter(name, f, &cursor)
-		if read == nil {
-			continue
-		}
-		if len(given) > 1 {
-			return query{}, malformed("a parameter occurs more than once")
-		}
-		if err := read(given[0]); err != nil {
+	q, cursor, ok := parsePlain(raw)
+	if !ok {
+		var err error
+		if q, cursor, err = parseAny(raw, f); err != nil {
 			return query{}, err
 		}
 	}
@@ -95,6 +84,77 @@ func parseQuery(raw string, f fields, at scope) (query, error) {
 		q.limit = defaultLimit
 	}
 	return q, nil
+}
+
+// parseAny reads every query string.
+func parseAny(raw string, f fields) (q query, cursor string, err error) {
+	values, err := url.ParseQuery(raw)
+	if err != nil {
+		return query{}, "", malformed("the query string cannot be read")
+	}
+	for name, given := range values {
+		read := q.parameter(name, f, &cursor)
+		if read == nil {
+			continue
+		}
+		if len(given) > 1 {
+			return query{}, "", malformed("a parameter occurs more than once")
+		}
+		if err := read(given[0]); err != nil {
+			return query{}, "", err
+		}
+	}
+	return q, cursor, nil
+}
+
+// parsePlain reads what most polls say: added_after, limit and next, each at
+// most once and well formed. ok is false where there is anything else: that is
+// for parseAny, which reads these in the same way.
+func parsePlain(raw string) (q query, cursor string, ok bool) {
+	var after, limit, next bool
+	for raw != "" {
+		var part string
+		part, raw, _ = strings.Cut(raw, "&")
+		name, value, _ := strings.Cut(part, "=")
+		switch {
+		case value == "" || strings.ContainsAny(value, "+;"):
+			return query{}, "", false
+		case name == "added_after" && !after:
+			var room [len(shape) + 11]byte
+			n := unescape(room[:], value)
+			if micro, ok := parseTimestamp(string(room[:n])); ok {
+				after, q.after = true, max(0, micro)
+				continue
+			}
+		case name == "limit" && !limit:
+			if limit = q.readLimit(value) == nil; limit {
+				continue
+			}
+		case name == "next" && !next && !strings.Contains(value, "%"):
+			next, cursor = true, value
+			continue
+		}
+		return query{}, "", false
+	}
+	return q, cursor, true
+}
+
+// unescape writes the value with %3A as a colon to b and returns its length; 0
+// when it has other escapes or is too long.
+func unescape(b []byte, value string) (n int) {
+	for i := 0; i < len(value); i, n = i+1, n+1 {
+		if n == len(b) {
+			return 0
+		}
+		if b[n] = value[i]; value[i] != '%' {
+			continue
+		}
+		if i+2 >= len(value) || value[i+1] != '3' || value[i+2]|0x20 != 'a' {
+			return 0
+		}
+		b[n], i = ':', i+2
+	}
+	return n
 }
 
 // resume fills what the request left out from its cursor.

@@ -33,7 +33,10 @@ func padded(b []byte, n, digits int) []byte {
 	return b
 }
 
-func timestamp(micro int64) string { return string(appendTimestamp(nil, micro)) }
+func timestamp(micro int64) string {
+	var room [40]byte
+	return string(appendTimestamp(room[:0], micro))
+}
 
 // appendVersion writes Unix microseconds as a STIX timestamp: three digits of
 // fraction, which is what created and modified are written in (STIX 2.1 §3.2),
@@ -60,9 +63,10 @@ func parseTimestamp(s string) (micro int64, ok bool) {
 			return 0, false
 		}
 	}
-	t, err := time.Parse("2006-01-02T15:04:05", s[:len(shape)])
-	if err != nil {
-		return 0, false
+	day, hour, minute, second := number(s[8:10]), number(s[11:13]), number(s[14:16]), number(s[17:19])
+	t := time.Date(number(s[:4]), time.Month(number(s[5:7])), day, hour, minute, second, 0, time.UTC)
+	if t.Month() != time.Month(number(s[5:7])) || t.Day() != day || hour > 23 || minute > 59 || second > 59 {
+		return 0, false // no such month, day or time
 	}
 	fraction := s[len(shape) : len(s)-1]
 	if fraction == "" {
@@ -85,6 +89,14 @@ func parseTimestamp(s string) (micro int64, ok bool) {
 		}
 	}
 	return t.UnixMicro() + part, true
+}
+
+// number is the value of digits.
+func number(s string) (n int) {
+	for i := range len(s) {
+		n = 10*n + int(s[i]-'0')
+	}
+	return n
 }
 
 func digit(c byte) bool { return '0' <= c && c <= '9' }
