@@ -89,6 +89,12 @@ func (s *Service) keep(ctx context.Context, a exchange.Actor, client Client, t e
 	if len(programs) == 0 {
 		return Added{}, noProgram()
 	}
+	if !slices.Contains(t.Verbs, exchange.VerbSubmit) {
+		programs = slices.DeleteFunc(programs, func(p scope) bool { return p.dropBox })
+		if len(programs) == 0 {
+			return Added{}, exchange.Fail(exchange.Conflict, "the organisation writes there and is given nothing, so there is nothing to read; %s", nothingMade)
+		}
+	}
 	c := Connection{ID: ID(exchange.RandomID("con")), Token: t.ID, Org: t.Org, Client: client.ID}
 	block, err := s.block(client, c, t, secret, programs)
 	if err != nil {
@@ -117,6 +123,8 @@ type scope struct {
 	title  string
 	member exchange.Member
 	latest int // the agreement version that is required
+	// dropBox: its cohort writes and is given nothing, so polls are refused.
+	dropBox bool
 }
 
 // programs are the programs of a token: the one that it is for, or those of its
@@ -136,7 +144,10 @@ func (s *Service) programs(ctx context.Context, org exchange.OrgID, only exchang
 			if err != nil {
 				return err
 			}
-			out = append(out, scope{m.Program, cmp.Or(c.Title, string(m.Program)), m, c.Required(tx.Now())})
+			in := m.Audience.Cohort
+			out = append(out, scope{
+				m.Program, cmp.Or(c.Title, string(m.Program)), m, c.Required(tx.Now()), c.MayWrite(in) && !c.MayRead(in),
+			})
 		}
 		slices.SortFunc(out, func(a, b scope) int { return cmp.Compare(a.id, b.id) })
 		return nil

@@ -401,3 +401,36 @@ func TestRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestDropBox: settings hold no address at which every poll would be refused,
+// unless the machine is to write there.
+func TestDropBox(t *testing.T) {
+	w := servertest.New(t)
+	const late exchange.CohortID = "at-release"
+	c := testkit.Charter()
+	c.Rules = slices.DeleteFunc(c.Rules, func(r exchange.PlanRule) bool { return r.Cohort == late })
+	c.Contributions = exchange.Contributions{From: []exchange.CohortID{late}, To: []exchange.CohortID{"early"}}
+	if _, err := w.X.Programs.Apply(t.Context(), w.Operator, c.TOML(), false); err != nil {
+		t.Fatal(err)
+	}
+	a := w.Reader(servertest.Late)
+	if _, err := w.X.Connections.Add(t.Context(), a, connection.Wanted{Client: "curl"}); exchange.KindOf(err) != exchange.Conflict {
+		t.Errorf("a connection that can do nothing: %v", err)
+	}
+	ts, err := w.X.Members.Tokens(t.Context(), a, servertest.Late)
+	if err != nil || slices.ContainsFunc(ts, func(t exchange.Token) bool { return t.Name == "curl" && t.RevokedAt.IsZero() }) {
+		t.Errorf("a token was left: %v %v", ts, err)
+	}
+	id := delivery.CollectionID(testkit.Program)
+	writes, err := w.X.Connections.Add(t.Context(), a, connection.Wanted{Client: "misp", Write: true})
+	if err != nil || !strings.Contains(writes.Block.Text, id) {
+		t.Error("the collection into which it writes is missing", err)
+	}
+	if reads := add(t, w, w.Reader(servertest.EarlyA), connection.Wanted{}); !strings.Contains(reads.Block.Text, id) {
+		t.Error("who reads what others write is not connected")
+	}
+	r, err := w.X.Connections.Test(t.Context(), a, writes.ID)
+	if err != nil || len(r.Collections) != 1 || !strings.Contains(r.Collections[0].Why, "drop box") {
+		t.Errorf("%+v, %v", r, err)
+	}
+}

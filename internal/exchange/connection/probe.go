@@ -143,6 +143,8 @@ func (p scope) missing() string {
 		return "the agreement is not accepted: a signatory of the organisation has to accept the version in force"
 	case m.Audience.Cohort == "":
 		return "the organisation is in no cohort of the program: none of its rules fits; ask the operator"
+	case p.dropBox:
+		return "it is a drop box: your cohort writes into it and is given nothing of it"
 	}
 	return "there is no collection for this token"
 }

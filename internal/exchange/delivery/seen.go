@@ -157,11 +157,15 @@ func (v *view) seen(tx Tx, e Entry, now time.Time) (Seen, bool, error) {
 		}
 		e.Added = newest.Added
 	}
+	of := k.release.ID
+	if k.release.Standing { // there is nothing to look at, to its readers
+		of = ""
+	}
 	return Seen{
 		Object: Object{
 			Seq: e.Object, Class: e.Class, ID: e.ID, Type: e.Type, Version: e.Version, Offset: e.Offset, Length: e.Length,
 		},
-		Program: v.charter.ID, Release: k.release.ID, Title: k.release.Title, Artifact: k.artifact.ID,
+		Program: v.charter.ID, Release: of, Title: k.release.Title, Artifact: k.artifact.ID,
 		TLP: k.decision.TLP, Added: e.Added, class: k,
 	}, true, nil
 }

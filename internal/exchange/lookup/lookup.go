@@ -94,8 +94,8 @@ type Seen struct {
 	ID       string
 	Type     string
 	Program  exchange.ProgramID
-	Release  exchange.ReleaseID
-	Title    string // of the release
+	Release  exchange.ReleaseID // empty: a member wrote it
+	Title    string             // of the release
 	Artifact exchange.ArtifactID
 	TLP      exchange.TLP
 	Added    int64  // date_added in the actor's collection, Unix microseconds; 0: not in one

@@ -366,3 +366,28 @@ func TestGrowsWhileAsked(t *testing.T) {
 	close(done)
 	wg.Wait()
 }
+
+// What a member wrote is told without a release, which does not exist for its readers.
+func TestWritten(t *testing.T) {
+	w := servertest.New(t)
+	c := testkit.Charter()
+	c.Contributions = exchange.Contributions{From: []exchange.CohortID{"early"}, To: []exchange.CohortID{"early"}}
+	if _, err := w.X.Programs.Apply(t.Context(), w.Operator, c.TOML(), false); err != nil {
+		t.Fatal(err)
+	}
+	a := w.Machine(servertest.EarlyA)
+	a.Verbs = []exchange.Verb{exchange.VerbRead, exchange.VerbSubmit}
+	if st, err := w.X.Contributions.Add(t.Context(), a, testkit.Program, bundle(7, 1, "[domain-name:value = 'written.example']")); err != nil || st.Success != 1 {
+		t.Fatal(st, err)
+	}
+	got := ask(t, w, w.Reader(servertest.EarlyB), "written.example")
+	if len(got.Known) != 1 || len(got.Known[0].Matches) != 1 {
+		t.Fatalf("%+v", got)
+	}
+	if o := got.Known[0].Matches[0].Object; o.Release != "" || o.Title == "" || o.Artifact == "" {
+		t.Errorf("%+v", o)
+	}
+	if got := ask(t, w, w.Reader(servertest.Standard), "written.example"); len(got.Known) > 0 {
+		t.Errorf("another cohort is told: %+v", got)
+	}
+}

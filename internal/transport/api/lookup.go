@@ -97,7 +97,7 @@ type (
 		Type       string    `json:"type"`
 		Name       string    `json:"name,omitempty"`
 		Program    string    `json:"program"`
-		Release    string    `json:"release"`
+		Release    string    `json:"release,omitempty" doc:"absent: a member wrote it"`
 		Title      string    `json:"title" doc:"of the release"`
 		Artifact   string    `json:"artifact"`
 		TLP        string    `json:"tlp,omitempty"`

@@ -82,6 +82,9 @@ func (v *visit) match(m lookup.Match) page.LookupMatch {
 	if line.Title == "" {
 		line.Title = o.ID
 	}
+	if o.Release == "" {
+		line.Release.Href = ""
+	}
 	if !m.ValidUntil.IsZero() {
 		line.Until = v.clock.At(m.ValidUntil)
 	}
