@@ -79,7 +79,7 @@ func contributing(b *testing.B, folder string) *servertest.World {
 // first of all does not count.
 func contribute(b *testing.B, name string, n int, add func(body []byte) error) {
 	b.Helper()
-	turn := max(2, min(20, 4_000/n))
+	turn := max(3, min(20, 4_000/n))
 	var wall, used, each, block []time.Duration
 	seed := uint64(1)
 	body := func() []byte {

@@ -63,7 +63,7 @@ type memory struct {
 
 var memories sync.Pool
 
-const keptMemory = 16 << 20 // of a request
+const keptMemory = 32 << 20 // of a request
 
 func (m *memory) free() {
 	if m.body.Cap()+cap(m.part.raw) > keptMemory {
@@ -150,7 +150,7 @@ func (j *job) note(p *part) {
 			list, n = &j.failures, &j.rec.Failure
 		}
 		if *n++; len(*list) < MaxDetails {
-			*list = append(*list, Detail{ID: o.id, Version: stamp(o.version), Message: o.note})
+			*list = append(*list, Detail{ID: o.id, Version: o.version, Message: o.note})
 		}
 	}
 }

@@ -17,7 +17,7 @@ func TestAddAndRead(t *testing.T) {
 	a, b := indicator(1, v(1), ""), indicator(2, v(1), `, "x_note" : "bytes  as sent"`)
 	c := indicator(3, v(1), "")
 	st := w.must(w.writer(servertest.EarlyA), 2, 0, a, b)
-	if st.Successes[0].ID != id(1) || st.Successes[0].Version != "2026-02-01T00:00:00.000Z" || st.Program != testkit.Program {
+	if st.Successes[0].ID != id(1) || st.Successes[0].Version != v(1).UnixMicro() || st.Program != testkit.Program {
 		t.Errorf("status %+v", st)
 	}
 	same(t, "the writer", w.read(w.writer(servertest.EarlyA)), a, b)

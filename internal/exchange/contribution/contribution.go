@@ -42,7 +42,7 @@ const MaxDetails = 10_000
 // Detail is what became of one object.
 type Detail struct {
 	ID      string // of the object; of one without a usable id, its place in the envelope: "objects[3]"
-	Version string // a STIX timestamp; "": none
+	Version int64  // in Unix microseconds; 0: none
 	Message string // of a failure: what is wrong, with JSON path and section; of a success: what else there is to say
 }
 

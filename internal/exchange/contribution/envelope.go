@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -86,7 +85,7 @@ func scan(ctx context.Context, r io.Reader, take func(*stix.Object) error) (*env
 		}
 		if o.Duplicate {
 			if e.copies++; len(e.again) < MaxDetails {
-				e.again = append(e.again, Detail{ID: o.ID, Version: stamp(o.Version), Message: "the same object stands in the envelope before"})
+				e.again = append(e.again, Detail{ID: o.ID, Version: o.Version, Message: "the same object stands in the envelope before"})
 			}
 			return nil
 		}
@@ -204,9 +203,9 @@ func (e *envelope) failures(ctx context.Context, body io.Reader) ([]Detail, erro
 		}
 		d := Detail{Message: e.why[i]}
 		report := k.Check(raw)
-		d.ID, d.Version = report.Object.ID, stamp(report.Object.Version)
+		d.ID, d.Version = report.Object.ID, report.Object.Version
 		if d.ID == "" {
-			d.ID, d.Version = "objects["+strconv.Itoa(i)+"]", ""
+			d.ID, d.Version = "objects["+strconv.Itoa(i)+"]", 0
 		}
 		if d.Message == "" && len(report.Problems) > 0 {
 			d.Message = report.Problems[0].String()
@@ -230,18 +229,6 @@ func (p *part) add(o *stix.Object) {
 	}
 	p.raw = append(append(p.raw, o.Raw...), between...)
 	p.objs = append(p.objs, e)
-}
-
-// stamp is a version as STIX writes it (STIX 2.1 §3.2: milliseconds).
-func stamp(version int64) string {
-	if version == 0 {
-		return ""
-	}
-	at := time.UnixMicro(version).UTC()
-	if version%1000 == 0 {
-		return at.Format("2006-01-02T15:04:05.000Z")
-	}
-	return at.Format("2006-01-02T15:04:05.000000Z")
 }
 
 // patient ends the reading of a long body when its caller goes.

@@ -45,12 +45,23 @@ func FuzzScan(f *testing.F) {
 
 func FuzzUnpack(f *testing.F) {
 	d := details{
-		successes: []Detail{{ID: "tool--1", Version: "2026-01-01T00:00:00.000Z"}, {ID: "tool--2", Message: "it was there already"}},
-		failures:  []Detail{{ID: "objects[3]", Message: "$.objects[3]: wrong"}},
+		successes: []Detail{
+			{ID: "tool--1", Version: 1_767_225_600_000_000},
+			{ID: "tool--00000000-0000-4000-8000-00000000000a", Version: -1},
+			{ID: "tool--00000000-0000-4000-8000-00000000000b", Message: "it was there already"},
+			{ID: "tool--00000000-0000-4000-8000-00000000000B", Message: "it was there already"},
+			{ID: "--00000000-0000-4000-8000-00000000000c"},
+			{ID: "urn:uuid:--00000000-0000-4000-8000-00000000000c"},
+			{ID: ""},
+		},
+		failures: []Detail{{ID: "objects[3]", Message: "$.objects[3]: wrong\n"}, {ID: "objects[4]", Message: "it was there already"}},
 	}
-	b, err := d.pack()
-	if err != nil {
-		f.Fatal(err)
+	b := d.pack()
+	if e, err := unpack(b); err != nil || !cmp.Equal(d, e, cmp.AllowUnexported(details{})) {
+		f.Fatalf("%v: %+v became %+v", err, d, e)
+	}
+	if _, err := unpack(b[:len(b)-1]); err == nil {
+		f.Error("a status that is cut off is read")
 	}
 	f.Add(b)
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -58,11 +69,7 @@ func FuzzUnpack(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, err := d.pack()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if e, err := unpack(again); err != nil || !cmp.Equal(d, e, cmp.AllowUnexported(details{})) {
+		if e, err := unpack(d.pack()); err != nil || !cmp.Equal(d, e, cmp.AllowUnexported(details{})) {
 			t.Errorf("%v: %+v became %+v", err, d, e)
 		}
 	})

@@ -190,11 +190,39 @@ func TestPatterns(t *testing.T) {
 	other := strings.Replace(indicator(4, v(1), ""), `"pattern_type":"stix"`, `"pattern_type":"sigma"`, 1)
 	st := w.must(a, 3, 1, indicator(1, v(1), ""), broken, indicator(3, v(1), ""), other)
 	f := st.Failures[0]
-	if f.ID != id(2) || f.Version != "2026-02-01T00:00:00.000Z" || !strings.Contains(f.Message, "$.objects[1].pattern") ||
+	if f.ID != id(2) || f.Version != v(1).UnixMicro() || !strings.Contains(f.Message, "$.objects[1].pattern") ||
 		!strings.Contains(f.Message, "line 1, column 34") || strings.Contains(f.Message, "n2.example") {
 		t.Errorf("told: %+v", f)
 	}
 	same(t, "what is read", w.read(a), indicator(1, v(1), ""), indicator(3, v(1), ""), other)
+}
+
+// New objects are stored without a look at what is there; where one of them is
+// there after all, the answer is what it always is and nothing stands twice.
+func TestKnownAmongNew(t *testing.T) {
+	w := newWorld(t, both(), both())
+	a, b := w.writer(servertest.EarlyA), w.writer(servertest.EarlyB)
+	for i := range 4 {
+		w.must(a, 5, 0, indicators(10*i, 10*i+4)...)
+	}
+	w.must(b, 2, 0, indicators(100, 101)...)
+	objects := w.read(b)
+	changed := indicator(2, v(1), `,"confidence":7`)
+	st := w.must(a, 3, 2, indicator(50, v(1), ""), indicator(1, v(1), ""), changed, indicator(100, v(2), ""), indicator(51, v(1), ""))
+	if st.Successes[1].ID != id(1) || st.Successes[1].Message == "" || st.Failures[0].ID != id(2) || st.Failures[1].ID != id(100) {
+		t.Errorf("%+v", st)
+	}
+	w.must(a, 5, 0, indicators(60, 64)...)
+	w.must(a, 2, 0, indicator(70, v(1), ""), indicator(70, v(2), ""))
+	objects = append(append(objects, indicator(50, v(1), ""), indicator(51, v(1), "")), append(indicators(60, 64), indicator(70, v(2), ""))...)
+	same(t, "all", w.read(b), objects...)
+	if n := len(w.Dump()["object_index"]); n != len(objects) {
+		t.Errorf("%d ids of %d", n, len(objects))
+	}
+	kept, err := w.X.Contributions.Status(t.Context(), a, st.ID)
+	if err != nil || fmt.Sprint(kept) != fmt.Sprint(st) {
+		t.Errorf("kept as %+v, %v, want %+v", kept, err, st)
+	}
 }
 
 func problems(err error) []exchange.Problem {

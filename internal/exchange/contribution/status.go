@@ -1,13 +1,7 @@
 package contribution
 
 import (
-	"bytes"
-	"compress/flate"
 	"context"
-	"fmt"
-	"io"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,9 +13,6 @@ import (
 const kept = 48 * time.Hour
 
 func newStatusID() StatusID { return StatusID(uuid.NewString()) }
-
-// details are the lists of a status.
-type details struct{ successes, failures []Detail }
 
 type mark struct {
 	rec                 Record
@@ -47,10 +38,7 @@ func (j *job) keep(tx Tx, last bool) error {
 	if r.Requested.IsZero() {
 		r.Requested = tx.Now()
 	}
-	var err error
-	if r.Details, err = j.pack(); err != nil {
-		return err
-	}
+	r.Details = j.pack()
 	if err := tx.PutStatus(r); err != nil {
 		return err
 	}
@@ -67,63 +55,6 @@ func (j *job) status() Status {
 		ID: r.ID, Program: r.Program, Complete: r.Spool == "", Requested: r.Requested, Total: r.Total,
 		Successes: j.successes, Failures: j.failures, Success: r.Success, Failure: r.Failure, Pending: r.Total - r.Success - r.Failure,
 	}
-}
-
-// pack writes the lists as compressed lines of four fields: kind, id, version,
-// message.
-func (d *details) pack() ([]byte, error) {
-	var b bytes.Buffer
-	z, _ := packers.Get().(*flate.Writer)
-	if z == nil {
-		var err error
-		if z, err = flate.NewWriter(&b, flate.HuffmanOnly); err != nil {
-			return nil, fmt.Errorf("packing a status: %w", err)
-		}
-	}
-	defer packers.Put(z)
-	z.Reset(&b)
-	line := make([]byte, 0, 256)
-	for i, list := range [2][]Detail{d.successes, d.failures} {
-		for _, e := range list {
-			line = append(append(append(line[:0], "sf"[i], '\t'), e.ID...), '\t')
-			line = append(append(append(line, e.Version...), '\t'), flat.Replace(e.Message)...)
-			if _, err := z.Write(append(line, '\n')); err != nil {
-				return nil, fmt.Errorf("packing a status: %w", err)
-			}
-		}
-	}
-	if err := z.Close(); err != nil {
-		return nil, fmt.Errorf("packing a status: %w", err)
-	}
-	return b.Bytes(), nil
-}
-
-// packers are writers that were used: a new one takes most of a megabyte.
-var packers sync.Pool
-
-var flat = strings.NewReplacer("\n", " ", "\t", " ")
-
-// maxPacked bounds what the lists of a status take.
-const maxPacked = 64 << 20
-
-func unpack(b []byte) (d details, err error) {
-	all, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(b)), maxPacked))
-	if err != nil {
-		return d, fmt.Errorf("reading a status: %w", err)
-	}
-	for line := range strings.Lines(string(all)) {
-		fields := strings.SplitN(strings.TrimSuffix(line, "\n"), "\t", 4)
-		if len(fields) != 4 {
-			return d, fmt.Errorf("reading a status: %d fields", len(fields))
-		}
-		e := Detail{ID: fields[1], Version: fields[2], Message: fields[3]}
-		if fields[0] == "s" {
-			d.successes = append(d.successes, e)
-		} else {
-			d.failures = append(d.failures, e)
-		}
-	}
-	return d, nil
 }
 
 // Status returns a status to the organisation that made the request (TAXII 2.1

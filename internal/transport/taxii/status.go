@@ -1,7 +1,6 @@
 package taxii
 
 import (
-	"cmp"
 	"net/http"
 	"strings"
 
@@ -45,9 +44,13 @@ func resourceOfStatus(s contribution.Status) statusResource {
 		r.Status = "complete"
 	}
 	list := func(details []contribution.Detail) []statusDetail {
-		var out []statusDetail
+		out := make([]statusDetail, 0, len(details))
 		for _, d := range details {
-			out = append(out, statusDetail{d.ID, cmp.Or(d.Version, r.Requested), d.Message})
+			version := r.Requested
+			if d.Version != 0 {
+				version = string(appendVersion(nil, d.Version))
+			}
+			out = append(out, statusDetail{d.ID, version, d.Message})
 		}
 		return out
 	}

@@ -42,10 +42,11 @@ func timestamp(micro int64) string {
 // fraction, which is what created and modified are written in (STIX 2.1 §3.2),
 // or six where three would lose something.
 func appendVersion(b []byte, micro int64) []byte {
+	b = appendTimestamp(b, micro)
 	if micro%1000 == 0 {
-		return time.UnixMicro(micro).UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z")
+		b = append(b[:len(b)-len("000Z")], 'Z')
 	}
-	return appendTimestamp(b, micro)
+	return b
 }
 
 const shape = "dddd-dd-ddTdd:dd:dd"

@@ -225,12 +225,12 @@ func TestStatusResource(t *testing.T) {
 			"complete",
 			contribution.Status{
 				ID: "2d086da7-4bdc-4f91-900e-d77486753710", Complete: true, Requested: at, Total: 3, Success: 1, Failure: 2,
-				Successes: []contribution.Detail{{ID: "tool--1", Version: "2027-06-01T00:00:00.000Z"}},
-				Failures:  []contribution.Detail{{ID: "objects[1]", Message: "no type"}, {ID: "tool--2", Version: "2027-06-01T00:00:00Z", Message: "no name"}},
+				Successes: []contribution.Detail{{ID: "tool--1", Version: 1_811_808_000_000_000}},
+				Failures:  []contribution.Detail{{ID: "objects[1]", Message: "no type"}, {ID: "tool--2", Version: 1_811_808_000_000_000, Message: "no name"}},
 			},
 			`{"id":"2d086da7-4bdc-4f91-900e-d77486753710","status":"complete","request_timestamp":"2027-06-09T15:00:00.000007Z","total_count":3,` +
 				`"success_count":1,"successes":[{"id":"tool--1","version":"2027-06-01T00:00:00.000Z"}],` +
-				`"failure_count":2,"failures":[{"id":"objects[1]","version":"2027-06-09T15:00:00.000007Z","message":"no type"},{"id":"tool--2","version":"2027-06-01T00:00:00Z","message":"no name"}],` +
+				`"failure_count":2,"failures":[{"id":"objects[1]","version":"2027-06-09T15:00:00.000007Z","message":"no type"},{"id":"tool--2","version":"2027-06-01T00:00:00.000Z","message":"no name"}],` +
 				`"pending_count":0}`,
 		},
 		{
