@@ -62,13 +62,18 @@ func (c *child) half(t *testing.T) {
 		return release.Changed{Release: out}, err
 	})
 	c.approve(ctx, rel.Release)
-	_ = c.change(planning, exchange.EventReleaseMoved, id, func() (release.Changed, error) {
-		return c.x.Releases.Move(ctx, operator, id, time.Now().Add(100*time.Hour), because)
-	})
+	move := func(by time.Duration) {
+		_ = c.change(planning, exchange.EventReleaseMoved, id, func() (release.Changed, error) {
+			return c.x.Releases.Move(ctx, operator, id, time.Now().Add(by), because)
+		})
+	}
+	move(100 * time.Hour)
 	to := exchange.Audience{Cohort: "validate"}
 	_ = c.change(planning, exchange.EventWavePushed, id, func() (release.Changed, error) {
 		return c.x.Releases.Push(ctx, operator, id, to, time.Time{}, because)
 	})
+	c.page(ctx, validator, 0, 1000)
+	move(101 * time.Hour) // who holds something is told
 	_ = c.change(planning, exchange.EventWaveHeld, id, func() (release.Changed, error) {
 		return c.x.Releases.Hold(ctx, operator, id, exchange.Audience{Cohort: "early"}, time.Time{}, because)
 	})

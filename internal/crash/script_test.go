@@ -249,6 +249,30 @@ func (c *child) rearm(ctx context.Context, r *rand.Rand, rel exchange.Release) {
 	})
 }
 
+// page has the organisation's analyst read a page, and answers where it ends; 0
+// where there is none.
+func (c *child) page(ctx context.Context, org exchange.OrgID, after int64, limit int) (last int64) {
+	last = after
+	_ = c.act(said{What: looking, Kind: exchange.EventPageServed, Org: org}, func(s *said) error {
+		p, err := c.x.Delivery.Page(ctx, analyst(org), testkit.Program, delivery.Query{After: after, Limit: limit})
+		if err != nil {
+			return err
+		}
+		if len(p.Entries) == 0 {
+			s.Kind, last = "", 0
+			return nil
+		}
+		last = p.Last
+		for _, e := range p.Entries {
+			if n := e.Object >> 24; !slices.Contains(s.Held, n) {
+				s.Held = append(s.Held, n)
+			}
+		}
+		return nil
+	})
+	return last
+}
+
 // readers take pages and files, and give feedback.
 func (c *child) readers(ctx context.Context, r *rand.Rand) {
 	cursor := map[exchange.OrgID]int64{}
@@ -256,23 +280,7 @@ func (c *child) readers(ctx context.Context, r *rand.Rand) {
 		org := members[r.IntN(len(members))]
 		who := analyst(org)
 		if r.IntN(4) > 0 {
-			_ = c.act(said{What: looking, Kind: exchange.EventPageServed, Org: org}, func(s *said) error {
-				p, err := c.x.Delivery.Page(ctx, who, testkit.Program, delivery.Query{After: cursor[org], Limit: 1 + r.IntN(1000)})
-				if err != nil {
-					return err
-				}
-				if len(p.Entries) == 0 {
-					s.Kind, cursor[org] = "", 0
-					return nil
-				}
-				cursor[org] = p.Last
-				for _, e := range p.Entries {
-					if n := e.Object >> 24; !slices.Contains(s.Held, n) {
-						s.Held = append(s.Held, n)
-					}
-				}
-				return nil
-			})
+			cursor[org] = c.page(ctx, org, cursor[org], 1+r.IntN(1000))
 			continue
 		}
 		seen, err := c.x.Delivery.Releases(ctx, who, testkit.Program)
