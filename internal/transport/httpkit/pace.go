@@ -25,5 +25,5 @@ func Pace(ctx context.Context, since time.Time, least time.Duration) {
 // unknown one; with a hundred thousand names under one domain that could be
 // measured. This is more than either takes.
 func LookupPace(n int) time.Duration {
-	return max(time.Millisecond, time.Duration(n)*500*time.Nanosecond)
+	return max(time.Millisecond, time.Duration(n)*700*time.Nanosecond)
 }
