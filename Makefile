@@ -30,7 +30,7 @@ export CI
 # engine or browser is a failure, not a skip.
 ifeq ($(CI),true)
 TESTFLAGS += -count=1
-SUMMARYFLAGS := -forbid 'postgres|initdb|chrom|browser|axe'
+SUMMARYFLAGS := -forbid 'postgres|initdb|chrom|browser|axe|python3'
 endif
 
 .DEFAULT_GOAL := help

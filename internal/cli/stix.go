@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/forewarn-exchange/forewarn/internal/cli/stixfile"
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/format/pattern"
 	"github.com/forewarn-exchange/forewarn/internal/format/stix"
@@ -17,7 +16,7 @@ import (
 
 // stixCommands work on files here; no exchange is asked.
 func (a *app) stixCommands() *cobra.Command {
-	cmd := noun("stix", "Check, convert and match STIX content, without an exchange", a.stixValidateCommand(), a.stixLiftCommand(), stixfile.PatternCommand())
+	cmd := noun("stix", "Check, convert and match STIX content, without an exchange", a.stixValidateCommand(), a.stixLiftCommand(), stixPatternCommand())
 	cmd.PersistentPreRunE = func(*cobra.Command, []string) error { return nil }
 	return cmd
 }

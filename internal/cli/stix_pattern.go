@@ -1,10 +1,6 @@
-// Package stixfile has the commands that work on STIX content in files, without
-// an exchange.
-package stixfile
+package cli
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,9 +13,9 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/format/pattern"
 )
 
-// PatternCommand is `stix pattern`: it reads one pattern, from its argument or a
+// stixPatternCommand is `stix pattern`: it reads one pattern, from its argument or a
 // file.
-func PatternCommand() *cobra.Command {
+func stixPatternCommand() *cobra.Command {
 	var file string
 	var ask patternQuestion
 	cmd := &cobra.Command{
@@ -210,23 +206,6 @@ func line(s string) string {
 		}
 		return r
 	}, strings.ToValidUTF8(s, "\uFFFD"))
-}
-
-func wantsJSON(cmd *cobra.Command) bool {
-	f := cmd.Flag("json")
-	return f != nil && f.Value.String() == "true"
-}
-
-func writeJSON(w io.Writer, v any) error {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(v); err != nil {
-		return fmt.Errorf("writing JSON: %w", err)
-	}
-	_, err := w.Write(b.Bytes())
-	return err
 }
 
 func matchPattern(cmd *cobra.Command, p *pattern.Pattern, file string) (*patternMatch, error) {
