@@ -28,6 +28,8 @@ type Actor struct {
 	Channel Channel
 	Machine bool // a service account: no named individual reads
 	Zone    string
+	Hat     string // in which the actor acts, of the organisation's hats; empty: in all of them
+	Purpose string // for which the actor reads, as the session or the token says; empty: none was named
 }
 
 // System is the actor of acts that no person starts, such as a wave that opens

@@ -30,6 +30,24 @@ type Charter struct {
 	Approvals           Approvals
 	Visibility          Visibility
 	Contributions       Contributions
+	Groups              []SharingGroup // named lists of organisations, for the allow-lists of handlings
+}
+
+// SharingGroup is a named list of organisations.
+type SharingGroup struct {
+	ID            GroupID `toml:"id,omitempty"`
+	Title         string  `toml:"title,omitempty"`
+	Organisations []OrgID `toml:"organisations,omitempty"`
+}
+
+// GroupsOf lists the groups that name the organisation.
+func (c Charter) GroupsOf(org OrgID) (out []GroupID) {
+	for _, g := range c.Groups {
+		if slices.Contains(g.Organisations, org) {
+			out = append(out, g.ID)
+		}
+	}
+	return out
 }
 
 // AllInformationTypes lists the seven types of information of Goodwin and

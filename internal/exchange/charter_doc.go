@@ -39,6 +39,7 @@ type (
 		Approvals        approvalsDoc   `toml:"approvals,omitempty"`
 		Visibility       visibilityDoc  `toml:"visibility,omitempty"`
 		Contributions    contributions  `toml:"contributions,omitempty"`
+		Group            []SharingGroup `toml:"group,omitempty"`
 	}
 	measureDoc struct {
 		ID     MeasureID `toml:"id,omitempty"`
@@ -153,6 +154,7 @@ func (d charterDoc) charter(f *findings) Charter {
 		Approvals:           Approvals{cmp.Or(d.Approvals.Default, 1), withTwoPerson(d.Approvals.TwoPerson)},
 		Visibility:          Visibility{cmp.Or(d.Visibility.MembersSee, SeeCounts)},
 		Contributions:       Contributions{some(d.Contributions.From), some(d.Contributions.To)},
+		Groups:              some(d.Group),
 	}
 	var err error
 	c.Handling.TLP, err = ParseTLP(d.Handling.TLP)
@@ -228,7 +230,7 @@ func (c Charter) TOML() []byte {
 		},
 		Compelled:  compelledDoc(c.CompelledDisclosure),
 		Approvals:  approvalsDoc(c.Approvals),
-		Visibility: visibilityDoc(c.Visibility), Contributions: contributions(c.Contributions),
+		Visibility: visibilityDoc(c.Visibility), Contributions: contributions(c.Contributions), Group: c.Groups,
 	}
 	for _, m := range c.Measures {
 		d.Measure = append(d.Measure, measureDoc{m.ID, m.Target.String(), m.By.toml(), m.Lead})

@@ -69,6 +69,17 @@ const (
 	EventWebhookChanged     EventKind = "webhook.change" // paused, resumed, replayed, or given a new key
 	EventWebhookDisabled    EventKind = "webhook.disable"
 	EventWebhookRemoved     EventKind = "webhook.remove"
+	EventRecalled           EventKind = "recall.issue" // recalled, superseded, narrowed or expired
+	EventRecallAcknowledged EventKind = "recall.acknowledge"
+	EventRecallReminded     EventKind = "recall.remind"
+	EventReshareAsked       EventKind = "reshare.ask"
+	EventReshareAnswered    EventKind = "reshare.answer"
+	EventReshareLapsed      EventKind = "reshare.lapse" // nobody answered in time: no
+	EventReshareGranted     EventKind = "reshare.grant" // every originator said yes
+	EventHandlingChanged    EventKind = "handling.change"
+	EventMarkingResolved    EventKind = "marking.resolve"
+	EventBasisAdded         EventKind = "basis.add"
+	EventHatChosen          EventKind = "session.hat"
 )
 
 // Event is one act: who did what to what, when. Events are numbered in commit

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -90,18 +91,45 @@ func ParsePAP(s string) (PAP, error) {
 	return PAP(i), nil
 }
 
-// Handling is the policy that travels with an artifact: the TLP label for
-// people, and what a label alone does not say. A label without policy is
-// refused at ingest; the program's default fills what the originator left out.
+// Handling is the policy that travels with an artifact, or that a marking puts
+// on a STIX object or a part of one: the TLP label for people, and what a label
+// alone does not say. A label without policy is refused at ingest; the program's
+// default fills what the originator left out. How several combine is said by
+// Join.
 type Handling struct {
-	TLP           TLP
-	PAP           PAP
-	Organisations []OrgID    // allow-list: when not empty, these alone
-	Persons       []PersonID // the named persons of TLP:RED
-	NotOrgs       []OrgID    // exclusions override every permission
-	NotIn         []string   // excluded jurisdictions (ISO 3166-1 alpha-2)
-	Expires       time.Time  // zero: no expiry
-	Statement     string     // further conditions, shown with the item
+	TLP TLP
+	PAP PAP
+
+	// The allow-list: when one of the three is not empty, only the organisations
+	// that are named, in a named group of the charter, or in a named sector.
+	Organisations []OrgID
+	Groups        []GroupID
+	Sectors       []string
+	Also          []AllowList // further lists that the organisation has to be on, too
+	Persons       []PersonID  // the named persons of TLP:RED; [Nobody]: none is left
+	Purposes      []string    // when not empty: the purposes for which it may be read; [NoPurpose]: none is left
+
+	// Exclusions override every permission.
+	NotOrgs    []OrgID
+	NotCohorts []CohortID
+	NotHats    []string
+	NotIn      []string // jurisdictions (ISO 3166-1 alpha-2)
+
+	From      time.Time // zero: from the beginning
+	Expires   time.Time // zero: no expiry
+	Statement string    // further conditions, shown with the item; several are lines
+
+	// The dimensions of FIRST IEP 2.0. Unset: the house rule for what is absent.
+	Actions     Actions
+	Encrypt     Duty // encrypt_in_transit: may < must
+	Notify      Duty // affected_party_notifications: may < must-not
+	Resale      Duty // unmodified_resale: may < must-not
+	Attribution Attribution
+	References  []string // the policies behind it, such as IEP ids and URLs
+
+	// MayLoosen lets the originator's granular markings show a part more widely
+	// than the whole, as for a teaser. It is never set by a marking.
+	MayLoosen bool
 }
 
 // Fill returns h with what it leaves open taken from def.
@@ -112,19 +140,29 @@ func (h Handling) Fill(def Handling) Handling {
 	if h.PAP == PAPUnset {
 		h.PAP = def.PAP
 	}
-	if len(h.Organisations) == 0 {
-		h.Organisations = def.Organisations
+	if !h.lists() {
+		h.Organisations, h.Groups, h.Sectors = def.Organisations, def.Groups, def.Sectors
 	}
-	if len(h.NotOrgs) == 0 {
-		h.NotOrgs = def.NotOrgs
-	}
-	if len(h.NotIn) == 0 {
-		h.NotIn = def.NotIn
-	}
-	if h.Statement == "" {
-		h.Statement = def.Statement
-	}
+	fill(&h.NotOrgs, def.NotOrgs)
+	fill(&h.NotCohorts, def.NotCohorts)
+	fill(&h.NotHats, def.NotHats)
+	fill(&h.NotIn, def.NotIn)
+	fill(&h.Purposes, def.Purposes)
+	h.Statement = cmp.Or(h.Statement, def.Statement)
+	h.Actions, h.Attribution = cmp.Or(h.Actions, def.Actions), cmp.Or(h.Attribution, def.Attribution)
+	h.Encrypt, h.Notify, h.Resale = cmp.Or(h.Encrypt, def.Encrypt), cmp.Or(h.Notify, def.Notify), cmp.Or(h.Resale, def.Resale)
 	return h
+}
+
+func fill[T any](list *[]T, def []T) {
+	if len(*list) == 0 {
+		*list = def
+	}
+}
+
+// lists reports whether h has an allow-list.
+func (h Handling) lists() bool {
+	return len(h.Organisations)+len(h.Groups)+len(h.Sectors) > 0
 }
 
 // Check lists what makes h unfit to be stored: above all a missing label or

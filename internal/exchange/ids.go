@@ -20,6 +20,7 @@ type (
 	ArtifactID string
 	NoticeID   string
 	FeedbackID string
+	GroupID    string // of a group of organisations that a charter names
 )
 
 var slug = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$`)

@@ -122,37 +122,60 @@ const (
 	// ArtifactJournal holds what one organisation writes into a program, object
 	// after object: its bytes grow, and what is written never changes.
 	ArtifactJournal ArtifactKind = "journal"
+	// ArtifactTombstone holds what takes the place of recalled STIX objects for
+	// those who held them: the same identifiers, revoked, without content.
+	ArtifactTombstone ArtifactKind = "tombstone"
 )
 
 // Artifact is one part of a release, of one content class. Its bytes never
 // change: a correction is another artifact that supersedes it.
 type Artifact struct {
-	ID          ArtifactID
-	Number      int64 // internal; never shown
-	Release     ReleaseID
-	Program     ProgramID
-	Class       ContentClass
-	Kind        ArtifactKind
-	Title       string
-	Filename    string
-	MediaType   string
-	Handling    Handling
-	SHA256      string // of the bytes as submitted, hex
-	Size        int64
-	Objects     int64 // STIX objects in it
-	Originator  OrgID
-	SubmittedBy PersonID
-	SubmittedAt time.Time
-	Supersedes  ArtifactID
-	RemovedAt   time.Time // taken out of the release before it was given to anyone
+	ID            ArtifactID
+	Number        int64 // internal; never shown
+	Release       ReleaseID
+	Program       ProgramID
+	Class         ContentClass
+	Kind          ArtifactKind
+	Title         string
+	Filename      string
+	MediaType     string
+	Handling      Handling
+	SHA256        string // of the bytes as submitted, hex
+	Size          int64
+	Objects       int64 // STIX objects in it
+	Originator    OrgID
+	SubmittedBy   PersonID
+	SubmittedAt   time.Time
+	Supersedes    ArtifactID
+	RemovedAt     time.Time // taken out of the release before it was given to anyone
+	RecalledAt    time.Time // by its originator, or by who runs the program; zero: not
+	Originators   []OrgID   // of what was derived: the owners of all that it was derived from, sorted
+	DerivedFrom   []string  // artifacts and STIX objects that it was made from
+	Relation      string    // how: summary, tear-line or report
+	SelfContained bool      // every reference of its objects leads to one of them
 }
 
-// HandlingClass is the interned handling of some objects of one artifact: the
-// artifact's policy joined with the markings of the objects themselves.
+// HandlingClass is the interned handling of some objects of one artifact: what
+// the markings of the objects say, to be joined with the artifact's own policy.
 type HandlingClass struct {
 	ID       int64
-	Artifact int64  // Artifact.Number
-	TLP      TLP    // join of artifact and object markings
-	Held     bool   // a marking could not be resolved: a steward must look
-	Markings string // the sorted marking references behind it, for the explanation
+	Artifact int64           // Artifact.Number
+	TLP      TLP             // join of artifact and object markings
+	Held     bool            // a marking could not be resolved: a steward must look
+	Markings string          // the sorted marking references behind it, for the explanation
+	Handling Handling        // join of the object markings; its TLP is in TLP
+	Fields   []FieldHandling // granular markings, by selectors
+}
+
+// Owners are the organisations without whose consent the artifact's handling is
+// not loosened: its originator, or, for what was derived, those of what it was
+// derived from.
+func (a Artifact) Owners() []OrgID {
+	if len(a.Originators) > 0 {
+		return a.Originators
+	}
+	if a.Originator == "" {
+		return nil
+	}
+	return []OrgID{a.Originator}
 }

@@ -20,14 +20,15 @@ type Verdict uint8
 
 // The verdicts.
 const (
-	Deny         Verdict = iota // not for this recipient
-	Allow                       // give it
-	NotYet                      // its moment for this recipient has not come
-	NeedsConsent                // the current agreement has not been accepted
-	Hold                        // a steward must look first
+	Deny          Verdict = iota // not for this recipient
+	Allow                        // give it
+	NotYet                       // its moment for this recipient has not come
+	NeedsConsent                 // the current agreement has not been accepted
+	Hold                         // a steward must look first
+	AllowRedacted                // give it without the parts that Decision.Fields names
 )
 
-var verdictNames = [...]string{"DENY", "ALLOW", "NOT_YET", "NEEDS_CONSENT", "HOLD"}
+var verdictNames = [...]string{"DENY", "ALLOW", "NOT_YET", "NEEDS_CONSENT", "HOLD", "ALLOW_REDACTED"}
 
 func (v Verdict) String() string { return verdictNames[v] }
 
@@ -49,6 +50,11 @@ type Recipient struct {
 	Ceiling       exchange.TLP            // of the credential
 	MayRead       bool                    // the credential's verbs cover reading
 	Channel       exchange.Channel
+	Attributes    exchange.Attributes  // of the organisation, as cohort rules read them
+	Groups        []exchange.GroupID   // of the charter that name the organisation
+	Hat           string               // in which it acts; empty: in all of Attributes.Hats
+	Purpose       string               // for which it reads, as the session or token says
+	Programs      []exchange.ProgramID // active memberships under the agreement in force, sorted
 }
 
 // Item is what is known of what is asked for.
@@ -64,6 +70,12 @@ type Item struct {
 	OpensAt    time.Time         // when it is planned to; zero: never
 	PublicAt   time.Time         // when it was given to the public; zero: not yet, or never
 	ReleasedAt time.Time         // when its release became public (T0); zero: not yet
+
+	Fields       []exchange.FieldHandling // granular markings
+	Recalled     bool
+	Originators  []exchange.OrgID // whose consent governs it
+	GrantedAt    time.Time        // when its originators gave it to the recipient by name; zero: not
+	GrantedUntil time.Time        // zero: without end
 }
 
 // Step is one line of an explanation.
@@ -83,10 +95,14 @@ type Decision struct {
 	TLP         exchange.TLP // the effective label, which is what the recipient is shown
 	Steps       []Step
 	Obligations []string
+	Fields      []string // of ALLOW_REDACTED: selectors of the parts that are withheld, sorted
 }
 
-// Allowed reports whether the item may be given.
-func (d Decision) Allowed() bool { return d.Verdict == Allow }
+// Allowed reports whether the item may be given, as a whole or in part.
+func (d Decision) Allowed() bool { return d.Verdict == Allow || d.Verdict == AllowRedacted }
+
+// Entire reports whether the item may be given as it is.
+func (d Decision) Entire() bool { return d.Verdict == Allow }
 
 // Permit is the only key to content. It can be made by nothing but a decision
 // that allows.
@@ -94,7 +110,7 @@ type Permit struct{ artifact int64 }
 
 // Permit returns the key to the artifact's content, if the decision allows it.
 func (d Decision) Permit(artifact int64) (Permit, bool) {
-	return Permit{artifact}, d.Verdict == Allow
+	return Permit{artifact}, d.Allowed()
 }
 
 // Opens reports whether the permit is for this artifact.
@@ -133,7 +149,9 @@ func Whole(decide func(Recipient, Item, time.Time) Decision, r Recipient, i Item
 
 // Under is the item under the markings of some of its objects.
 func (i Item) Under(h exchange.HandlingClass) Item {
-	i.Held, i.Handling.TLP = h.Held, max(i.Handling.TLP, h.TLP)
+	tlp := max(i.Handling.TLP, h.TLP)
+	i.Held, i.Handling, i.Fields = h.Held, i.Handling.Join(h.Handling), h.Fields
+	i.Handling.TLP = max(i.Handling.TLP, tlp)
 	return i
 }
 
@@ -142,6 +160,7 @@ func (i Item) Under(h exchange.HandlingClass) Item {
 func ItemOf(r exchange.Release, a exchange.Artifact, required int) Item {
 	return Item{
 		Program: r.Program, State: r.State, Class: a.Class, Handling: a.Handling, Removed: !a.RemovedAt.IsZero(),
+		Recalled: !a.RecalledAt.IsZero(), Originators: a.Owners(),
 		Required: required, ReleasedAt: r.PublicAt,
 	}
 }
@@ -167,10 +186,13 @@ func MemberOf(c exchange.Charter, m exchange.Member, o, provider exchange.Organi
 // in which case nothing useful is left of it. whole reports whether every part
 // may be had, so that its bytes may be given as they are.
 func Container(d Decision, parts ...Decision) (joint Decision, whole bool) {
-	may := 0
+	may, entire := 0, 0
 	for _, p := range parts {
 		if p.Allowed() {
 			may++
+		}
+		if p.Entire() {
+			entire++
 		}
 		if !p.Until.IsZero() && (d.Until.IsZero() || p.Until.Before(d.Until)) {
 			d.Until = p.Until
@@ -182,7 +204,7 @@ func Container(d Decision, parts ...Decision) (joint Decision, whole bool) {
 			d.Steps = append(d.Steps, Step{Rule: "parts", Text: "every object in it is withheld"})
 		}
 	}
-	return d, d.Allowed() && may == len(parts)
+	return d, d.Entire() && entire == len(parts)
 }
 
 type trial struct {

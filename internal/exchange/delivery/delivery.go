@@ -66,10 +66,18 @@ type Items interface {
 	Release(id exchange.ReleaseID) (exchange.Release, error)
 	ReleasesOf(program exchange.ProgramID) ([]exchange.Release, error)
 	HandlingClass(id int64) (exchange.HandlingClass, error)
-	ClassesOf(artifact int64) ([]exchange.HandlingClass, error)      // of its objects; none for a document
-	OpenedTo(artifact int64, a exchange.Audience) (time.Time, error) // zero: not given
-	PlannedFor(release exchange.ReleaseID, a exchange.Audience, c exchange.ContentClass) (time.Time, error)
+	ClassesOf(artifact int64) ([]exchange.HandlingClass, error) // of its objects; none for a document
 	ObjectsIn(artifact int64, after int64, limit int) ([]Object, error)
+	Openings
+}
+
+// Openings is what was given to whom.
+type Openings interface {
+	OpenedTo(artifact int64, a exchange.Audience) (time.Time, error) // zero: not given
+	// OpenedToOrg is when the artifact was given to the organisation alone, and
+	// until when; zero: not, and without end.
+	OpenedToOrg(artifact int64, org exchange.OrgID) (at, until time.Time, err error)
+	PlannedFor(release exchange.ReleaseID, a exchange.Audience, c exchange.ContentClass) (time.Time, error)
 }
 
 // Span is a stretch of a feed that an organisation reads: added in (From, To].

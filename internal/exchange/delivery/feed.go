@@ -183,6 +183,13 @@ func (s *Service) subscribe(tx Tx, v *view, as facts) error {
 				if ok, err = keptSince(tx, r.Artifact, p.EndedAt, spans); err != nil {
 					return err
 				}
+				if !ok { // what it was given by itself stays, whatever its audience
+					at, _, err := tx.OpenedToOrg(r.Artifact, v.r.Org)
+					if err != nil {
+						return err
+					}
+					ok = !at.IsZero()
+				}
 				kept[r.Artifact] = ok
 			}
 			if ok {

@@ -263,8 +263,11 @@ func (v *view) facts(tx Tx, art exchange.Artifact, h exchange.HandlingClass) (*c
 		return nil, err
 	}
 	if k.item.OpenedAt.IsZero() {
-		k.item.OpensAt, err = tx.PlannedFor(art.Release, v.r.Audience, art.Class)
+		if k.item.OpensAt, err = tx.PlannedFor(art.Release, v.r.Audience, art.Class); err != nil {
+			return nil, err
+		}
 	}
+	k.item.GrantedAt, k.item.GrantedUntil, err = tx.OpenedToOrg(art.Number, v.r.Org)
 	return k, err
 }
 

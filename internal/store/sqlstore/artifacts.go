@@ -1,7 +1,6 @@
 package sqlstore
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -11,50 +10,26 @@ import (
 
 var _ submission.Tx = (*Tx)(nil)
 
-// handling is how an artifact's handling is kept.
-type handling struct {
-	TLP           int64               `json:"tlp"`
-	PAP           int64               `json:"pap"`
-	Organisations []exchange.OrgID    `json:"organisations,omitempty"`
-	Persons       []exchange.PersonID `json:"persons,omitempty"`
-	NotOrgs       []exchange.OrgID    `json:"not_orgs,omitempty"`
-	NotIn         []string            `json:"not_in,omitempty"`
-	Expires       int64               `json:"expires,omitempty"` // Unix microseconds
-	Statement     string              `json:"statement,omitempty"`
-}
-
-func handlingText(h exchange.Handling) (string, error) {
-	b, err := json.Marshal(handling{
-		TLP: int64(h.TLP), PAP: int64(h.PAP), Organisations: h.Organisations, Persons: h.Persons,
-		NotOrgs: h.NotOrgs, NotIn: h.NotIn, Expires: micros(h.Expires), Statement: h.Statement,
-	})
-	if err != nil {
-		return "", fmt.Errorf("writing a handling: %w", err)
-	}
-	return string(b), nil
-}
-
-func handlingOf(text string) (exchange.Handling, error) {
-	var h handling
-	if err := json.Unmarshal([]byte(text), &h); err != nil {
-		return exchange.Handling{}, fmt.Errorf("reading a handling: %w", err)
-	}
-	return exchange.Handling{
-		TLP: exchange.TLP(h.TLP), PAP: exchange.PAP(h.PAP), Organisations: h.Organisations, Persons: h.Persons,
-		NotOrgs: h.NotOrgs, NotIn: h.NotIn, Expires: instant(h.Expires), Statement: h.Statement,
-	}, nil
-}
-
 const artifactColumns = `number, id, release, program, class, kind, title, filename, media_type, handling,
-	sha256, size, objects, originator, submitted_by, submitted_at, supersedes, removed_at`
+	sha256, size, objects, originator, submitted_by, submitted_at, supersedes, removed_at,
+	recalled_at, originators, derived_from, relation, self_contained`
 
 func scanArtifact(s Scanner) (a exchange.Artifact, err error) {
 	var id, release, prog, class, kind, hand, originator, by, supersedes string
-	var at, removed int64
+	var at, removed, recalled, whole int64
+	var owners, parents string
 	err = s.Scan(&a.Number, &id, &release, &prog, &class, &kind, &a.Title, &a.Filename, &a.MediaType, &hand,
-		&a.SHA256, &a.Size, &a.Objects, &originator, &by, &at, &supersedes, &removed)
+		&a.SHA256, &a.Size, &a.Objects, &originator, &by, &at, &supersedes, &removed,
+		&recalled, &owners, &parents, &a.Relation, &whole)
 	if err != nil {
 		return exchange.Artifact{}, err
+	}
+	a.RecalledAt, a.SelfContained = instant(recalled), whole != 0
+	if a.Originators, err = wordsOf[exchange.OrgID](owners); err != nil {
+		return a, err
+	}
+	if a.DerivedFrom, err = wordsOf[string](parents); err != nil {
+		return a, err
 	}
 	a.ID, a.Release, a.Program = exchange.ArtifactID(id), exchange.ReleaseID(release), exchange.ProgramID(prog)
 	a.Class, a.Kind = exchange.ContentClass(class), exchange.ArtifactKind(kind)
@@ -110,13 +85,23 @@ func (tx *Tx) StageArtifact(a exchange.Artifact) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	owners, err := words(a.Originators)
+	if err != nil {
+		return 0, err
+	}
+	parents, err := words(a.DerivedFrom)
+	if err != nil {
+		return 0, err
+	}
 	_, err = tx.Exec(`
 		INSERT INTO artifact (number, id, release, program, class, kind, title, filename, media_type, handling,
-			sha256, size, objects, originator, submitted_by, submitted_at, supersedes, removed_at, ready)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, 0, 0)`,
+			sha256, size, objects, originator, submitted_by, submitted_at, supersedes, removed_at, ready,
+			recalled_at, originators, derived_from, relation, self_contained)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, 0, 0, 0, ?18, ?19, ?20, 0)`,
 		number, string(a.ID), string(a.Release), string(a.Program), string(a.Class), string(a.Kind),
 		a.Title, a.Filename, a.MediaType, hand, a.SHA256, a.Size, a.Objects, string(a.Originator),
-		string(a.SubmittedBy), micros(a.SubmittedAt), string(a.Supersedes))
+		string(a.SubmittedBy), micros(a.SubmittedAt), string(a.Supersedes),
+		owners, parents, a.Relation)
 	if err != nil {
 		return 0, fmt.Errorf("storing an artifact: %w", err)
 	}
@@ -127,9 +112,9 @@ func (tx *Tx) StageArtifact(a exchange.Artifact) (int64, error) {
 // of objects and time are stored again: they are known only now.
 func (tx *Tx) ReadyArtifact(a exchange.Artifact) error {
 	n, err := tx.Exec(`
-		UPDATE artifact SET kind = ?2, title = ?3, media_type = ?4, objects = ?5, submitted_at = ?6, ready = 1
+		UPDATE artifact SET kind = ?2, title = ?3, media_type = ?4, objects = ?5, submitted_at = ?6, self_contained = ?7, ready = 1
 		WHERE number = ?1 AND ready = 0`,
-		a.Number, string(a.Kind), a.Title, a.MediaType, a.Objects, micros(a.SubmittedAt))
+		a.Number, string(a.Kind), a.Title, a.MediaType, a.Objects, micros(a.SubmittedAt), flag(a.SelfContained))
 	if err != nil {
 		return fmt.Errorf("making an artifact ready: %w", err)
 	}

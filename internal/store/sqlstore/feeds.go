@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
@@ -182,24 +183,64 @@ func (tx *Tx) catchUp(program exchange.ProgramID, org exchange.OrgID, from, to e
 	if len(missing) == 0 {
 		return nil
 	}
-	const own = ""
-	feed, ok, err := tx.feedOf(program, own, org)
+	feed, err := tx.ownFeed(program, org)
 	if err != nil {
-		return err
-	}
-	if !ok {
-		if feed, err = tx.newFeed(program, own, org); err != nil {
-			return err
-		}
-	}
-	now, err := tx.clock(program)
-	if err != nil {
-		return err
-	}
-	if err := tx.subscribe(program, org, feed, now); err != nil {
 		return err
 	}
 	return tx.appendFeed(program, feed, missing)
+}
+
+// ownFeed is the organisation's own feed, from which it reads from now on.
+func (tx *Tx) ownFeed(program exchange.ProgramID, org exchange.OrgID) (int64, error) {
+	const own = ""
+	feed, ok, err := tx.feedOf(program, own, org)
+	if err != nil {
+		return 0, err
+	}
+	if !ok {
+		if feed, err = tx.newFeed(program, own, org); err != nil {
+			return 0, err
+		}
+	}
+	open, err := Collect(tx, scanInt, `
+		SELECT feed FROM subscription WHERE program = ?1 AND org = ?2 AND feed = ?3 AND to_added = ?4`,
+		string(program), string(org), feed, int64(math.MaxInt64))
+	if err != nil || len(open) > 0 {
+		return feed, err
+	}
+	now, err := tx.clock(program)
+	if err != nil {
+		return 0, err
+	}
+	return feed, tx.subscribe(program, org, feed, now)
+}
+
+// GiveTo gives artifacts to one organisation, whatever its audience was given:
+// they enter its view through its own feed, dated now. until: when it ends to be
+// given them; zero: never. What it was given so before only gets the new end.
+func (tx *Tx) GiveTo(program exchange.ProgramID, org exchange.OrgID, artifacts []int64, until time.Time) error {
+	feed, err := tx.ownFeed(program, org)
+	if err != nil {
+		return err
+	}
+	for _, a := range artifacts {
+		at, _, err := tx.OpenedToOrg(a, org)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(`
+			INSERT INTO org_opening (artifact, org, opened_at, until_at) VALUES (?1, ?2, ?3, ?4)
+			ON CONFLICT (artifact, org) DO UPDATE SET until_at = excluded.until_at`, a, string(org), micros(tx.Now()), micros(until))
+		if err != nil {
+			return fmt.Errorf("giving to one organisation: %w", err)
+		}
+		if at.IsZero() {
+			if err := tx.appendFeed(program, feed, []int64{a}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // Subscriptions lists what stretches of which feeds the organisation reads, by

@@ -11,24 +11,17 @@ import (
 
 var _ delivery.Tx = (*Tx)(nil)
 
+const classColumns = `id, artifact, tlp, held, markings, terms`
+
 // HandlingClass answers an interned handling.
 func (tx *Tx) HandlingClass(id int64) (exchange.HandlingClass, error) {
-	h := exchange.HandlingClass{ID: id}
-	var tlp, held int64
-	err := tx.QueryRow(`
-		SELECT artifact, tlp, held, markings FROM handling_class WHERE id = ?1`, id).Scan(&h.Artifact, &tlp, &held, &h.Markings)
-	h.TLP, h.Held = exchange.TLP(tlp), held != 0
+	h, err := scanClass(tx.QueryRow(`SELECT `+classColumns+` FROM handling_class WHERE id = ?1`, id))
 	return found(h, err, "reading a handling class")
 }
 
 // ClassesOf lists the handling classes of an artifact's objects.
 func (tx *Tx) ClassesOf(artifact int64) ([]exchange.HandlingClass, error) {
-	hs, err := Collect(tx, func(s Scanner) (h exchange.HandlingClass, err error) {
-		var tlp, held int64
-		err = s.Scan(&h.ID, &h.Artifact, &tlp, &held, &h.Markings)
-		h.TLP, h.Held = exchange.TLP(tlp), held != 0
-		return h, err
-	}, `SELECT id, artifact, tlp, held, markings FROM handling_class WHERE artifact = ?1 ORDER BY id`, artifact)
+	hs, err := Collect(tx, scanClass, `SELECT `+classColumns+` FROM handling_class WHERE artifact = ?1 ORDER BY id`, artifact)
 	if err != nil {
 		return nil, fmt.Errorf("listing handling classes: %w", err)
 	}
@@ -43,6 +36,18 @@ func (tx *Tx) OpenedTo(artifact int64, a exchange.Audience) (time.Time, error) {
 		return time.Time{}, err
 	}
 	return instant(at[0]), nil
+}
+
+// OpenedToOrg answers when an artifact was given to one organisation alone, and
+// until when; zero: not, and without end.
+func (tx *Tx) OpenedToOrg(artifact int64, org exchange.OrgID) (at, until time.Time, err error) {
+	type given struct{ at, until int64 }
+	some, err := Collect(tx, func(s Scanner) (g given, err error) { return g, s.Scan(&g.at, &g.until) }, `
+		SELECT opened_at, until_at FROM org_opening WHERE artifact = ?1 AND org = ?2`, artifact, string(org))
+	if err != nil || len(some) == 0 {
+		return at, until, err
+	}
+	return instant(some[0].at), instant(some[0].until), nil
 }
 
 // PlannedFor answers when the class is planned to open to the audience; zero:

@@ -243,9 +243,13 @@ func (tx *Tx) NextClassID(n int) (int64, error) {
 // PutClasses stores the handling classes of an artifact.
 func (tx *Tx) PutClasses(cs []exchange.HandlingClass) error {
 	for _, c := range cs {
-		_, err := tx.Exec(`
-			INSERT INTO handling_class (id, artifact, tlp, held, markings) VALUES (?1, ?2, ?3, ?4, ?5)`,
-			c.ID, c.Artifact, int64(c.TLP), flag(c.Held), c.Markings)
+		text, err := termsText(c)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(`
+			INSERT INTO handling_class (id, artifact, tlp, held, markings, terms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)`,
+			c.ID, c.Artifact, int64(c.TLP), flag(c.Held), c.Markings, text)
 		if err != nil {
 			return fmt.Errorf("storing a handling class: %w", err)
 		}

@@ -1,0 +1,165 @@
+package exchange
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Nobody stands for an intersection of lists of persons that leaves none, and
+// NoPurpose for one of purposes.
+const (
+	Nobody    PersonID = "-"
+	NoPurpose          = "-"
+)
+
+// AllowList is one list of who may have something: an organisation is on it when
+// it is named, in a named group, or in a named sector.
+type AllowList struct {
+	Organisations []OrgID
+	Groups        []GroupID
+	Sectors       []string
+}
+
+// Actions is what a recipient may do with information (IEP 2.0,
+// permitted_actions), from least to most restrictive.
+type Actions uint8
+
+// The levels.
+const (
+	ActionsUnset Actions = iota
+	ActionsDirect
+	ActionsIndirect
+	ActionsInternal
+	ActionsContact
+	ActionsNone
+)
+
+// Duty is an IEP 2.0 dimension with two values, from less to more restrictive:
+// "may" and, as the dimension has it, "must" or "must-not".
+type Duty uint8
+
+// The values.
+const (
+	DutyUnset Duty = iota
+	DutyMay
+	DutyStrict
+)
+
+// Attribution says whether recipients may name the provider (IEP 2.0,
+// attribution; provider_attribution in STIX).
+type Attribution uint8
+
+// The values. must and must-not cannot be compared: together they are a
+// conflict, which holds the item until its originator has been asked.
+const (
+	AttributionUnset Attribution = iota
+	AttributionMay
+	AttributionMust
+	AttributionMustNot
+	AttributionConflict
+)
+
+// FieldHandling is a granular marking (STIX 2.1 §7.2.3): the handling of the
+// parts of an object that the selectors name.
+type FieldHandling struct {
+	Selectors []string // sorted, such as "description" or "labels.[0]"
+	Handling  Handling
+	Held      bool // the marking could not be resolved: the parts are withheld
+}
+
+// Join combines two handlings by the published table (docs/guide/combination.md):
+// the most restrictive wins, allow-lists intersect, exclusions unite. It is
+// commutative, associative and idempotent, and its result never permits what
+// one of the two forbids. Lists of the result are sorted.
+func (h Handling) Join(o Handling) Handling {
+	out := Handling{
+		TLP: max(h.TLP, o.TLP), PAP: max(h.PAP, o.PAP),
+		NotOrgs: union(h.NotOrgs, o.NotOrgs), NotCohorts: union(h.NotCohorts, o.NotCohorts),
+		NotHats: union(h.NotHats, o.NotHats), NotIn: union(h.NotIn, o.NotIn),
+		Persons: intersect(h.Persons, o.Persons, Nobody), Purposes: intersect(h.Purposes, o.Purposes, NoPurpose),
+		From: Later(h.From, o.From), Expires: earliest(h.Expires, o.Expires),
+		Statement: uniteLines(h.Statement, o.Statement),
+		Actions:   max(h.Actions, o.Actions), Encrypt: max(h.Encrypt, o.Encrypt), Notify: max(h.Notify, o.Notify),
+		Resale: max(h.Resale, o.Resale), Attribution: h.Attribution.join(o.Attribution),
+		References: union(h.References, o.References),
+		MayLoosen:  h.MayLoosen && o.MayLoosen,
+	}
+	all := slices.Concat(h.AllowLists(), o.AllowLists())
+	slices.SortFunc(all, AllowList.compare)
+	all = slices.CompactFunc(all, func(a, b AllowList) bool { return a.compare(b) == 0 })
+	if len(all) > 0 {
+		out.Organisations, out.Groups, out.Sectors, out.Also = all[0].Organisations, all[0].Groups, all[0].Sectors, all[1:]
+	}
+	if len(out.Also) == 0 {
+		out.Also = nil
+	}
+	return out
+}
+
+// AllowLists are all lists that an organisation has to be on, each sorted.
+func (h Handling) AllowLists() []AllowList {
+	var out []AllowList
+	if h.lists() {
+		out = append(out, AllowList{h.Organisations, h.Groups, h.Sectors})
+	}
+	out = append(out, h.Also...)
+	for i, l := range out {
+		out[i] = AllowList{union(l.Organisations, nil), union(l.Groups, nil), union(l.Sectors, nil)}
+	}
+	return out
+}
+
+func (a AllowList) compare(b AllowList) int {
+	return cmp.Or(slices.Compare(a.Organisations, b.Organisations), slices.Compare(a.Groups, b.Groups), slices.Compare(a.Sectors, b.Sectors))
+}
+
+func (a Attribution) join(b Attribution) Attribution {
+	if min(a, b) == AttributionMust && max(a, b) == AttributionMustNot {
+		return AttributionConflict
+	}
+	return max(a, b)
+}
+
+func union[T cmp.Ordered](a, b []T) []T {
+	out := slices.Concat(a, b)
+	slices.Sort(out)
+	return some(slices.Compact(out))
+}
+
+// intersect treats an empty list as no list; none stands for what is left empty.
+func intersect[T cmp.Ordered](a, b []T, none T) []T {
+	if len(a) == 0 || len(b) == 0 {
+		return union(a, b)
+	}
+	var out []T
+	for _, v := range a {
+		if v != none && slices.Contains(b, v) {
+			out = append(out, v)
+		}
+	}
+	if len(out) == 0 {
+		return []T{none}
+	}
+	return union(out, nil)
+}
+
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func uniteLines(a, b string) string {
+	var all []string
+	for _, s := range [2]string{a, b} {
+		for l := range strings.SplitSeq(s, "\n") {
+			if l = strings.TrimSpace(l); l != "" {
+				all = append(all, l)
+			}
+		}
+	}
+	return strings.Join(union(all, nil), "\n")
+}

@@ -1,0 +1,116 @@
+package sqlstore
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
+)
+
+// handling is how a handling is kept.
+type handling struct {
+	TLP           int64                `json:"tlp"`
+	PAP           int64                `json:"pap"`
+	Organisations []exchange.OrgID     `json:"organisations,omitempty"`
+	Groups        []exchange.GroupID   `json:"groups,omitempty"`
+	Sectors       []string             `json:"sectors,omitempty"`
+	Also          []exchange.AllowList `json:"also,omitempty"`
+	Persons       []exchange.PersonID  `json:"persons,omitempty"`
+	Purposes      []string             `json:"purposes,omitempty"`
+	NotOrgs       []exchange.OrgID     `json:"not_orgs,omitempty"`
+	NotCohorts    []exchange.CohortID  `json:"not_cohorts,omitempty"`
+	NotHats       []string             `json:"not_hats,omitempty"`
+	NotIn         []string             `json:"not_in,omitempty"`
+	From          int64                `json:"from,omitempty"`    // Unix microseconds
+	Expires       int64                `json:"expires,omitempty"` // Unix microseconds
+	Statement     string               `json:"statement,omitempty"`
+	Actions       int64                `json:"actions,omitempty"`
+	Encrypt       int64                `json:"encrypt,omitempty"`
+	Notify        int64                `json:"notify,omitempty"`
+	Resale        int64                `json:"resale,omitempty"`
+	Attribution   int64                `json:"attribution,omitempty"`
+	References    []string             `json:"references,omitempty"`
+	MayLoosen     bool                 `json:"may_loosen,omitempty"`
+}
+
+func keptHandling(h exchange.Handling) handling {
+	return handling{
+		TLP: int64(h.TLP), PAP: int64(h.PAP), Organisations: h.Organisations, Groups: h.Groups, Sectors: h.Sectors, Also: h.Also,
+		Persons: h.Persons, Purposes: h.Purposes, NotOrgs: h.NotOrgs, NotCohorts: h.NotCohorts, NotHats: h.NotHats, NotIn: h.NotIn,
+		From: micros(h.From), Expires: micros(h.Expires), Statement: h.Statement, Actions: int64(h.Actions),
+		Encrypt: int64(h.Encrypt), Notify: int64(h.Notify), Resale: int64(h.Resale), Attribution: int64(h.Attribution),
+		References: h.References, MayLoosen: h.MayLoosen,
+	}
+}
+
+func (h handling) handling() exchange.Handling {
+	return exchange.Handling{
+		TLP: exchange.TLP(h.TLP), PAP: exchange.PAP(h.PAP), Organisations: h.Organisations, Groups: h.Groups, Sectors: h.Sectors, Also: h.Also,
+		Persons: h.Persons, Purposes: h.Purposes, NotOrgs: h.NotOrgs, NotCohorts: h.NotCohorts, NotHats: h.NotHats, NotIn: h.NotIn,
+		From: instant(h.From), Expires: instant(h.Expires), Statement: h.Statement, Actions: exchange.Actions(h.Actions),
+		Encrypt: exchange.Duty(h.Encrypt), Notify: exchange.Duty(h.Notify), Resale: exchange.Duty(h.Resale),
+		Attribution: exchange.Attribution(h.Attribution), References: h.References, MayLoosen: h.MayLoosen,
+	}
+}
+
+func handlingText(h exchange.Handling) (string, error) {
+	return jsonText(keptHandling(h), "writing a handling")
+}
+
+func jsonText(v any, doing string) (string, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", doing, err)
+	}
+	return string(b), nil
+}
+
+func handlingOf(text string) (exchange.Handling, error) {
+	var h handling
+	if err := json.Unmarshal([]byte(text), &h); err != nil {
+		return exchange.Handling{}, fmt.Errorf("reading a handling: %w", err)
+	}
+	return h.handling(), nil
+}
+
+// terms is how the markings of a handling class are kept; empty: there are none
+// beyond a label.
+type terms struct {
+	Handling handling     `json:"handling"`
+	Fields   []fieldTerms `json:"fields,omitempty"`
+}
+
+type fieldTerms struct {
+	Selectors []string `json:"selectors"`
+	Handling  handling `json:"handling"`
+	Held      bool     `json:"held,omitempty"`
+}
+
+func termsText(c exchange.HandlingClass) (string, error) {
+	t := terms{Handling: keptHandling(c.Handling)}
+	for _, f := range c.Fields {
+		t.Fields = append(t.Fields, fieldTerms{f.Selectors, keptHandling(f.Handling), f.Held})
+	}
+	return jsonText(t, "writing markings")
+}
+
+func scanClass(s Scanner) (h exchange.HandlingClass, err error) {
+	var tlp, held int64
+	var text string
+	if err = s.Scan(&h.ID, &h.Artifact, &tlp, &held, &h.Markings, &text); err != nil {
+		return h, err
+	}
+	h.TLP, h.Held = exchange.TLP(tlp), held != 0
+	if text == "" {
+		return h, nil
+	}
+	var t terms
+	if err := json.Unmarshal([]byte(text), &t); err != nil {
+		return h, fmt.Errorf("reading markings: %w", err)
+	}
+	h.Handling = t.Handling.handling()
+	for _, f := range t.Fields {
+		h.Fields = append(h.Fields, exchange.FieldHandling{Selectors: f.Selectors, Handling: f.Handling.handling(), Held: f.Held})
+	}
+	return h, nil
+}
