@@ -253,3 +253,19 @@ func TestLicenceRules(t *testing.T) {
 		}
 	}
 }
+
+func TestOpensRule(t *testing.T) {
+	check := func(name, text string) []string {
+		found, _ := checkOpens(mustParse(t, name, "package x\n"+text))
+		return found
+	}
+	const under = "func (s *S) open(p policy.Permit, sha string) { s.c.Blobs.Open(sha) }"
+	const without = "func (s *S) peek(sha string) { s.c.Blobs.Open(sha) }"
+	checkRuleCases(t, []ruleCase{
+		{"delivery under a permit", check("internal/exchange/delivery/x.go", under), nil},
+		{"delivery without one", check("internal/exchange/delivery/x.go", without), []string{"peek opens content without"}},
+		{"a room that takes bytes in", check("internal/exchange/submission/x.go", without), nil},
+		{"an interface", check("internal/transport/api/x.go", under), []string{"opens stored bytes"}},
+		{"another Open", check("internal/transport/api/x.go", "func f() { os.Open(\"x\"); s.Files.Open(\"x\") }"), nil},
+	})
+}
