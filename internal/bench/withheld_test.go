@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -37,6 +38,7 @@ func BenchmarkWithheld(b *testing.B) {
 		{"artifact by the API", "/api/v1/artifacts/%s", func(int) string { return string(bundle.ID) }, like("art")},
 		{"release by the API", "/api/v1/releases/%s", func(int) string { return string(r.ID) }, like("rel")},
 	}
+	const asked, warm = 10_000, 500
 	client := &http.Client{Transport: &http.Transport{}}
 	ask := func(path, id string) float64 {
 		req, _ := http.NewRequest(http.MethodGet, url+fmt.Sprintf(path, id), nil)
@@ -58,14 +60,14 @@ func BenchmarkWithheld(b *testing.B) {
 		b.Run(strings.ReplaceAll(c.name, " ", "-"), func(b *testing.B) {
 			var hidden, unknown []float64
 			for b.Loop() {
-				for i := range 2200 {
+				for i := range asked + warm {
 					var h, u float64
 					if i%2 == 0 {
 						h, u = ask(c.path, c.hidden(i)), ask(c.path, c.unknown(i))
 					} else {
 						u, h = ask(c.path, c.unknown(i)), ask(c.path, c.hidden(i))
 					}
-					if i >= 200 {
+					if i >= warm {
 						hidden, unknown = append(hidden, h), append(unknown, u)
 					}
 				}
@@ -76,12 +78,14 @@ func BenchmarkWithheld(b *testing.B) {
 			b.ReportMetric(at(unknown, 0.9), "unknown-p90-µs")
 			apart := separation(hidden, unknown)
 			b.ReportMetric(apart, "guessed-right")
+			b.ReportMetric(smirnov(hidden, unknown), "p")
 			name := fmt.Sprintf("e%d withheld %s", n+1, c.name)
 			show(figure{name: name + ": median µs", value: median(hidden), format: "%.0f"})
 			show(figure{name: name + ": median µs where there is none", value: median(unknown), format: "%.0f"})
 			show(figure{name: name + ": p90 µs", value: at(hidden, 0.9), format: "%.0f"})
 			show(figure{name: name + ": p90 µs where there is none", value: at(unknown, 0.9), format: "%.0f"})
 			show(figure{name: name + ": share told apart by one time (0.5: none)", value: apart, format: "%.2f"})
+			show(figure{name: name + ": p of Kolmogorov and Smirnov, 10,000 of each", value: smirnov(hidden, unknown), format: "%.3f"})
 		})
 	}
 }
@@ -108,4 +112,33 @@ func separation(a, b []float64) float64 {
 		best = math.Max(best, math.Max(right, 1-right))
 	}
 	return best
+}
+
+// smirnov is the two-sample test of Kolmogorov and Smirnov: the chance that two
+// sets of times from one distribution lie as far apart as these or further.
+// Below 0.01 the two would be told apart.
+func smirnov(a, b []float64) float64 {
+	a, b = slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b))
+	gap := 0.0
+	for i, j := 0, 0; i < len(a) && j < len(b); {
+		x := min(a[i], b[j])
+		for i < len(a) && a[i] == x {
+			i++
+		}
+		for j < len(b) && b[j] == x {
+			j++
+		}
+		gap = max(gap, math.Abs(float64(i)/float64(len(a))-float64(j)/float64(len(b))))
+	}
+	n := math.Sqrt(float64(len(a)) * float64(len(b)) / float64(len(a)+len(b)))
+	x := (n + 0.12 + 0.11/n) * gap
+	p := 0.0
+	for k := 1.0; k <= 100; k++ {
+		term := 2 * math.Exp(-2*k*k*x*x)
+		if int(k)%2 == 0 {
+			term = -term
+		}
+		p += term
+	}
+	return min(1, max(0, p))
 }

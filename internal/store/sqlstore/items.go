@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
@@ -73,16 +74,19 @@ func (tx *Tx) PlannedFor(id exchange.ReleaseID, a exchange.Audience, c exchange.
 // ObjectsByHash lists the program's objects whose id has the hash, when
 // among is given of those artifacts alone for which it answers true.
 func (tx *Tx) ObjectsByHash(program exchange.ProgramID, idHash int64, among func(artifact int64) bool) ([]delivery.Object, error) {
-	seqs, err := tx.seqsOf(idHash)
+	var seqs []int64
+	var err error
+	if among == nil {
+		seqs, err = tx.seqsOf(idHash)
+	} else {
+		seqs, err = tx.seqsAmong(idHash, among)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading objects by id: %w", err)
 	}
 	r := tx.blocks()
 	var out []delivery.Object
 	for _, seq := range seqs {
-		if among != nil && !among(seq>>positionBits) {
-			continue
-		}
 		a, err := r.artifact(seq >> positionBits)
 		if err != nil {
 			return nil, err
@@ -100,6 +104,37 @@ func (tx *Tx) ObjectsByHash(program exchange.ProgramID, idHash int64, among func
 		out = append(out, objectOf(seq>>positionBits, e))
 	}
 	return out, nil
+}
+
+// nearby is how many further rows are read for an id, whether it has any.
+const nearby = 4
+
+// seqsAmong is seqsOf for artifacts for which among answers true. It reads and
+// asks about as many rows for an id that nothing has as for one that is withheld,
+// those next to it, so that the time of an answer does not tell the two apart.
+func (tx *Tx) seqsAmong(hash int64, among func(artifact int64) bool) (out []int64, err error) {
+	type row struct{ hash, seq int64 }
+	rows, err := Collect(tx, func(s Scanner) (r row, err error) { return r, s.Scan(&r.hash, &r.seq) }, `
+		SELECT id_hash, seq FROM (SELECT id_hash, seq FROM object_index WHERE id_hash >= ?1 ORDER BY id_hash LIMIT 1) a
+		UNION ALL SELECT id_hash, seq FROM (
+			SELECT id_hash, seq FROM object_more WHERE id_hash >= ?1 ORDER BY id_hash, version, seq LIMIT ?2 + 0) b`, hash, int64(nearby))
+	if err != nil {
+		return nil, err
+	}
+	same := 0
+	for _, r := range rows {
+		if ok := among(r.seq >> positionBits); r.hash == hash {
+			if same++; ok {
+				out = append(out, r.seq)
+			}
+		}
+	}
+	if same <= nearby { // else there may be more
+		slices.Sort(out)
+		return out, nil
+	}
+	all, err := tx.seqsOf(hash)
+	return slices.DeleteFunc(all, func(seq int64) bool { return !among(seq >> positionBits) }), err
 }
 
 func objectOf(artifact int64, e packed.Entry) delivery.Object {

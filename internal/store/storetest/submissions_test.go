@@ -2,6 +2,7 @@ package storetest_test
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -205,6 +206,27 @@ func TestObjects(t *testing.T) {
 			objs := must[[]delivery.Object](t)(tx.ObjectsByHash("p", exchange.IDHash("tool--7"), nil))
 			if len(objs) != 2 || objs[0].Offset != 7<<33 || objs[0].ID != "tool--7" {
 				t.Errorf("by id: %+v", objs)
+			}
+		})
+		// However many versions there are, all of those that are asked for are found.
+		var odd int64
+		for i := range 7 {
+			id := "art_1" + strconv.Itoa(i)
+			number := stage(id, "p")
+			put("p", number, submission.Object{Position: 0, ID: "tool--9", Type: "tool", Version: int64(100 + i)})
+			ready(id, number)
+			odd = number
+			within(t, db, func(tx *sqlstore.Tx) {
+				every := func(int64) bool { return true }
+				if objs := must[[]delivery.Object](t)(tx.ObjectsByHash("p", exchange.IDHash("tool--9"), every)); len(objs) != i+2 {
+					t.Errorf("with %d versions: %d are found", i+2, len(objs))
+				}
+			})
+		}
+		within(t, db, func(tx *sqlstore.Tx) {
+			one := func(n int64) bool { return n == odd }
+			if objs := must[[]delivery.Object](t)(tx.ObjectsByHash("p", exchange.IDHash("tool--9"), one)); len(objs) != 1 || objs[0].Version != 106 {
+				t.Errorf("among one artifact: %+v", objs)
 			}
 		})
 		within(t, db, func(tx *sqlstore.Tx) {
