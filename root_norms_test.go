@@ -24,7 +24,12 @@ const (
 )
 
 // packageFiles are the packages that may hold more files than maxPackageFiles.
-var packageFiles = map[string]int{"internal/exchange": 25}
+// Where each noun or room has one file, the number grows with the product and
+// not with neglect.
+var packageFiles = map[string]int{
+	"internal/exchange": 25, "internal/store/sqlstore": 34, "internal/cli": 34,
+	"internal/transport/api": 34, "internal/transport/web": 34,
+}
 
 // forbiddenPackages are names that say nothing about what is inside.
 var forbiddenPackages = []string{"util", "utils", "common", "misc", "helper", "helpers", "types", "model", "models", "base", "shared"}

@@ -210,7 +210,7 @@ func (a *app) noticesCommands() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.list(cmd.Context(), "/notices", nil, columns("id", "at", "kind", "release", "text", "read_at"))
 		},
-	}, &cobra.Command{
+	}, a.signedNotice(), a.noticeKey(), &cobra.Command{
 		Use: "read NOTICE", Short: "Mark a notice as read", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			_, err := a.post(cmd.Context(), "/notices/"+seg(args[0])+"/read", nil)

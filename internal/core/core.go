@@ -72,6 +72,7 @@ type Config struct {
 	URL        string // external base address, without a trailing slash
 	Shared     bool   // other processes may write to the same stores
 	Push       Push
+	Notary     Notary
 }
 
 // Exchange is the exchange.
@@ -93,6 +94,8 @@ type Exchange struct {
 	Now  func() time.Time
 	Name string
 	URL  string
+
+	notary Notary
 }
 
 // New assembles an exchange.
@@ -100,7 +103,7 @@ func New(c Config) *Exchange {
 	clock := c.Now
 	// Nothing finer than what the stores keep is ever shown or compared.
 	c.Now = func() time.Time { return clock().UTC().Truncate(time.Microsecond) }
-	x := &Exchange{Now: c.Now, Name: c.Name, URL: c.URL}
+	x := &Exchange{Now: c.Now, Name: c.Name, URL: c.URL, notary: c.Notary}
 	x.Programs = program.New(program.Config{Store: c.Stores.Programs, Place: place})
 	x.Members = membership.New(membership.Config{Store: c.Stores.Members, Entitled: entitled})
 	x.Submissions = submission.New(submission.Config{Store: c.Stores.Submissions, Blobs: submitted{c.Blobs}, Shared: c.Shared})

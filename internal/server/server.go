@@ -25,6 +25,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/exchange/release"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/submission"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/webhook"
+	"github.com/forewarn-exchange/forewarn/internal/notary"
 	outbound "github.com/forewarn-exchange/forewarn/internal/outbound/webhook"
 	"github.com/forewarn-exchange/forewarn/internal/store"
 	"github.com/forewarn-exchange/forewarn/internal/store/blob"
@@ -85,6 +86,10 @@ func (s *Server) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	signs, err := notary.Open(ctx, sqlstore.For[notary.Tx](s.DB), s.o.Config.Name)
+	if err != nil {
+		return err
+	}
 	s.Exchange = core.New(core.Config{
 		Stores: core.Stores{
 			Programs: sqlstore.For[program.Tx](s.DB), Members: sqlstore.For[membership.Tx](s.DB),
@@ -100,6 +105,7 @@ func (s *Server) open(ctx context.Context) error {
 			Store: sqlstore.For[webhook.Tx](s.DB), Sender: outbound.New(outbound.Options{Allow: networks}),
 			Plain: len(networks) > 0, Root: taxii.Root, Pulse: s.DB.Pulse,
 		},
+		Notary: signs,
 	})
 	s.DB.Watch(s.Exchange.Delivery)
 	s.Authn = authn.New(authn.Config{Store: sqlstore.For[authn.Tx](s.DB), Generation: s.DB.Generation, Now: s.o.Now})

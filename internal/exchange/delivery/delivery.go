@@ -37,6 +37,7 @@ type Readers interface {
 	Member(program exchange.ProgramID, org exchange.OrgID) (exchange.Member, error)
 	MembershipsOf(org exchange.OrgID) ([]exchange.Member, error)
 	Notices(org exchange.OrgID, before time.Time, limit int) ([]exchange.Notice, error)
+	Notice(org exchange.OrgID, id exchange.NoticeID) (exchange.Notice, error) // exchange.NotFound
 	MarkRead(org exchange.OrgID, id exchange.NoticeID) error
 	// ToldIncomplete is when the organisation was told that the fix behind the
 	// release is incomplete; zero: never.

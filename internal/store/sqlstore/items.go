@@ -177,6 +177,13 @@ func (tx *Tx) Notices(org exchange.OrgID, before time.Time, limit int) ([]exchan
 	return ns, nil
 }
 
+// Notice answers one notice to the organisation.
+func (tx *Tx) Notice(org exchange.OrgID, id exchange.NoticeID) (exchange.Notice, error) {
+	n, err := scanNotice(tx.QueryRow(`
+		SELECT id, org, program, release, kind, at, event, text, read_at FROM notice WHERE id = ?1 AND org = ?2`, string(id), string(org)))
+	return found(n, err, "reading a notice")
+}
+
 func scanNotice(s Scanner) (n exchange.Notice, err error) {
 	var id, org, program, release, kind string
 	var at, read int64

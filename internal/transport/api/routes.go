@@ -132,6 +132,8 @@ func (s *server) routes() []registration {
 		on("GET /events", "list-events", "Events in commit order, one line of JSON each", s.listEvents, linesAnswer),
 		on("GET /notices", "list-notices", "What the caller's organisation was told", s.listNotices),
 		on("POST /notices/{notice}/read", "read-notice", "Mark a notice as read", s.readNotice),
+		on("GET /notices/{notice}/signed", "read-signed-notice", "A notice, signed by the exchange", s.readSignedNotice, noteAnswer),
+		on("GET /notice-key", "read-notice-key", "The public key that signs notices", s.readNoticeKey),
 	}
 }
 

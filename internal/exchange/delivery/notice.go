@@ -1,0 +1,30 @@
+package delivery
+
+import (
+	"context"
+
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
+)
+
+// Notice returns one of the notices that Notices lists.
+func (s *Service) Notice(ctx context.Context, a exchange.Actor, id exchange.NoticeID) (exchange.Notice, error) {
+	if a.Anonymous() || !a.May(exchange.VerbRead) {
+		return exchange.Notice{}, exchange.Missing()
+	}
+	var n exchange.Notice
+	err := s.c.Store.View(ctx, func(tx Tx) (err error) {
+		n, err = tx.Notice(a.Org, id)
+		return err
+	})
+	if err != nil || n.Release == "" {
+		return n, err
+	}
+	ok, err := s.mayBeTold(ctx, a, n.Release)
+	if err == nil && !ok {
+		err = exchange.Missing()
+	}
+	if err != nil {
+		return exchange.Notice{}, err
+	}
+	return n, nil
+}
