@@ -2,6 +2,7 @@ package policy
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
@@ -44,8 +45,17 @@ const (
 	entire                 // ALLOW, and every part of it
 )
 
-// trial is one decision in the making. h, held and tlp are those of the item,
-// or of the part of it that is looked at.
+// result is the outcome of a step, and what it says where it is asked to explain.
+type result struct {
+	end     outcome
+	verdict Verdict
+	code    string
+	text    string
+}
+
+// trial is what a step looks at. h, held and tlp are those of the item, or of
+// the part of it that is decided on. What steps find is returned, not noted in
+// it: otherwise every decision would allocate.
 type trial struct {
 	r       *Recipient
 	i       *Item
@@ -54,60 +64,63 @@ type trial struct {
 	tlp     exchange.TLP // effective
 	now     time.Time
 	explain bool
-
-	code    string // of the step that failed
-	verdict Verdict
-	text    string // what the step said, where it is asked to explain
-
-	d Decision
 }
 
-func decide(r Recipient, i Item, now time.Time, explain bool) Decision {
-	t := trial{r: &r, i: &i, h: &i.Handling, held: i.Held, tlp: effective(i.Handling.TLP, i.ReleasedAt, now), now: now, explain: explain}
-	t.d.At, t.d.TLP = now, t.tlp
-	t.untils()
+func decide(r *Recipient, i *Item, now time.Time, explain bool) (d Decision) {
+	t := trial{r: r, i: i, h: &i.Handling, held: i.Held, tlp: effective(i.Handling.TLP, i.ReleasedAt, now), now: now, explain: explain}
+	d.At, d.Until, d.TLP = now, next(i, now), t.tlp
 	end := passed
 	for s := marking; s < fields && end == passed; s++ {
-		end = t.run(s)
+		found := t.run(s)
+		end = found.end
 		if explain {
-			t.d.Steps = append(t.d.Steps, Step{Rule: stepNames[s], Pass: end != failed, Text: t.text})
+			d.Steps = append(d.Steps, Step{Rule: stepNames[s], Pass: end != failed, Text: found.text})
+		}
+		if end == failed {
+			d.Verdict, d.Code = found.verdict, found.code
+			return d
 		}
 	}
-	if end == failed {
-		t.d.Verdict, t.d.Code = t.verdict, t.code
-		return t.d
+	d.Verdict = Allow
+	if len(i.Fields) > 0 || i.Handling.Attribution == exchange.AttributionMustNot {
+		t.parts(&d, end)
 	}
-	t.d.Verdict = Allow
-	shown := t.parts(end)
+	if explain && end != entire && d.Verdict == Allow {
+		d.Steps = append(d.Steps, Step{Rule: stepNames[fields], Pass: true, Text: "nothing in it is withheld"})
+	}
 	if explain {
-		t.d.Obligations = obligations(t.d.TLP, &shown, &i, now)
+		shown := t.shown(end)
+		d.Obligations = obligations(d.TLP, &shown, i, now)
 	}
-	return t.d
+	return d
 }
 
-// untils notes the instants at which the clock alone can change the decision.
-func (t *trial) untils() {
-	i := t.i
-	for _, at := range [...]time.Time{
-		i.Handling.From, i.Handling.Expires, i.OpenedAt, i.OpensAt, i.PublicAt, i.ReleasedAt, i.GrantedAt, i.GrantedUntil,
-	} {
-		t.until(at)
+// next is the next instant at which the clock alone can change the decision;
+// zero: never.
+func next(i *Item, now time.Time) (at time.Time) {
+	sooner := func(b time.Time) {
+		if b.After(now) && (at.IsZero() || b.Before(at)) {
+			at = b
+		}
 	}
+	sooner(i.Handling.From)
+	sooner(i.Handling.Expires)
+	sooner(i.OpenedAt)
+	sooner(i.OpensAt)
+	sooner(i.PublicAt)
+	sooner(i.ReleasedAt)
+	sooner(i.GrantedAt)
+	sooner(i.GrantedUntil)
 	for n := range i.Fields {
-		t.until(i.Fields[n].Handling.From)
-		t.until(i.Fields[n].Handling.Expires)
+		sooner(i.Fields[n].Handling.From)
+		sooner(i.Fields[n].Handling.Expires)
 	}
-}
-
-func (t *trial) until(at time.Time) {
-	if at.After(t.now) && (t.d.Until.IsZero() || at.Before(t.d.Until)) {
-		t.d.Until = at
-	}
+	return at
 }
 
 // run takes one step. It calls them by name: through a table they would make
 // every decision allocate.
-func (t *trial) run(s step) outcome {
+func (t *trial) run(s step) result {
 	switch s {
 	case marking:
 		return t.marking()
@@ -136,57 +149,59 @@ func (t *trial) run(s step) outcome {
 	case channel:
 		return t.channel()
 	}
-	return passed
+	return result{}
 }
 
 // parts decides on what has markings of its own, under the join of the item's
-// handling and the part's, and returns the handling of what is shown.
-func (t *trial) parts(end outcome) (shown exchange.Handling) {
-	shown = *t.h
+// handling and the part's.
+func (t *trial) parts(d *Decision, end outcome) {
 	unnamed := t.unnamed(t.h)
-	withheld := 0
 	for n := range t.i.Fields {
 		f := &t.i.Fields[n]
 		joint := t.h.Join(f.Handling)
-		if end != entire {
-			if code, text := t.part(f, &joint); code != "" {
-				withheld++
-				t.d.Fields = append(t.d.Fields, f.Selectors...)
-				t.tell(code, text, f.Selectors)
-				continue
-			}
+		if no := t.part(f, &joint, end); no.end == failed {
+			t.withhold(d, f.Selectors, no)
+			continue
 		}
-		t.d.TLP = max(t.d.TLP, effective(joint.TLP, t.i.ReleasedAt, t.now))
+		d.TLP = max(d.TLP, effective(joint.TLP, t.i.ReleasedAt, t.now))
 		unnamed = unnamed || t.unnamed(&joint)
-		if t.explain {
-			shown = shown.Join(joint)
-		}
 	}
 	if unnamed && end != entire {
-		withheld++
-		t.d.Fields = append(t.d.Fields, "created_by_ref")
-		t.tell("E_ATTRIBUTION", "its originator stays unnamed", []string{"created_by_ref"})
+		t.withhold(d, creator, refuse(Deny, "E_ATTRIBUTION", "its originator stays unnamed"))
 	}
-	if withheld > 0 {
-		t.d.Verdict = AllowRedacted
-		slices.Sort(t.d.Fields)
-		t.d.Fields = slices.Compact(t.d.Fields)
-	} else if t.explain && end != entire {
-		t.d.Steps = append(t.d.Steps, Step{Rule: stepNames[fields], Pass: true, Text: "nothing in it is withheld"})
-	}
-	return shown
+	slices.Sort(d.Fields)
+	d.Fields = slices.Compact(d.Fields)
 }
 
-func (t *trial) tell(code, text string, selectors []string) {
+// creator is what names the originator of an object (STIX 2.1 §3.2).
+var creator = []string{"created_by_ref"}
+
+func (t *trial) withhold(d *Decision, selectors []string, why result) {
+	d.Verdict, d.Fields = AllowRedacted, append(d.Fields, selectors...)
 	if t.explain {
-		s := Step{Rule: stepNames[fields], Pass: true, Text: "withheld: " + list(selectors) + ": " + text + " (" + code + ")"}
-		t.d.Steps = append(t.d.Steps, s)
+		text := "withheld: " + strings.Join(selectors, ", ") + ": " + why.text + " (" + why.code + ")"
+		d.Steps = append(d.Steps, Step{Rule: stepNames[fields], Pass: true, Text: text})
 	}
 }
 
-// part is one part under the joint handling; "": it may be had. Steps that look
-// at the recipient and the item alone have passed.
-func (t *trial) part(f *exchange.FieldHandling, joint *exchange.Handling) (code, text string) {
+// shown is the join of the handlings of what is given.
+func (t *trial) shown(end outcome) exchange.Handling {
+	out := *t.h
+	for n := range t.i.Fields {
+		f := &t.i.Fields[n]
+		if joint := t.h.Join(f.Handling); t.part(f, &joint, end).end != failed {
+			out = out.Join(joint)
+		}
+	}
+	return out
+}
+
+// part is one part under the joint handling. Steps that look at the recipient
+// and the item alone have passed.
+func (t *trial) part(f *exchange.FieldHandling, joint *exchange.Handling, end outcome) result {
+	if end == entire {
+		return result{}
+	}
 	p := *t
 	p.h, p.held = joint, f.Held
 	p.tlp = effective(joint.TLP, t.i.ReleasedAt, t.now)
@@ -195,15 +210,11 @@ func (t *trial) part(f *exchange.FieldHandling, joint *exchange.Handling) (code,
 		case owner, membership, agreement, timed, rules:
 			continue
 		}
-		switch p.run(s) {
-		case failed:
-			return p.code, p.text
-		case settled, entire:
-			return "", ""
-		case passed:
+		if found := p.run(s); found.end != passed {
+			return found
 		}
 	}
-	return "", ""
+	return result{}
 }
 
 // unnamed reports whether who made the object is kept from the recipient.

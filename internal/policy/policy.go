@@ -144,10 +144,10 @@ func effective(own exchange.TLP, released, now time.Time) exchange.TLP {
 }
 
 // Decide answers whether recipient r may be given item i at now.
-func Decide(r Recipient, i Item, now time.Time) Decision { return decide(r, i, now, false) }
+func Decide(r Recipient, i Item, now time.Time) Decision { return decide(&r, &i, now, false) }
 
 // Explain is Decide with every step and obligation spelled out.
-func Explain(r Recipient, i Item, now time.Time) Decision { return decide(r, i, now, true) }
+func Explain(r Recipient, i Item, now time.Time) Decision { return decide(&r, &i, now, true) }
 
 // Whole is the decision on an artifact of which the objects carry the markings:
 // on the artifact, and whether its bytes may be given as they are. decide is
