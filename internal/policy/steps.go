@@ -145,8 +145,8 @@ func (t *trial) owner() result {
 	if t.r.Owner {
 		return result{end: entire, text: "runs the program"}
 	}
-	red := t.tlp == exchange.TLPRed && (t.r.Channel != exchange.ChannelWeb || t.r.Person == "")
-	if t.originates() && t.r.Member && t.r.Accepted >= t.i.Required && !red {
+	eyes := t.tlp != exchange.TLPRed || t.r.Channel == exchange.ChannelWeb && slices.Contains(t.h.Persons, t.r.Person)
+	if t.originates() && t.r.Member && t.r.Accepted >= t.i.Required && eyes {
 		return result{end: entire, text: "it is the organisation's own"}
 	}
 	return pass("not the recipient's own")
