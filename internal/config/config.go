@@ -6,9 +6,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net"
+	"net/mail"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"github.com/pelletier/go-toml/v2"
 )
@@ -27,6 +30,40 @@ type Config struct {
 	TLSKey            string  `toml:"tls_key"`
 
 	Webhooks Webhooks `toml:"webhooks" comment:"Messages to receivers outside; see docs/guide/push-and-stream.md."`
+	Mail     Mail     `toml:"mail" comment:"Mail that says that a notice waits; see docs/guide/mail.md."`
+}
+
+// Mail is the section [mail].
+type Mail struct {
+	Server       string `toml:"server" comment:"Host and port of the mail server, such as \"smtp.example.org:587\". Empty: no mail is sent."`
+	From         string `toml:"from" comment:"The address that mail comes from."`
+	Security     string `toml:"security" comment:"starttls (the default), tls, or none for a server on this machine."`
+	User         string `toml:"user" comment:"Empty: no sign-in."`
+	PasswordFile string `toml:"password_file" comment:"A file that holds the password."`
+}
+
+// Check says what is wrong with the section.
+func (m Mail) Check() error {
+	if m.Server == "" {
+		return nil
+	}
+	host, port, err := net.SplitHostPort(m.Server)
+	n, bad := strconv.ParseUint(port, 10, 16)
+	if err != nil || host == "" || bad != nil || n == 0 {
+		return fmt.Errorf("mail.server: %q is not a host and a port; write it as smtp.example.org:587", m.Server)
+	}
+	if _, err := mail.ParseAddress(m.From); err != nil {
+		return errors.New("mail.from: no mail address")
+	}
+	switch m.Security {
+	case "", "starttls", "tls", "none":
+	default:
+		return fmt.Errorf("mail.security: %q is none of starttls, tls and none", m.Security)
+	}
+	if (m.User == "") != (m.PasswordFile == "") {
+		return errors.New("mail.user and mail.password_file belong together")
+	}
+	return nil
 }
 
 // Webhooks is the section [webhooks].
@@ -75,6 +112,9 @@ func Load(path string) (Config, error) {
 		return c, fmt.Errorf("%s: %w", path, err)
 	}
 	if _, err := c.Webhooks.Networks(); err != nil {
+		return c, fmt.Errorf("%s: %w", path, err)
+	}
+	if err := c.Mail.Check(); err != nil {
 		return c, fmt.Errorf("%s: %w", path, err)
 	}
 	return c, nil

@@ -16,6 +16,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/feedback"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/lookup"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/mail"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/membership"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/program"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/pulse"
@@ -73,6 +74,7 @@ type Config struct {
 	Shared     bool   // other processes may write to the same stores
 	Push       Push
 	Notary     Notary
+	Mail       Mail
 }
 
 // Exchange is the exchange.
@@ -89,6 +91,7 @@ type Exchange struct {
 
 	Contributions *contribution.Service
 	Webhooks      *webhook.Service
+	Mail          *mail.Service
 	Pulse         *pulse.Pulse // wakes who follows feeds
 
 	Now  func() time.Time
@@ -120,6 +123,7 @@ func New(c Config) *Exchange {
 	})
 	x.Connections = x.connections(c)
 	x.push(c)
+	x.mail(c)
 	return x
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/mail"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/pulse"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/webhook"
 )
@@ -50,4 +51,18 @@ func (n news) News(ctx context.Context, a exchange.Actor, program exchange.Progr
 		return webhook.News{}, err
 	}
 	return webhook.News{Last: es[len(es)-1].Added, Count: len(es), More: more}, nil
+}
+
+// Mail is what mail is sent with. Without a sender none is.
+type Mail struct {
+	Store  mail.Store
+	Sender mail.Sender
+}
+
+// mail assembles what tells people by mail.
+func (x *Exchange) mail(c Config) {
+	x.Mail = mail.New(mail.Config{
+		Store: c.Mail.Store, Sender: c.Mail.Sender, Shows: x.Delivery.Notice, Now: c.Now, Log: c.Log, Name: x.Name,
+		URL: func() string { return x.URL },
+	})
 }

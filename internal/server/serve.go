@@ -73,7 +73,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	var background sync.WaitGroup
 	for _, job := range []func(context.Context){
 		s.Exchange.Releases.Run, s.Exchange.Contributions.Run, s.sweep, s.flush, s.pages, s.polls, s.daily,
-		s.Exchange.Pulse.Run, s.webhooks, s.Exchange.Lookup.Run,
+		s.Exchange.Pulse.Run, s.webhooks, s.mail, s.Exchange.Lookup.Run,
 	} {
 		background.Go(func() { job(run) })
 	}
@@ -138,6 +138,11 @@ func (s *Server) polls(ctx context.Context) {
 	s.every(ctx, 5*time.Second, "noting polls", s.Exchange.Connections.Flush)
 }
 
+// mail tells people that notices wait for them.
+func (s *Server) mail(ctx context.Context) {
+	s.every(ctx, 5*time.Second, "sending mail", s.Exchange.Mail.Round)
+}
+
 // daily does what depends on the date alone: cohort rules that ask for how
 // long an organisation has been a member, and old answers to idempotent calls.
 func (s *Server) daily(ctx context.Context) {
@@ -146,6 +151,9 @@ func (s *Server) daily(ctx context.Context) {
 			return err
 		}
 		if err := s.Exchange.Contributions.Purge(ctx); err != nil {
+			return err
+		}
+		if err := s.Exchange.Mail.Purge(ctx); err != nil {
 			return err
 		}
 		return s.DB.Update(ctx, func(tx *sqlstore.Tx) error {

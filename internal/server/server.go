@@ -19,6 +19,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/feedback"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/lookup"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/mail"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/membership"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/program"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/record"
@@ -86,6 +87,10 @@ func (s *Server) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	sender, err := mailSender(s.o.Config.Mail)
+	if err != nil {
+		return err
+	}
 	signs, err := notary.Open(ctx, sqlstore.For[notary.Tx](s.DB), s.o.Config.Name)
 	if err != nil {
 		return err
@@ -106,6 +111,7 @@ func (s *Server) open(ctx context.Context) error {
 			Plain: len(networks) > 0, Root: taxii.Root, Pulse: s.DB.Pulse,
 		},
 		Notary: signs,
+		Mail:   core.Mail{Store: sqlstore.For[mail.Tx](s.DB), Sender: sender},
 	})
 	s.DB.Watch(s.Exchange.Delivery)
 	s.Authn = authn.New(authn.Config{Store: sqlstore.For[authn.Tx](s.DB), Generation: s.DB.Generation, Now: s.o.Now})
