@@ -47,44 +47,73 @@ type axis struct {
 }
 
 var axes = map[string]axis{
-	"TLP": {along(exchange.TLPClear, exchange.TLPRed, func(h *exchange.Handling, v exchange.TLP) { h.TLP = v }),
-		func(h exchange.Handling) string { return h.TLP.String() }},
-	"PAP": {along(exchange.PAPClear, exchange.PAPRed, func(h *exchange.Handling, v exchange.PAP) { h.PAP = v }),
-		func(h exchange.Handling) string { return h.PAP.String() }},
-	"recipients: organisations, groups, sectors": {[]exchange.Handling{
-		{Organisations: []exchange.OrgID{"org-a"}, Sectors: []string{"energy"}}, {Groups: []exchange.GroupID{"group-b"}}},
-		showLists},
-	"persons of TLP:RED": {[]exchange.Handling{{Persons: []exchange.PersonID{"person-a", "person-b"}}, {Persons: []exchange.PersonID{"person-b", "person-c"}}},
-		func(h exchange.Handling) string { return join(h.Persons) }},
-	"purposes": {[]exchange.Handling{{Purposes: []string{"defence"}}, {Purposes: []string{"research"}}},
+	"TLP": {
+		along(exchange.TLPClear, exchange.TLPRed, func(h *exchange.Handling, v exchange.TLP) { h.TLP = v }),
+		func(h exchange.Handling) string { return h.TLP.String() },
+	},
+	"PAP": {
+		along(exchange.PAPClear, exchange.PAPRed, func(h *exchange.Handling, v exchange.PAP) { h.PAP = v }),
+		func(h exchange.Handling) string { return h.PAP.String() },
+	},
+	"recipients: organisations, groups, sectors": {
+		[]exchange.Handling{
+			{Organisations: []exchange.OrgID{"org-a"}, Sectors: []string{"energy"}}, {Groups: []exchange.GroupID{"group-b"}},
+		},
+		showLists,
+	},
+	"persons of TLP:RED": {
+		[]exchange.Handling{{Persons: []exchange.PersonID{"person-a", "person-b"}}, {Persons: []exchange.PersonID{"person-b", "person-c"}}},
+		func(h exchange.Handling) string { return join(h.Persons) },
+	},
+	"purposes": {
+		[]exchange.Handling{{Purposes: []string{"defence"}}, {Purposes: []string{"research"}}},
 		func(h exchange.Handling) string {
 			return strings.ReplaceAll(join(h.Purposes), exchange.NoPurpose, "none")
-		}},
-	"exclusions: organisations, cohorts, hats, jurisdictions": {[]exchange.Handling{{NotOrgs: []exchange.OrgID{"org-a"}}, {NotIn: []string{"XA"}, NotHats: []string{"regulator"}}},
+		},
+	},
+	"exclusions: organisations, cohorts, hats, jurisdictions": {
+		[]exchange.Handling{{NotOrgs: []exchange.OrgID{"org-a"}}, {NotIn: []string{"XA"}, NotHats: []string{"regulator"}}},
 		func(h exchange.Handling) string {
 			return join(slices.Concat(texts(h.NotOrgs), texts(h.NotCohorts), h.NotHats, h.NotIn))
-		}},
-	"begins": {[]exchange.Handling{{From: day(1)}, {From: day(2)}},
-		func(h exchange.Handling) string { return h.From.Format(time.DateOnly) }},
-	"expires": {[]exchange.Handling{{Expires: day(1)}, {Expires: day(2)}},
-		func(h exchange.Handling) string { return h.Expires.Format(time.DateOnly) }},
-	"permitted actions (IEP)": {along(exchange.ActionsDirect, exchange.ActionsNone, func(h *exchange.Handling, v exchange.Actions) { h.Actions = v }),
-		func(h exchange.Handling) string { return worded("permitted actions (IEP)", int(h.Actions)) }},
-	"encryption in transit (IEP)": {along(exchange.DutyMay, exchange.DutyStrict, func(h *exchange.Handling, v exchange.Duty) { h.Encrypt = v }),
-		func(h exchange.Handling) string { return worded("encryption in transit (IEP)", int(h.Encrypt)) }},
-	"telling affected parties (IEP)": {along(exchange.DutyMay, exchange.DutyStrict, func(h *exchange.Handling, v exchange.Duty) { h.Notify = v }),
-		func(h exchange.Handling) string { return worded("telling affected parties (IEP)", int(h.Notify)) }},
-	"unmodified resale (IEP)": {along(exchange.DutyMay, exchange.DutyStrict, func(h *exchange.Handling, v exchange.Duty) { h.Resale = v }),
-		func(h exchange.Handling) string { return worded("unmodified resale (IEP)", int(h.Resale)) }},
-	"naming the provider (IEP)": {along(exchange.AttributionMay, exchange.AttributionMustNot, func(h *exchange.Handling, v exchange.Attribution) { h.Attribution = v }),
+		},
+	},
+	"begins": {
+		[]exchange.Handling{{From: day(1)}, {From: day(2)}},
+		func(h exchange.Handling) string { return h.From.Format(time.DateOnly) },
+	},
+	"expires": {
+		[]exchange.Handling{{Expires: day(1)}, {Expires: day(2)}},
+		func(h exchange.Handling) string { return h.Expires.Format(time.DateOnly) },
+	},
+	"permitted actions (IEP)": {
+		along(exchange.ActionsDirect, exchange.ActionsNone, func(h *exchange.Handling, v exchange.Actions) { h.Actions = v }),
+		func(h exchange.Handling) string { return worded("permitted actions (IEP)", int(h.Actions)) },
+	},
+	"encryption in transit (IEP)": {
+		along(exchange.DutyMay, exchange.DutyStrict, func(h *exchange.Handling, v exchange.Duty) { h.Encrypt = v }),
+		func(h exchange.Handling) string { return worded("encryption in transit (IEP)", int(h.Encrypt)) },
+	},
+	"telling affected parties (IEP)": {
+		along(exchange.DutyMay, exchange.DutyStrict, func(h *exchange.Handling, v exchange.Duty) { h.Notify = v }),
+		func(h exchange.Handling) string { return worded("telling affected parties (IEP)", int(h.Notify)) },
+	},
+	"unmodified resale (IEP)": {
+		along(exchange.DutyMay, exchange.DutyStrict, func(h *exchange.Handling, v exchange.Duty) { h.Resale = v }),
+		func(h exchange.Handling) string { return worded("unmodified resale (IEP)", int(h.Resale)) },
+	},
+	"naming the provider (IEP)": {
+		along(exchange.AttributionMay, exchange.AttributionMustNot, func(h *exchange.Handling, v exchange.Attribution) { h.Attribution = v }),
 		func(h exchange.Handling) string {
 			if h.Attribution == exchange.AttributionConflict {
 				return "held"
 			}
 			return worded("naming the provider (IEP)", int(h.Attribution))
-		}},
-	"statements and references": {[]exchange.Handling{{Statement: "Credit the finder."}, {Statement: "Ask before reuse."}},
-		func(h exchange.Handling) string { return strings.ReplaceAll(h.Statement, "\n", " ") }},
+		},
+	},
+	"statements and references": {
+		[]exchange.Handling{{Statement: "Credit the finder."}, {Statement: "Ask before reuse."}},
+		func(h exchange.Handling) string { return strings.ReplaceAll(h.Statement, "\n", " ") },
+	},
 }
 
 func along[T ~uint8](from, to T, set func(*exchange.Handling, T)) (out []exchange.Handling) {

@@ -48,82 +48,114 @@ func part(of *policy.Item, selector string, h exchange.Handling) {
 }
 
 var vectors = []vector{
-	{"a", "an AMBER object with RED on its `description`, read by an organisation: the object without it",
+	{
+		"a", "an AMBER object with RED on its `description`, read by an organisation: the object without it",
 		func(_ *policy.Recipient, i *policy.Item) { part(i, "description", label(exchange.TLPRed)) },
-		want{policy.AllowRedacted, "", exchange.TLPAmber, "description", ""}},
-	{"b", "CLEAR and GREEN on one object: GREEN",
+		want{policy.AllowRedacted, "", exchange.TLPAmber, "description", ""},
+	},
+	{
+		"b", "CLEAR and GREEN on one object: GREEN",
 		func(_ *policy.Recipient, i *policy.Item) {
 			released(i, exchange.TLPClear)
 			under(i, label(exchange.TLPClear), label(exchange.TLPGreen))
 		},
-		want{policy.Allow, "", exchange.TLPGreen, "", "may be shared with the community"}},
-	{"c", "AMBER of TLP 1 and AMBER+STRICT of TLP 2: AMBER+STRICT",
+		want{policy.Allow, "", exchange.TLPGreen, "", "may be shared with the community"},
+	},
+	{
+		"c", "AMBER of TLP 1 and AMBER+STRICT of TLP 2: AMBER+STRICT",
 		func(_ *policy.Recipient, i *policy.Item) {
 			released(i, exchange.TLPClear)
 			under(i, label(exchange.TLPAmber), label(exchange.TLPAmberStrict))
 		},
-		want{policy.Allow, "", exchange.TLPAmberStrict, "", "inside the organisation only"}},
-	{"d", "GREEN for the sector energy, read from the sector finance: no",
+		want{policy.Allow, "", exchange.TLPAmberStrict, "", "inside the organisation only"},
+	},
+	{
+		"d", "GREEN for the sector energy, read from the sector finance: no",
 		func(r *policy.Recipient, i *policy.Item) {
 			released(i, exchange.TLPGreen)
 			i.Handling.Sectors, r.Attributes.Sectors = []string{"energy"}, []string{"finance"}
 		},
-		want{policy.Deny, "E_AUDIENCE", exchange.TLPGreen, "", ""}},
-	{"e", "AMBER, the recipient named, its jurisdiction excluded: no",
+		want{policy.Deny, "E_AUDIENCE", exchange.TLPGreen, "", ""},
+	},
+	{
+		"e", "AMBER, the recipient named, its jurisdiction excluded: no",
 		func(r *policy.Recipient, i *policy.Item) {
 			i.Handling.Organisations, i.Handling.NotIn = []exchange.OrgID{r.Org}, r.Jurisdictions
 		},
-		want{policy.Deny, "E_EXCLUDED", exchange.TLPAmber, "", ""}},
-	{"f", "a marking that nobody knows: held",
+		want{policy.Deny, "E_EXCLUDED", exchange.TLPAmber, "", ""},
+	},
+	{
+		"f", "a marking that nobody knows: held",
 		func(_ *policy.Recipient, i *policy.Item) { i.Held = true },
-		want{policy.Hold, "E_MARKING", exchange.TLPAmber, "", ""}},
-	{"g", "will be CLEAR in two hours; the second tier has it a day before: yes, as AMBER",
+		want{policy.Hold, "E_MARKING", exchange.TLPAmber, "", ""},
+	},
+	{
+		"g", "will be CLEAR in two hours; the second tier has it a day before: yes, as AMBER",
 		func(_ *policy.Recipient, i *policy.Item) {
 			i.Handling.TLP, i.OpenedAt = exchange.TLPClear, now.Add(-22*time.Hour)
 		},
-		want{policy.Allow, "", exchange.TLPAmber, "", "need-to-know"}},
-	{"g", "the same; the third tier has it with the public: not yet",
+		want{policy.Allow, "", exchange.TLPAmber, "", "need-to-know"},
+	},
+	{
+		"g", "the same; the third tier has it with the public: not yet",
 		func(_ *policy.Recipient, i *policy.Item) {
 			i.Handling.TLP, i.OpenedAt, i.OpensAt = exchange.TLPClear, time.Time{}, now.Add(2*time.Hour)
 		},
-		want{policy.NotYet, "E_TIME", exchange.TLPAmber, "", ""}},
-	{"h", "PAP:RED and an IEP policy that permits direct actions: only what nobody outside can see",
+		want{policy.NotYet, "E_TIME", exchange.TLPAmber, "", ""},
+	},
+	{
+		"h", "PAP:RED and an IEP policy that permits direct actions: only what nobody outside can see",
 		func(_ *policy.Recipient, i *policy.Item) {
 			under(i, exchange.Handling{PAP: exchange.PAPRed}, exchange.Handling{Actions: exchange.ActionsDirect})
 		},
-		want{policy.Allow, "", exchange.TLPAmber, "", "PAP:RED: own logs only"}},
-	{"i", "one marking says that the provider must be named, another that it must not: held",
+		want{policy.Allow, "", exchange.TLPAmber, "", "PAP:RED: own logs only"},
+	},
+	{
+		"i", "one marking says that the provider must be named, another that it must not: held",
 		func(_ *policy.Recipient, i *policy.Item) {
 			under(i, exchange.Handling{Attribution: exchange.AttributionMust}, exchange.Handling{Attribution: exchange.AttributionMustNot})
 		},
-		want{policy.Hold, "E_ATTRIBUTION", exchange.TLPAmber, "", ""}},
-	{"j", "the agreement was revised and not accepted again: consent is needed",
+		want{policy.Hold, "E_ATTRIBUTION", exchange.TLPAmber, "", ""},
+	},
+	{
+		"j", "the agreement was revised and not accepted again: consent is needed",
 		func(_ *policy.Recipient, i *policy.Item) { i.Required = 2 },
-		want{policy.NeedsConsent, "E_AGREEMENT", exchange.TLPAmber, "", ""}},
-	{"k", "RED, read by a service account: no",
+		want{policy.NeedsConsent, "E_AGREEMENT", exchange.TLPAmber, "", ""},
+	},
+	{
+		"k", "RED, read by a service account: no",
 		func(_ *policy.Recipient, i *policy.Item) {
 			i.Handling.TLP, i.Handling.Persons = exchange.TLPRed, []exchange.PersonID{person}
 		},
-		want{policy.Deny, "E_CHANNEL", exchange.TLPRed, "", ""}},
-	{"l", "a report of one RED and nine GREEN objects, read by an organisation: nine, as GREEN",
+		want{policy.Deny, "E_CHANNEL", exchange.TLPRed, "", ""},
+	},
+	{
+		"l", "a report of one RED and nine GREEN objects, read by an organisation: nine, as GREEN",
 		func(_ *policy.Recipient, i *policy.Item) { released(i, exchange.TLPGreen) },
-		want{policy.Allow, "", exchange.TLPGreen, "", ""}},
-	{"l", "the same, read by the person whom RED names: ten",
+		want{policy.Allow, "", exchange.TLPGreen, "", ""},
+	},
+	{
+		"l", "the same, read by the person whom RED names: ten",
 		func(r *policy.Recipient, i *policy.Item) {
 			released(i, exchange.TLPGreen)
 			i.Handling.Persons = []exchange.PersonID{person}
 			r.Person, r.Channel = person, exchange.ChannelWeb
 		},
-		want{policy.Allow, "", exchange.TLPRed, "", ""}},
-	{"m", "an IEP policy that ended yesterday, with TLP AMBER: still AMBER",
+		want{policy.Allow, "", exchange.TLPRed, "", ""},
+	},
+	{
+		"m", "an IEP policy that ended yesterday, with TLP AMBER: still AMBER",
 		func(_ *policy.Recipient, i *policy.Item) { // its end is not the end of the handling: it says nothing of it
 			released(i, exchange.TLPClear)
 			under(i, exchange.Handling{TLP: exchange.TLPAmber, Actions: exchange.ActionsContact, References: []string{"ended-yesterday"}})
 		},
-		want{policy.Allow, "", exchange.TLPAmber, "", "ask its originator before any action"}},
-	{"n", "RED on the `pattern` of an indicator: it is withheld, and without it there is no indicator, nor a relationship of it",
+		want{policy.Allow, "", exchange.TLPAmber, "", "ask its originator before any action"},
+	},
+	{
+		"n", "RED on the `pattern` of an indicator: it is withheld, and without it there is no indicator, nor a relationship of it",
 		func(_ *policy.Recipient, i *policy.Item) { part(i, "pattern", label(exchange.TLPRed)) },
-		want{policy.AllowRedacted, "", exchange.TLPAmber, "pattern", ""}},
+		want{policy.AllowRedacted, "", exchange.TLPAmber, "pattern", ""},
+	},
 }
 
 // decided is the vector's decision; of (l) the one on the report, with the number
