@@ -179,9 +179,9 @@ func TestActionLimit(t *testing.T) {
 			if got := policy.EffectiveActions(i.Handling); got != max(own, iep) {
 				t.Errorf("%s and %d: %d", pap, iep, got)
 			}
-			line := policy.Obligations(i, now)[1]
-			if less := strings.Contains(line, "less by its IEP policy"); less != (iep > own) || !strings.HasPrefix(line, pap.String()+": ") {
-				t.Errorf("%s and %d: %q", pap, iep, line)
+			lines := policy.Obligations(i, now)[1:3]
+			if less := strings.HasPrefix(lines[1], "Its IEP policy permits less: "); less != (iep > own) || !strings.HasPrefix(lines[0], pap.String()+": ") {
+				t.Errorf("%s and %d: %q", pap, iep, lines)
 			}
 		}
 	}
@@ -204,6 +204,25 @@ func TestPublicUnderFurtherHandling(t *testing.T) {
 		under(&i, h)
 		if d := policy.Decide(r, i, now); d.Code != code || d.Allowed() != (code == "") {
 			t.Errorf("%+v: %v %q, want %q", h, d.Verdict, d.Code, code)
+		}
+	}
+}
+
+// Of the people of the organisation that owns the program, only those who run it
+// have what it handed in before its moment.
+func TestOwnItemsOfTheHouse(t *testing.T) {
+	owner := policy.MemberOf(exchange.Charter{Owner: org}, exchange.Member{State: exchange.MemberActive, Audience: exchange.Audience{Cohort: "early"}, Accepted: 1},
+		exchange.Organisation{ID: org}, exchange.Organisation{})
+	member := owner
+	member.House = false
+	i := given()
+	i.Originators, i.OpenedAt = []exchange.OrgID{org}, time.Time{}
+	for name, c := range map[string]struct {
+		r    policy.Recipient
+		code string
+	}{"another member": {member, ""}, "a colleague of those who run it": {owner, "E_TIME"}} {
+		if d := policy.Decide(c.r, i, now); d.Code != c.code {
+			t.Errorf("%s: %v %s, want %q", name, d.Verdict, d.Code, c.code)
 		}
 	}
 }
