@@ -249,3 +249,25 @@ func TestMemberOf(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// An artifact as a whole carries the join of the labels of what the reader has of
+// it; those who run the program have all.
+func TestLabelOfTheWhole(t *testing.T) {
+	marks := []exchange.HandlingClass{{TLP: exchange.TLPAmber}, {TLP: exchange.TLPAmberStrict}, {TLP: exchange.TLPRed}, {TLP: exchange.TLPGreen, Held: true}}
+	for name, c := range map[string]struct {
+		set   func(*policy.Recipient)
+		want  exchange.TLP
+		whole bool
+	}{
+		"member":      {func(*policy.Recipient) {}, exchange.TLPAmberStrict, false},
+		"client":      {func(r *policy.Recipient) { r.Client = true }, exchange.TLPAmber, false},
+		"who runs it": {func(r *policy.Recipient) { r.Owner = true }, exchange.TLPRed, true},
+		"outsider":    {func(r *policy.Recipient) { r.Member = false }, exchange.TLPAmber, false},
+	} {
+		r, i := member(), given()
+		c.set(&r)
+		if d, whole := policy.Whole(policy.Decide, r, i, marks, now); d.TLP != c.want || whole != c.whole || d.Allowed() == (name == "outsider") {
+			t.Errorf("%s: %v, %s, whole %t; want %s, whole %t", name, d.Verdict, d.TLP, whole, c.want, c.whole)
+		}
+	}
+}
