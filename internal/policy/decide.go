@@ -2,7 +2,6 @@ package policy
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
@@ -82,15 +81,15 @@ func decide(r *Recipient, i *Item, now time.Time, explain bool) (d Decision) {
 		}
 	}
 	d.Verdict = Allow
+	shown := &i.Handling
 	if len(i.Fields) > 0 || i.Handling.Attribution == exchange.AttributionMustNot {
-		t.parts(&d, end)
+		shown = t.parts(&d, end)
 	}
 	if explain && end != entire && d.Verdict == Allow {
 		d.Steps = append(d.Steps, Step{Rule: stepNames[fields], Pass: true, Text: "nothing in it is withheld"})
 	}
 	if explain {
-		shown := t.shown(end)
-		d.Obligations = obligations(d.TLP, &shown, i, now)
+		d.Obligations = obligations(d.TLP, shown, i, now)
 	}
 	return d
 }
@@ -150,76 +149,6 @@ func (t *trial) run(s step) result {
 		return t.channel()
 	}
 	return result{}
-}
-
-// parts decides on what has markings of its own, under the join of the item's
-// handling and the part's.
-func (t *trial) parts(d *Decision, end outcome) {
-	unnamed := t.unnamed(t.h)
-	for n := range t.i.Fields {
-		f := &t.i.Fields[n]
-		joint := t.h.Join(f.Handling)
-		if no := t.part(f, &joint, end); no.end == failed {
-			t.withhold(d, f.Selectors, no)
-			continue
-		}
-		d.TLP = max(d.TLP, effective(joint.TLP, t.i.ReleasedAt, t.now))
-		unnamed = unnamed || t.unnamed(&joint)
-	}
-	if unnamed && end != entire {
-		t.withhold(d, creator, refuse(Deny, "E_ATTRIBUTION", "its originator stays unnamed"))
-	}
-	slices.Sort(d.Fields)
-	d.Fields = slices.Compact(d.Fields)
-}
-
-// creator is what names the originator of an object (STIX 2.1 §3.2).
-var creator = []string{"created_by_ref"}
-
-func (t *trial) withhold(d *Decision, selectors []string, why result) {
-	d.Verdict, d.Fields = AllowRedacted, append(d.Fields, selectors...)
-	if t.explain {
-		text := "withheld: " + strings.Join(selectors, ", ") + ": " + why.text + " (" + why.code + ")"
-		d.Steps = append(d.Steps, Step{Rule: stepNames[fields], Pass: true, Text: text})
-	}
-}
-
-// shown is the join of the handlings of what is given.
-func (t *trial) shown(end outcome) exchange.Handling {
-	out := *t.h
-	for n := range t.i.Fields {
-		f := &t.i.Fields[n]
-		if joint := t.h.Join(f.Handling); t.part(f, &joint, end).end != failed {
-			out = out.Join(joint)
-		}
-	}
-	return out
-}
-
-// part is one part under the joint handling. Steps that look at the recipient
-// and the item alone have passed.
-func (t *trial) part(f *exchange.FieldHandling, joint *exchange.Handling, end outcome) result {
-	if end == entire {
-		return result{}
-	}
-	p := *t
-	p.h, p.held = joint, f.Held
-	p.tlp = effective(joint.TLP, t.i.ReleasedAt, t.now)
-	for s := marking; s < fields; s++ {
-		switch s {
-		case owner, membership, agreement, timed, rules:
-			continue
-		}
-		if found := p.run(s); found.end != passed {
-			return found
-		}
-	}
-	return result{}
-}
-
-// unnamed reports whether who made the object is kept from the recipient.
-func (t *trial) unnamed(h *exchange.Handling) bool {
-	return h.Attribution == exchange.AttributionMustNot && !t.i.Whole && !t.originates()
 }
 
 // originates reports whether the recipient is one of those whose item it is.

@@ -38,6 +38,7 @@ type Recipient struct {
 	Person        exchange.PersonID // empty for a machine
 	Suspended     bool              // the person, credential, organisation or membership
 	Owner         bool              // operator or approver of the organisation that owns the program
+	House         bool              // of the organisation that owns the program
 	Member        bool
 	Client        bool           // reads as the client of a member
 	Provider      exchange.OrgID // that member
@@ -196,7 +197,7 @@ func MemberOf(c exchange.Charter, m exchange.Member, o, provider exchange.Organi
 		Suspended: m.State == exchange.MemberSuspended || !o.SuspendedAt.IsZero(),
 		Client:    o.ClientOf != "", Provider: provider.ID, Audience: m.Audience, Accepted: m.Accepted,
 		Jurisdictions: slices.Concat(o.Jurisdictions, provider.Jurisdictions), MayRead: true,
-		Groups: c.GroupsOf(o.ID),
+		Groups: c.GroupsOf(o.ID), House: o.ID != "" && o.ID == c.Owner,
 	}
 	r.Attributes = exchange.Attributes{
 		Organisation: o.ID, Kind: o.Kind, Hats: o.Hats, Sectors: o.Sectors, Jurisdictions: r.Jurisdictions,

@@ -146,7 +146,7 @@ func (t *trial) owner() result {
 		return result{end: entire, text: "runs the program"}
 	}
 	eyes := t.tlp != exchange.TLPRed || t.r.Channel == exchange.ChannelWeb && slices.Contains(t.h.Persons, t.r.Person)
-	if t.originates() && t.r.Member && t.r.Accepted >= t.i.Required && eyes {
+	if t.originates() && !t.r.House && t.r.Member && t.r.Accepted >= t.i.Required && eyes {
 		return result{end: entire, text: "it is the organisation's own"}
 	}
 	return pass("not the recipient's own")
