@@ -16,6 +16,7 @@ func tags() []*huma.Tag {
 		{Name: "programs", Description: "Charters: why, with whom, by which rules, and how the result is measured."},
 		{Name: "organisations", Description: "Legal entities that take part, and their people."},
 		{Name: "jurisdictions", Description: "The register of compelled-disclosure duties."},
+		{Name: "legal-bases", Description: "The register of legal bases, and how they stood for each share."},
 		{Name: "people"},
 		{Name: "tokens", Description: "Machine credentials."},
 		{Name: "connections", Description: "The machines of an organisation that poll, one token each."},
@@ -128,6 +129,7 @@ func (s *server) routes() []registration {
 		on("GET /webhooks/{webhook}/deliveries", "list-deliveries", "What was sent, newest first", s.listSendings),
 		on("POST /webhooks/{webhook}/deliveries/{delivery}/send", "send-again", "Send a message once more, under the same id", s.sendAgain),
 		s.lookups(),
+		s.bases(),
 
 		on("GET /events", "list-events", "Events in commit order, one line of JSON each", s.listEvents, linesAnswer),
 		on("GET /notices", "list-notices", "What the caller's organisation was told", s.listNotices),
