@@ -70,6 +70,9 @@ func (s *site) program(v *visit) error {
 	if err := v.measured(p, c); err != nil {
 		return err
 	}
+	if p.Grounds, err = v.grounds(c); err != nil {
+		return err
+	}
 	if v.runs(c) {
 		err = v.memberTable(p, c)
 	} else {

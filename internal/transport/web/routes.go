@@ -64,6 +64,8 @@ func (s *site) routes(mux *http.ServeMux) {
 		"POST /organisations/{org}/links":                s.issueLink,
 		"POST /organisations/{org}/tokens":               s.issueToken,
 		"POST /organisations/{org}/revoke":               s.revokeToken,
+		"GET /legal-bases":                               s.bases,
+		"POST /legal-bases":                              s.addBasis,
 		"GET /connections":                               s.connections,
 		"POST /connections":                              s.addConnection,
 		"GET /connections/{connection}":                  s.connection,

@@ -43,6 +43,7 @@ type Program struct {
 	Runs           bool
 	ExportHref     string
 	NewHref        string
+	Grounds        []Ground // how its legal bases stand now
 }
 
 // Name is the template's name.
