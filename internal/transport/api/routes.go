@@ -52,6 +52,8 @@ func (s *server) routes() []registration {
 		on("PUT /programs/{program}/members/{organisation}", "join-program", "Make an organisation a member", s.joinProgram),
 		on("POST /programs/{program}/members/{organisation}/suspend", "suspend-member", "Cut off a member in every channel", s.suspendMember),
 		on("POST /programs/{program}/members/{organisation}/resume", "resume-member", "End a member's suspension", s.resumeMember),
+		on("POST /programs/{program}/members/{organisation}/hide", "hide-member", "Keep a membership from the other members", s.hideMember),
+		on("POST /programs/{program}/members/{organisation}/unhide", "unhide-member", "Let the other members know of a membership again", s.unhideMember),
 		on("POST /programs/{program}/members/{organisation}/leave", "leave-program", "End a membership", s.leaveProgram),
 
 		on("GET /organisations", "list-organisations", "The organisations that the caller may know", s.listOrganisations),

@@ -86,6 +86,7 @@ type (
 		Reason          string    `json:"reason,omitempty"`
 		AcceptedVersion int       `json:"accepted_version" doc:"newest agreement version accepted; 0: none"`
 		AcceptedAt      time.Time `json:"accepted_at,omitzero"`
+		Hidden          bool      `json:"hidden,omitempty" doc:"other members do not learn of it"`
 	}
 	artifact struct {
 		ID          string    `json:"id"`
@@ -303,7 +304,7 @@ func wireMember(m exchange.Member) member {
 		Program: string(m.Program), Organisation: string(m.Org), State: string(m.State),
 		Cohort: string(m.Audience.Cohort), Compelled: m.Audience.Compelled,
 		JoinedAt: utc(m.JoinedAt), Since: utc(m.Since), Reason: m.Reason,
-		AcceptedVersion: m.Accepted, AcceptedAt: utc(m.AcceptedAt),
+		AcceptedVersion: m.Accepted, AcceptedAt: utc(m.AcceptedAt), Hidden: m.Hidden,
 	}
 }
 

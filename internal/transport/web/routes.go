@@ -25,6 +25,7 @@ func (s *site) routes(mux *http.ServeMux) {
 		"GET /programs/{program}/outcome":                s.outcome,
 		"POST /programs/{program}/accept":                s.accept,
 		"POST /programs/{program}/members":               s.addMember,
+		"POST /programs/{program}/hide":                  s.hideMember,
 		"GET /programs/{program}/releases":               s.releasesOf,
 		"GET /programs/{program}/releases/new":           s.compose,
 		"POST /programs/{program}/releases":              s.create,
