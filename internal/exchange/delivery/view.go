@@ -20,8 +20,8 @@ type view struct {
 	lapses   time.Time // when another version is required; zero: as long as the facts
 	r        policy.Recipient
 	hidden   map[exchange.OrgID]bool // members whose names are kept from the others
-	windows  []window  // what it reads of feeds
-	kept     []stretch // what it reads of spans that have ended, in order
+	windows  []window                // what it reads of feeds
+	kept     []stretch               // what it reads of spans that have ended, in order
 	keptOf   map[int64][]int32
 
 	mu      sync.Mutex
