@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"time"
 
@@ -276,6 +277,8 @@ func (a *app) memberCommands() *cobra.Command {
 		a.memberAct("show", "Show one membership"),
 		a.memberAct("suspend", "Cut off a member in every channel"),
 		a.memberAct("resume", "End a member's suspension"),
+		a.memberAct("hide", "Keep a membership from the other members"),
+		a.memberAct("unhide", "Let the other members know of a membership again"),
 		a.memberAct("leave", "End a membership"))
 	var program string
 	list := &cobra.Command{
@@ -295,6 +298,7 @@ func (a *app) memberCommands() *cobra.Command {
 
 func (a *app) memberAct(verb, short string) *cobra.Command {
 	var program, reason string
+	var hidden bool
 	cmd := &cobra.Command{
 		Use: verb + " ORGANISATION", Short: short, Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -303,30 +307,36 @@ func (a *app) memberAct(verb, short string) *cobra.Command {
 				return err
 			}
 			path := "/programs/" + seg(p) + "/members/" + seg(args[0])
-			method, body := http.MethodPost, any(nil)
+			method, body, query := http.MethodPost, any(nil), url.Values(nil)
 			switch verb {
 			case "join":
 				method = http.MethodPut
+				if hidden {
+					query = url.Values{"hidden": {"true"}}
+				}
 			case "show":
 				method = http.MethodGet
-			case "resume":
-				path += "/resume"
+			case "resume", "hide", "unhide":
+				path += "/" + verb
 			default:
 				if err := a.confirm("This takes "+args[0]+" out of "+p, args[0]); err != nil {
 					return err
 				}
 				path, body = path+"/"+verb, map[string]any{"reason": reason}
 			}
-			res, err := a.call(cmd.Context(), method, path, nil, body)
+			res, err := a.call(cmd.Context(), method, path, query, body)
 			if err != nil {
 				return err
 			}
 			return a.show(res.Body, view{id: "organisation", fields: []string{
-				"program", "organisation", "state", "cohort", "compelled", "joined_at", "since", "reason", "accepted_version", "accepted_at",
+				"program", "organisation", "state", "cohort", "compelled", "joined_at", "since", "reason", "accepted_version", "accepted_at", "hidden",
 			}})
 		},
 	}
 	programFlag(cmd, &program)
+	if verb == "join" {
+		cmd.Flags().BoolVar(&hidden, "hidden", false, "other members never learn that it takes part")
+	}
 	if verb == "suspend" || verb == "leave" {
 		reasonFlag(cmd, &reason)
 	}

@@ -171,7 +171,7 @@ func (a *app) programShow() *cobra.Command {
 			return a.show(res.Body, view{
 				fields: []string{
 					"id", "title", "outcome", "owner", "beneficiaries", "information_types", "review_date", "sunset_date",
-					"read_only", "time_zone", "content_classes", "members_see",
+					"read_only", "time_zone", "content_classes", "members_see", "count_floor", "legal_basis",
 					"contributions.from", "contributions.to", "revision", "updated_at",
 				},
 				parts: []part{

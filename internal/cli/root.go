@@ -129,7 +129,7 @@ The exchange and the credential come from, in this order: flags, the environment
 	root.CompletionOptions.HiddenDefaultCmd = false
 	a.flags(root)
 	nouns := []*cobra.Command{
-		a.programCommands(), a.agreementCommands(), a.organisationCommands(), a.jurisdictionCommands(),
+		a.programCommands(), a.agreementCommands(), a.organisationCommands(), a.jurisdictionCommands(), a.basisCommands(),
 		a.personCommands(), a.tokenCommands(), a.connectionCommands(), a.memberCommands(), a.releaseCommands(),
 		a.submitCommand(), a.artifactCommands(), a.pullCommand(), a.objectCommands(),
 		a.searchCommand(), a.lookupCommand(), a.whyCommand(), a.feedbackCommands(), a.outcomeCommands(),

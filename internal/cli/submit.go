@@ -154,6 +154,7 @@ func (a *app) submit(ctx context.Context, file string, h handed) (map[string]any
 	for _, w := range itemsOf(m["warnings"]) {
 		a.done("%s: %s: %s", file, a.text(w["path"], false), a.text(w["message"], false))
 	}
+	a.warnBasis(file, m)
 	return m, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/basis"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/connection"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/contribution"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
@@ -39,6 +40,7 @@ type Stores struct {
 
 	Contributions contribution.Store
 	Connections   connection.Store
+	Bases         basis.Store
 }
 
 // Blob is stored bytes.
@@ -88,6 +90,7 @@ type Exchange struct {
 	Feedback    *feedback.Service
 	Record      *record.Service
 	Connections *connection.Service
+	Bases       *basis.Service
 
 	Contributions *contribution.Service
 	Webhooks      *webhook.Service
@@ -109,7 +112,7 @@ func New(c Config) *Exchange {
 	x := &Exchange{Now: c.Now, Name: c.Name, URL: c.URL, notary: c.Notary}
 	x.Programs = program.New(program.Config{Store: c.Stores.Programs, Place: place})
 	x.Members = membership.New(membership.Config{Store: c.Stores.Members, Entitled: entitled})
-	x.Submissions = submission.New(submission.Config{Store: c.Stores.Submissions, Blobs: submitted{c.Blobs}, Shared: c.Shared})
+	x.Submissions = submission.New(submission.Config{Store: c.Stores.Submissions, Blobs: submitted{c.Blobs}, Shared: c.Shared, Grounds: submittedOn})
 	x.Releases = release.New(release.Config{Store: c.Stores.Releases, Now: c.Now, Log: c.Log})
 	due := x.due(c.Log)
 	x.Delivery = delivery.New(delivery.Config{
@@ -119,8 +122,9 @@ func New(c Config) *Exchange {
 	x.Feedback = feedback.New(feedback.Config{Store: c.Stores.Feedback, Due: due, MaySee: x.Delivery.MaySee})
 	x.Record = record.New(record.Config{Store: c.Stores.Record})
 	x.Contributions = contribution.New(contribution.Config{
-		Store: c.Stores.Contributions, Blobs: contributed{c.Blobs}, Shows: x.Delivery.Shows, Log: c.Log,
+		Store: c.Stores.Contributions, Blobs: contributed{c.Blobs}, Shows: x.Delivery.Shows, Log: c.Log, Grounds: contributedOn,
 	})
+	x.Bases = basis.New(basis.Config{Store: c.Stores.Bases})
 	x.Connections = x.connections(c)
 	x.push(c)
 	x.mail(c)

@@ -30,6 +30,7 @@ type Charter struct {
 	Approvals           Approvals
 	Visibility          Visibility
 	Contributions       Contributions
+	LegalBasis          []BasisID      // of the register: on which grounds members share
 	Groups              []SharingGroup // named lists of organisations, for the allow-lists of handlings
 }
 
@@ -147,8 +148,15 @@ const (
 	SeeNames   = "names"
 )
 
-// Visibility says what members see of the other members.
-type Visibility struct{ MembersSee string }
+// DefaultFloor is the count floor of a charter that names none.
+const DefaultFloor = 5
+
+// Visibility says what members see of the other members. A count of members
+// below Floor is shown to them as "fewer than".
+type Visibility struct {
+	MembersSee string
+	Floor      int // at least 1
+}
 
 // ReadOnlyAt reports whether the program has passed its sunset: what was
 // shared stays readable, nothing new is taken. The sunset day itself is still

@@ -33,6 +33,15 @@ func (c Charter) Check(now time.Time) []Problem {
 	}
 	each(&f, "approvals.two_person", c.Approvals.TwoPerson, AllContentClasses)
 	f.one("visibility.members_see", cmp.Or(c.Visibility.MembersSee, SeeCounts), SeeNothing, SeeCounts, SeeNames)
+	if n := c.Visibility.Floor; n < 0 || n > 1000 {
+		f.add("visibility.count_floor", "%d is not between 1 and 1000", n)
+	}
+	for i, id := range c.LegalBasis {
+		f.slug(fmt.Sprintf("legal_basis[%d]", i), string(id), "the id of a legal basis in the register")
+		if slices.Contains(c.LegalBasis[:i], id) {
+			f.add(fmt.Sprintf("legal_basis[%d]", i), "%s stands there twice", id)
+		}
+	}
 	return f
 }
 

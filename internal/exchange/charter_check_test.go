@@ -142,7 +142,7 @@ func TestCheckRefuses(t *testing.T) {
 		{"handling country", func(c *Charter) { c.Handling.NotIn[0] = "XXX" }, []string{`handling.not_in[0]: "XXX" is not a country code`}},
 		{"words out of closed lists", func(c *Charter) {
 			c.CompelledDisclosure = CompelledDisclosure{[]ContentClass{"pocs"}, "later"}
-			c.Approvals, c.Visibility = Approvals{6, []ContentClass{"x"}}, Visibility{"all"}
+			c.Approvals, c.Visibility = Approvals{6, []ContentClass{"x"}}, Visibility{MembersSee: "all"}
 		}, []string{`compelled_disclosure.deny[0]: unknown value "pocs"; did you mean "poc"?`, `compelled_disclosure.others: unknown value "later"`, "approvals.default: 6 people", "approvals.two_person[0]: unknown", "visibility.members_see: unknown"}},
 	}
 	for _, tt := range tests {

@@ -39,6 +39,7 @@ type (
 		Approvals        approvalsDoc   `toml:"approvals,omitempty"`
 		Visibility       visibilityDoc  `toml:"visibility,omitempty"`
 		Contributions    contributions  `toml:"contributions,omitempty"`
+		LegalBasis       []BasisID      `toml:"legal_basis,omitempty"`
 		Group            []SharingGroup `toml:"group,omitempty"`
 	}
 	measureDoc struct {
@@ -86,6 +87,7 @@ type (
 	}
 	visibilityDoc struct {
 		MembersSee string `toml:"members_see,omitempty"`
+		Floor      int    `toml:"count_floor,omitempty"`
 	}
 	contributions struct {
 		From []CohortID `toml:"from,omitempty"`
@@ -152,8 +154,9 @@ func (d charterDoc) charter(f *findings) Charter {
 		},
 		CompelledDisclosure: CompelledDisclosure{some(d.Compelled.Deny), cmp.Or(d.Compelled.Others, OthersAsCohort)},
 		Approvals:           Approvals{cmp.Or(d.Approvals.Default, 1), withTwoPerson(d.Approvals.TwoPerson)},
-		Visibility:          Visibility{cmp.Or(d.Visibility.MembersSee, SeeCounts)},
+		Visibility:          Visibility{cmp.Or(d.Visibility.MembersSee, SeeCounts), cmp.Or(d.Visibility.Floor, DefaultFloor)},
 		Contributions:       Contributions{some(d.Contributions.From), some(d.Contributions.To)},
+		LegalBasis:          some(d.LegalBasis),
 		Groups:              some(d.Group),
 	}
 	var err error
@@ -231,6 +234,7 @@ func (c Charter) TOML() []byte {
 		Compelled:  compelledDoc(c.CompelledDisclosure),
 		Approvals:  approvalsDoc(c.Approvals),
 		Visibility: visibilityDoc(c.Visibility), Contributions: contributions(c.Contributions), Group: c.Groups,
+		LegalBasis: c.LegalBasis,
 	}
 	for _, m := range c.Measures {
 		d.Measure = append(d.Measure, measureDoc{m.ID, m.Target.String(), m.By.toml(), m.Lead})

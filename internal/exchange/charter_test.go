@@ -187,7 +187,7 @@ func TestParseCharter(t *testing.T) {
 		Handling:            Handling{TLP: TLPAmberStrict, PAP: PAPAmber, NotIn: []string{"XX"}},
 		CompelledDisclosure: CompelledDisclosure{[]ContentClass{PoC, ReproSteps}, OthersAtRelease},
 		Approvals:           Approvals{1, []ContentClass{ReproSteps, PoC, Samples}},
-		Visibility:          Visibility{SeeCounts},
+		Visibility:          Visibility{SeeCounts, DefaultFloor},
 	}
 	if diff := cmp.Diff(want, c, offsets); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -37,6 +37,8 @@ const (
 	EventMemberSuspended    EventKind = "member.suspend"
 	EventMemberResumed      EventKind = "member.resume"
 	EventMemberMoved        EventKind = "member.move"
+	EventMemberHidden       EventKind = "member.hide"
+	EventMemberShown        EventKind = "member.unhide"
 	EventAgreementAccepted  EventKind = "agreement.accept"
 	EventAgreementRefused   EventKind = "agreement.refuse" // an acceptance that did not count, such as of a superseded version
 	EventReleaseCreated     EventKind = "release.create"

@@ -21,6 +21,7 @@ type (
 	NoticeID   string
 	FeedbackID string
 	GroupID    string // of a group of organisations that a charter names
+	BasisID    string // of a legal basis in the register
 )
 
 var slug = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$`)

@@ -14,6 +14,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/authn"
 	"github.com/forewarn-exchange/forewarn/internal/config"
 	"github.com/forewarn-exchange/forewarn/internal/core"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/basis"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/connection"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/contribution"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
@@ -103,6 +104,7 @@ func (s *Server) open(ctx context.Context) error {
 			Contributions: sqlstore.For[contribution.Tx](s.DB),
 			Connections:   sqlstore.For[connection.Tx](s.DB),
 			Lookup:        sqlstore.For[lookup.Tx](s.DB),
+			Bases:         sqlstore.For[basis.Tx](s.DB),
 		},
 		Blobs: blobs{s.Blobs}, Generation: s.DB.Generation, Arrivals: s.DB.Arrivals, Now: s.o.Now, Log: s.o.Log,
 		Name: s.o.Config.Name, URL: s.o.Config.URL, Shared: s.DB.Engine() == "postgres",

@@ -196,7 +196,7 @@ func (s *Service) store(ctx context.Context, l *lane, j *job, f *facts, p *part,
 	before := j.mark()
 	j.note(p)
 	err := s.c.Store.Update(ctx, func(tx Tx) error {
-		if err := f.write(tx, j, objs, classes, int64(len(raw))); err != nil {
+		if err := s.write(tx, j, f, objs, classes, int64(len(raw))); err != nil {
 			return err
 		}
 		return j.keep(tx, last)
@@ -214,7 +214,7 @@ func (s *Service) store(ctx context.Context, l *lane, j *job, f *facts, p *part,
 }
 
 // write is the transaction by which objects come into being.
-func (f *facts) write(tx Tx, j *job, objs []Object, classes []int, size int64) error {
+func (s *Service) write(tx Tx, j *job, f *facts, objs []Object, classes []int, size int64) error {
 	if len(objs) == 0 {
 		return nil
 	}
@@ -240,10 +240,15 @@ func (f *facts) write(tx Tx, j *job, objs []Object, classes []int, size int64) e
 	if err := tx.AppendObjects(f.journal, f.journal.Size+size, objs, audiences(w.charter), f.unknown); err != nil {
 		return fmt.Errorf("appending to a journal: %w", err)
 	}
-	_, err = tx.Record(exchange.Event{
+	event, err := tx.Record(exchange.Event{
 		Kind: exchange.EventContributed, Actor: j.actor, Program: j.program, Release: f.journal.Release,
 		Subject: []string{string(f.journal.ID)},
 		Detail:  exchange.Detail{"objects": len(objs), "bytes": size, "held": f.held, "status": string(j.rec.ID)},
 	})
-	return err
+	if err != nil || s.c.Grounds == nil {
+		return err
+	}
+	return s.c.Grounds(tx, w.charter, exchange.Artifact{
+		ID: f.journal.ID, Number: f.journal.Artifact, Program: j.program, Release: f.journal.Release, Originator: j.actor.Org,
+	}, event)
 }

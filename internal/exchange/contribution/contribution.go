@@ -54,6 +54,8 @@ type Config struct {
 	// is shown in its collection now.
 	Shows func(ctx context.Context, a exchange.Actor, program exchange.ProgramID, objects, classes []int64) ([]bool, error)
 	Log   *slog.Logger
+	// Grounds keeps the legal basis of a share in its transaction; may be nil.
+	Grounds func(tx Tx, c exchange.Charter, a exchange.Artifact, event int64) error
 
 	Limit     int64 // bytes of one request; 100 MiB
 	Later     int64 // bytes from which on a request is worked off in the background; 8 MiB

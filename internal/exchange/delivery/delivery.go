@@ -36,6 +36,7 @@ type Readers interface {
 	PersonByLogin(login string) (exchange.Person, error)
 	Member(program exchange.ProgramID, org exchange.OrgID) (exchange.Member, error)
 	MembershipsOf(org exchange.OrgID) ([]exchange.Member, error)
+	HiddenMembers(program exchange.ProgramID) (map[exchange.OrgID]bool, error)
 	Notices(org exchange.OrgID, before time.Time, limit int) ([]exchange.Notice, error)
 	Notice(org exchange.OrgID, id exchange.NoticeID) (exchange.Notice, error) // exchange.NotFound
 	MarkRead(org exchange.OrgID, id exchange.NoticeID) error

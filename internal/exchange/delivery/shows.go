@@ -40,7 +40,7 @@ func (v *view) named(a exchange.Artifact) exchange.Artifact {
 		return a
 	}
 	a.SHA256 = ""
-	if !v.r.Owner && v.r.Org != a.Originator && v.charter.Visibility.MembersSee != exchange.SeeNames {
+	if !v.r.Owner && v.r.Org != a.Originator && (v.charter.Visibility.MembersSee != exchange.SeeNames || v.hidden[a.Originator]) {
 		a.Originator, a.SubmittedBy = "", ""
 	}
 	return a

@@ -19,8 +19,9 @@ type view struct {
 	required int       // agreement version
 	lapses   time.Time // when another version is required; zero: as long as the facts
 	r        policy.Recipient
-	windows  []window  // what it reads of feeds
-	kept     []stretch // what it reads of spans that have ended, in order
+	hidden   map[exchange.OrgID]bool // members whose names are kept from the others
+	windows  []window                // what it reads of feeds
+	kept     []stretch               // what it reads of spans that have ended, in order
 	keptOf   map[int64][]int32
 
 	mu      sync.Mutex
@@ -165,6 +166,11 @@ func (s *Service) resolve(tx Tx, a exchange.Actor, program exchange.ProgramID, a
 	}
 	if err := s.subscribe(tx, v, as); err != nil {
 		return nil, err
+	}
+	if c.Visibility.MembersSee == exchange.SeeNames && !v.r.Owner {
+		if v.hidden, err = tx.HiddenMembers(program); err != nil {
+			return nil, err
+		}
 	}
 	v.r.Program, v.r.Ceiling, v.r.MayRead, v.r.Channel = a.Program, a.Ceiling, a.May(exchange.VerbRead), a.Channel
 	if !a.Machine {

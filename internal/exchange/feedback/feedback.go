@@ -15,6 +15,7 @@ type Tx interface {
 	Record(e exchange.Event) (seq int64, err error)
 	Charter(program exchange.ProgramID) (exchange.Charter, error)
 	Member(program exchange.ProgramID, org exchange.OrgID) (exchange.Member, error) // exchange.NotFound
+	HiddenMembers(program exchange.ProgramID) (map[exchange.OrgID]bool, error)
 	Release(id exchange.ReleaseID) (exchange.Release, error)
 	ReleasesOf(program exchange.ProgramID) ([]exchange.Release, error)
 	Answers

@@ -11,6 +11,7 @@ import (
 type Listing struct {
 	Entries []Entry // by time
 	Others  []Count // how much the other members said, when the charter lets members see that
+	Floor   int     // fewer organisations than this stand behind a kind that Others does not list
 }
 
 // Entry is one answer with the name of the organisation that gave it.
@@ -33,7 +34,7 @@ type Count struct {
 // List answers the feedback on a release. Those who oversee the program see all
 // of it. A member sees its own, and how many other organisations answered,
 // unless the charter says that members see nothing of each other; counts below
-// MinContributors are left out.
+// the charter's floor are left out, and hidden members are not counted.
 func (s *Service) List(ctx context.Context, actor exchange.Actor, release exchange.ReleaseID) (Listing, error) {
 	var l Listing
 	err := s.read(ctx, actor, release, func(tx Tx, _ exchange.Release, charter exchange.Charter, overseer bool) error {
@@ -53,6 +54,13 @@ func (s *Service) List(ctx context.Context, actor exchange.Actor, release exchan
 		if err != nil {
 			return err
 		}
+		if !overseer {
+			hidden, err := tx.HiddenMembers(charter.ID)
+			if err != nil {
+				return err
+			}
+			all = slices.DeleteFunc(all, func(f exchange.Feedback) bool { return hidden[f.Org] && f.Org != actor.Org })
+		}
 		l = listing(all, names, actor.Org, overseer, charter.Visibility)
 		for i := range l.Entries {
 			l.Entries[i].NotCovering = !incomplete.IsZero() && l.Entries[i].Kind == exchange.FeedbackProtection
@@ -63,7 +71,7 @@ func (s *Service) List(ctx context.Context, actor exchange.Actor, release exchan
 }
 
 func listing(all []exchange.Feedback, names map[exchange.OrgID]string, org exchange.OrgID, overseer bool, v exchange.Visibility) Listing {
-	var l Listing
+	l := Listing{Floor: floor(v)}
 	replaced := amended(all)
 	others := map[exchange.FeedbackKind]map[exchange.OrgID]bool{}
 	for _, f := range all {
@@ -80,7 +88,7 @@ func listing(all []exchange.Feedback, names map[exchange.OrgID]string, org excha
 		return l
 	}
 	for _, k := range exchange.AllFeedbackKinds {
-		if n := len(others[k]); n >= MinContributors {
+		if n := len(others[k]); n >= l.Floor {
 			l.Others = append(l.Others, Count{k, n})
 		}
 	}

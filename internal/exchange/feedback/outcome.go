@@ -8,8 +8,9 @@ import (
 )
 
 // MinContributors is k of requirements §7: a figure that fewer organisations
-// contribute to is hidden outside the organisation that owns the program.
-const MinContributors = 5
+// contribute to is hidden outside the organisation that owns the program. The
+// charter may set another one.
+const MinContributors = exchange.DefaultFloor
 
 // Case is one release as the measures see it. Objects, pages and downloads are
 // not part of it: no volume can move a measure (AT-40).
@@ -143,6 +144,7 @@ type Outcome struct {
 	Quiet    []Row // those that said nothing, with the state they are in
 	Hoarders []Row // able to protect, fetched three cases or more, protected in none
 	Overseer bool  // the reader sees everything
+	Floor    int   // figures that rest on fewer members are hidden; 0 for who sees everything
 }
 
 // CaseLine is one release of an outcome.

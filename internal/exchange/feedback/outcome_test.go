@@ -351,7 +351,7 @@ func TestStanding(t *testing.T) {
 // that few stand behind.
 func TestRedaction(t *testing.T) {
 	o := Compute([]Case{seeded()}, hours(100))
-	o.redact("a")
+	o.redact("a", MinContributors)
 	for _, m := range o.Measures {
 		for _, r := range m.Rows {
 			if r.Org != "a" {
@@ -396,12 +396,12 @@ func TestRedaction(t *testing.T) {
 	few := Compute([]Case{public("x", []Reach{
 		given("a", 1, 1), given("b", 1, 1), given("c", 1, 1), given("d", 1, 1), given("e", 1, 1),
 	}, protects("a", -1, 0, ""), protects("b", -1, 0, ""))}, hours(1))
-	few.redact("a")
+	few.redact("a", MinContributors)
 	if m := pick(few, exchange.CoverageAtRelease); m.Hidden || m.Part != 2 || m.Attested != (Figure{}) || m.Evidenced != (Figure{}) {
 		t.Errorf("two attested: %+v", m)
 	}
 	anybody := Compute([]Case{seeded()}, hours(100))
-	anybody.redact("")
+	anybody.redact("", MinContributors)
 	for _, m := range anybody.Measures {
 		if len(m.Rows) != 0 {
 			t.Errorf("%s shows rows to the public", m.ID)

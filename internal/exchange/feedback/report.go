@@ -11,7 +11,7 @@ import (
 // Outcome computes what came of a program in the window. Those who oversee the
 // program see every release and the rows behind each figure; its members see
 // figures over what is public, with their own rows, where at least
-// MinContributors organisations stand behind a figure.
+// as many organisations as the charter's count floor stand behind a figure.
 func (s *Service) Outcome(ctx context.Context, actor exchange.Actor, program exchange.ProgramID, w Window) (Outcome, error) {
 	if err := s.c.Due(ctx); err != nil {
 		return Outcome{}, err
@@ -30,6 +30,10 @@ func (s *Service) Outcome(ctx context.Context, actor exchange.Actor, program exc
 		if err != nil {
 			return err
 		}
+		hidden, err := tx.HiddenMembers(program)
+		if err != nil {
+			return err
+		}
 		var cases []Case
 		for _, r := range releases {
 			// How many releases wait is itself under embargo.
@@ -40,6 +44,9 @@ func (s *Service) Outcome(ctx context.Context, actor exchange.Actor, program exc
 			if err != nil {
 				return err
 			}
+			if !overseer {
+				c.hide(hidden, actor.Org)
+			}
 			if len(c.Reach) > 0 {
 				cases = append(cases, c)
 			}
@@ -47,7 +54,7 @@ func (s *Service) Outcome(ctx context.Context, actor exchange.Actor, program exc
 		out = compute(cases, charter, tx)
 		out.Window = w
 		if !overseer {
-			out.redact(actor.Org)
+			out.redact(actor.Org, floor(charter.Visibility))
 		}
 		return nil
 	})
@@ -62,10 +69,17 @@ func (s *Service) ReleaseOutcome(ctx context.Context, actor exchange.Actor, rele
 		if err != nil {
 			return err
 		}
+		if !overseer {
+			hidden, err := tx.HiddenMembers(charter.ID)
+			if err != nil {
+				return err
+			}
+			c.hide(hidden, actor.Org)
+		}
 		out = compute([]Case{c}, charter, tx)
 		out.Release = release
 		if !overseer {
-			out.redact(actor.Org)
+			out.redact(actor.Org, floor(charter.Visibility))
 		}
 		return nil
 	})
@@ -149,6 +163,16 @@ func caseOf(tx Tx, r exchange.Release) (Case, error) {
 	return Case{Release: r, Reach: reach, Feedback: answers}, err
 }
 
+// hide leaves out hidden members other than the reader's organisation.
+func (c *Case) hide(hidden map[exchange.OrgID]bool, org exchange.OrgID) {
+	other := func(o exchange.OrgID) bool { return hidden[o] && o != org }
+	c.Reach = slices.DeleteFunc(c.Reach, func(r Reach) bool { return other(r.Org) })
+	c.Feedback = slices.DeleteFunc(c.Feedback, func(f exchange.Feedback) bool { return other(f.Org) })
+}
+
+// floor is the fewest members that a figure shown to members may rest on.
+func floor(v exchange.Visibility) int { return cmp.Or(v.Floor, MinContributors) }
+
 func compute(cases []Case, c exchange.Charter, tx Tx) Outcome {
 	out := Compute(cases, tx.Now())
 	out.Program, out.Title, out.Purpose = c.ID, c.Title, c.Outcome
@@ -172,14 +196,14 @@ func rank(m Measure) int {
 
 // redact leaves what a reader outside the owner's organisation may see: no
 // other organisation's rows, and no figure that few stand behind.
-func (o *Outcome) redact(org exchange.OrgID) {
-	o.Overseer = false
+func (o *Outcome) redact(org exchange.OrgID, k int) {
+	o.Overseer, o.Floor = false, k
 	for i := range o.Measures {
-		o.Measures[i].redact(org)
+		o.Measures[i].redact(org, k)
 	}
 	o.Quiet, o.Hoarders = own(o.Quiet, org), own(o.Hoarders, org)
 	// One small count could be told from the sum of the others, so all go.
-	small := slices.ContainsFunc(o.Reached, func(r Reached) bool { return r.Count > 0 && r.Count < MinContributors })
+	small := slices.ContainsFunc(o.Reached, func(r Reached) bool { return r.Count > 0 && r.Count < k })
 	for i := range o.Reached {
 		if small {
 			o.Reached[i] = Reached{State: o.Reached[i].State, Hidden: true}
@@ -190,15 +214,15 @@ func (o *Outcome) redact(org exchange.OrgID) {
 	}
 	for i := range o.Cases {
 		o.Cases[i].Reached = nil
-		if small || o.Cases[i].Offered < MinContributors {
+		if small || o.Cases[i].Offered < k {
 			o.Cases[i].Offered, o.Cases[i].Hidden = 0, true
 		}
 	}
 }
 
-func (m *Measure) redact(org exchange.OrgID) {
-	switch small := func(n int) bool { return n > 0 && n < MinContributors }; {
-	case m.contributors() < MinContributors:
+func (m *Measure) redact(org exchange.OrgID, k int) {
+	switch small := func(n int) bool { return n > 0 && n < k }; {
+	case m.contributors() < k:
 		m.Hidden = !m.NoData
 		m.Figure, m.Attested, m.Evidenced = Figure{}, Figure{}, Figure{}
 		m.P90, m.N, m.Of, m.Uncounted = 0, 0, 0, true

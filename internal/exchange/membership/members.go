@@ -10,6 +10,10 @@ import (
 // no access before its signatory accepts the agreement. Who is a member
 // already stays as they are.
 func (s *Service) Join(ctx context.Context, actor exchange.Actor, program exchange.ProgramID, org exchange.OrgID) (exchange.Member, error) {
+	return s.join(ctx, actor, program, org, false)
+}
+
+func (s *Service) join(ctx context.Context, actor exchange.Actor, program exchange.ProgramID, org exchange.OrgID, hidden bool) (exchange.Member, error) {
 	return s.change(ctx, func(tx Tx) (exchange.Member, error) {
 		c, err := operated(tx, actor, program)
 		if err != nil {
@@ -27,14 +31,17 @@ func (s *Service) Join(ctx context.Context, actor exchange.Actor, program exchan
 		old, err := tx.Member(program, org)
 		switch {
 		case err == nil && old.State == exchange.MemberActive:
+			if hidden && !old.Hidden {
+				return exchange.Member{}, exchange.Fail(exchange.Conflict, "the organisation takes part already, and others may have seen it; hide it instead")
+			}
 			return old, nil
 		case err == nil && old.State == exchange.MemberSuspended:
 			return exchange.Member{}, exchange.Fail(exchange.Conflict, "the membership is suspended; resume it instead")
 		case err != nil && exchange.KindOf(err) != exchange.NotFound:
 			return exchange.Member{}, err
 		}
-		m := exchange.Member{Program: program, Org: org, State: exchange.MemberActive, JoinedAt: tx.Now(), Since: tx.Now()}
-		return s.store(tx, c, m, exchange.Event{Kind: exchange.EventMemberJoined, Actor: actor})
+		m := exchange.Member{Program: program, Org: org, State: exchange.MemberActive, JoinedAt: tx.Now(), Since: tx.Now(), Hidden: hidden || old.Hidden}
+		return s.store(tx, c, m, exchange.Event{Kind: exchange.EventMemberJoined, Actor: actor, Detail: hiddenDetail(m.Hidden)})
 	})
 }
 

@@ -124,6 +124,13 @@ func check(tx Tx, old Stored, c exchange.Charter) error {
 		return err
 	}
 	problems = append(problems, unknown...)
+	for i, id := range c.LegalBasis {
+		if known, err := tx.HasBasis(id); err != nil {
+			return err
+		} else if !known {
+			add(fmt.Sprintf("legal_basis[%d]", i), "the register has no such legal basis; add it first")
+		}
+	}
 	if old.ID != "" {
 		was, is := old.Charter.Agreement, c.Agreement
 		switch {

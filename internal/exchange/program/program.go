@@ -30,6 +30,8 @@ type Tx interface {
 	PutProgram(p Stored) error
 	Member(program exchange.ProgramID, org exchange.OrgID) (exchange.Member, error) // exchange.NotFound
 	Organisation(id exchange.OrgID) (exchange.Organisation, error)
+	HiddenMembers(program exchange.ProgramID) (map[exchange.OrgID]bool, error)
+	HasBasis(id exchange.BasisID) (bool, error) // the register of legal bases has it
 }
 
 // Store runs functions in a read snapshot or in one write transaction.

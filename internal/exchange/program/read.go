@@ -11,7 +11,9 @@ import (
 func (s *Service) Charter(ctx context.Context, actor exchange.Actor, id exchange.ProgramID) (exchange.Charter, int64, error) {
 	var p Stored
 	err := s.c.Store.View(ctx, func(tx Tx) (err error) {
-		p, err = known(tx, actor, id)
+		if p, err = known(tx, actor, id); err == nil {
+			err = veil(tx, actor, &p)
+		}
 		return err
 	})
 	return p.Charter, p.Revision, err
@@ -50,6 +52,9 @@ func (s *Service) List(ctx context.Context, actor exchange.Actor) ([]Stored, err
 				return err
 			}
 			if knows {
+				if err := veil(tx, actor, &p); err != nil {
+					return err
+				}
 				own = append(own, p)
 			}
 		}

@@ -25,6 +25,8 @@ type Config struct {
 	// Shared says that other processes store into the same database: what they
 	// may be storing now is not swept.
 	Shared bool
+	// Grounds keeps the legal basis of a share in its transaction; may be nil.
+	Grounds func(tx Tx, c exchange.Charter, a exchange.Artifact, event int64) error
 }
 
 const defaultLimit = 64 << 30

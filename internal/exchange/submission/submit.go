@@ -318,7 +318,7 @@ func (j *job) store(tx Tx, g staged, r *Receipt) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.Record(exchange.Event{
+	event, err := tx.Record(exchange.Event{
 		Kind: exchange.EventArtifactSubmitted, Actor: j.actor, Program: a.Program, Release: a.Release,
 		Subject: []string{string(a.ID)},
 		Detail: exchange.Detail{
@@ -329,6 +329,11 @@ func (j *job) store(tx Tx, g staged, r *Receipt) error {
 	})
 	if err != nil {
 		return err
+	}
+	if j.s.c.Grounds != nil {
+		if err := j.s.c.Grounds(tx, j.charter, a, event); err != nil {
+			return err
+		}
 	}
 	r.Artifact, r.Release, r.Warnings = a, release, append(j.lifted, r.Warnings...)
 	return tx.BumpGeneration()

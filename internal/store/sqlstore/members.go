@@ -122,7 +122,7 @@ func flag(b bool) int64 {
 // memberSelect reads memberships with the newest agreement version accepted.
 const memberSelect = `
 	SELECT m.program, m.org, m.state, m.audience, m.joined_at, m.since, m.reason,
-		COALESCE(a.version, 0), COALESCE(a.at, 0)
+		COALESCE(a.version, 0), COALESCE(a.at, 0), m.hidden
 	FROM member m
 	LEFT JOIN acceptance a ON a.program = m.program AND a.org = m.org AND a.version = (
 		SELECT MAX(n.version) FROM acceptance n WHERE n.program = m.program AND n.org = m.org)`
@@ -156,17 +156,32 @@ func (tx *Tx) MembershipsOf(org exchange.OrgID) ([]exchange.Member, error) {
 	return all, nil
 }
 
+// HiddenMembers are the organisations whose membership in the program, in any
+// state, other members do not learn of.
+func (tx *Tx) HiddenMembers(p exchange.ProgramID) (map[exchange.OrgID]bool, error) {
+	all, err := Collect(tx, func(s Scanner) (org string, err error) { return org, s.Scan(&org) },
+		`SELECT org FROM member WHERE program = ?1 AND hidden = 1`, string(p))
+	if err != nil {
+		return nil, fmt.Errorf("listing hidden members: %w", err)
+	}
+	hidden := make(map[exchange.OrgID]bool, len(all))
+	for _, org := range all {
+		hidden[exchange.OrgID(org)] = true
+	}
+	return hidden, nil
+}
+
 // PutMember stores state, audience, dates and reason of a membership;
 // acceptances have their own place.
 func (tx *Tx) PutMember(m exchange.Member) error {
 	_, err := tx.Exec(`
-		INSERT INTO member (program, org, state, audience, joined_at, since, reason)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+		INSERT INTO member (program, org, state, audience, joined_at, since, reason, hidden)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
 		ON CONFLICT (program, org) DO UPDATE SET
 			state = excluded.state, audience = excluded.audience, joined_at = excluded.joined_at,
-			since = excluded.since, reason = excluded.reason`,
+			since = excluded.since, reason = excluded.reason, hidden = excluded.hidden`,
 		string(m.Program), string(m.Org), string(m.State), m.Audience.String(),
-		micros(m.JoinedAt), micros(m.Since), m.Reason)
+		micros(m.JoinedAt), micros(m.Since), m.Reason, flag(m.Hidden))
 	if err != nil {
 		return fmt.Errorf("storing a membership: %w", err)
 	}
@@ -201,14 +216,14 @@ func (tx *Tx) PutAcceptance(a exchange.Acceptance) error {
 
 func scanMember(s Scanner) (m exchange.Member, err error) {
 	var id, org, state, audience string
-	var joined, since, version, accepted int64
-	err = s.Scan(&id, &org, &state, &audience, &joined, &since, &m.Reason, &version, &accepted)
+	var joined, since, version, accepted, hidden int64
+	err = s.Scan(&id, &org, &state, &audience, &joined, &since, &m.Reason, &version, &accepted, &hidden)
 	if err != nil {
 		return exchange.Member{}, err
 	}
 	m.Program, m.Org, m.State = exchange.ProgramID(id), exchange.OrgID(org), exchange.MemberState(state)
 	m.JoinedAt, m.Since = instant(joined), instant(since)
-	m.Accepted, m.AcceptedAt = int(version), instant(accepted)
+	m.Accepted, m.AcceptedAt, m.Hidden = int(version), instant(accepted), hidden != 0
 	if m.Audience, err = exchange.ParseAudience(audience); err != nil {
 		return exchange.Member{}, fmt.Errorf("reading a stored audience: %s", err.Error())
 	}

@@ -4,9 +4,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/basis"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/program"
 )
 
@@ -125,4 +127,101 @@ func found[T any](v T, err error, doing string) (T, error) {
 		return zero, fmt.Errorf("%s: %w", doing, err)
 	}
 	return v, nil
+}
+
+var _ basis.Tx = (*Tx)(nil)
+
+const lineColumns = `line, basis, jurisdiction, instrument, line_says, valid_from, valid_to, known_from, entered_at,
+	conditions, source, person`
+
+// HasBasis reports whether the register has a line of the legal basis.
+func (tx *Tx) HasBasis(id exchange.BasisID) (bool, error) {
+	var n int64
+	if err := tx.QueryRow(`SELECT COUNT(*) FROM legal_basis WHERE basis = ?1`, string(id)).Scan(&n); err != nil {
+		return false, fmt.Errorf("looking for a legal basis: %w", err)
+	}
+	return n > 0, nil
+}
+
+// BasisLines lists the lines of a legal basis, or with the empty id of all, in
+// the order of the register.
+func (tx *Tx) BasisLines(id exchange.BasisID) ([]basis.Line, error) {
+	all, err := Collect(tx, func(s Scanner) (l basis.Line, err error) {
+		err = scanLine(s, &l)
+		return l, err
+	}, `SELECT `+strings.NewReplacer("line_says", "in_force", "line,", "number,").Replace(lineColumns)+`
+		FROM legal_basis WHERE basis = ?1 OR ?1 = '' ORDER BY number`, string(id))
+	if err != nil {
+		return nil, fmt.Errorf("reading the register of legal bases: %w", err)
+	}
+	return all, nil
+}
+
+func scanLine(s Scanner, l *basis.Line, more ...any) error {
+	var id, person string
+	var force, from, to, known, entered int64
+	err := s.Scan(append(more, &l.Number, &id, &l.Jurisdiction, &l.Instrument, &force, &from, &to, &known, &entered,
+		&l.Conditions, &l.Source, &person)...)
+	l.Basis, l.By, l.InForce = exchange.BasisID(id), exchange.PersonID(person), force != 0
+	l.From, l.To, l.KnownFrom, l.EnteredAt = instant(from), instant(to), instant(known), instant(entered)
+	return err
+}
+
+// AddBasisLine appends a line to the register.
+func (tx *Tx) AddBasisLine(l basis.Line) (number int64, err error) {
+	if number, err = tx.count("legal_basis", 1); err != nil {
+		return 0, fmt.Errorf("numbering a line of the register: %w", err)
+	}
+	_, err = tx.Exec(`
+		INSERT INTO legal_basis (number, basis, jurisdiction, instrument, in_force, valid_from, valid_to, known_from,
+			entered_at, conditions, source, person)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)`,
+		number, string(l.Basis), l.Jurisdiction, l.Instrument, flag(l.InForce), micros(l.From), micros(l.To),
+		micros(l.KnownFrom), micros(l.EnteredAt), l.Conditions, l.Source, string(l.By))
+	if err != nil {
+		return 0, fmt.Errorf("adding to the register of legal bases: %w", err)
+	}
+	return number, nil
+}
+
+// KeepShare notes how a legal basis stood for a share.
+func (tx *Tx) KeepShare(s basis.Share) error {
+	l := s.Standing.Line
+	_, err := tx.Exec(`
+		INSERT INTO legal_share (artifact, event, basis, program, org, at, in_force, covered, entered, line,
+			jurisdiction, instrument, line_says, valid_from, valid_to, known_from, entered_at, conditions, source, person)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)`,
+		string(s.Artifact), s.Event, string(s.Standing.Basis), string(s.Program), string(s.Org), micros(s.Standing.At),
+		flag(s.Standing.InForce), flag(s.Standing.Covers), s.Entered, l.Number, l.Jurisdiction, l.Instrument, flag(l.InForce),
+		micros(l.From), micros(l.To), micros(l.KnownFrom), micros(l.EnteredAt), l.Conditions, l.Source, string(l.By))
+	if err != nil {
+		return fmt.Errorf("keeping the legal basis of a share: %w", err)
+	}
+	return nil
+}
+
+// Shares lists what was kept for shares after an event, by event and basis.
+func (tx *Tx) Shares(f basis.Filter) ([]basis.Share, error) {
+	of, args := `artifact = ?1`, []any{string(f.Artifact), f.After, int64(f.Limit)}
+	if f.Artifact == "" {
+		of, args = `program = ?1 AND org = ?4`, []any{string(f.Program), f.After, int64(f.Limit), string(f.Org)}
+	}
+	all, err := Collect(tx, func(s Scanner) (out basis.Share, err error) {
+		var artifact, program, org string
+		var at, force, covered int64
+		err = scanLine(s, &out.Standing.Line, &out.Event, &artifact, &program, &org, &at, &force, &covered, &out.Entered)
+		st := &out.Standing
+		st.Basis, st.At, st.InForce, st.Covers = st.Line.Basis, instant(at), force != 0, covered != 0
+		out.Artifact, out.Program, out.Org = exchange.ArtifactID(artifact), exchange.ProgramID(program), exchange.OrgID(org)
+		if st.Line.Number == 0 {
+			st.Line = basis.Line{}
+		}
+		return out, err
+	}, `SELECT event, artifact, program, org, at, in_force, covered, entered, `+lineColumns+` FROM legal_share
+		WHERE event IN (SELECT DISTINCT event FROM legal_share WHERE `+of+` AND event > ?2 ORDER BY event LIMIT ?3 + 0)
+		ORDER BY event, basis`, args...)
+	if err != nil {
+		return nil, fmt.Errorf("reading the legal basis of shares: %w", err)
+	}
+	return all, nil
 }

@@ -67,6 +67,7 @@ type receipt struct {
 	Types     map[string]int  `json:"types,omitempty" doc:"STIX objects by type"`
 	Held      int             `json:"held,omitempty" doc:"objects held because a marking could not be resolved"`
 	Warnings  []httpkit.Fault `json:"warnings"`
+	Bases     []shareBasis    `json:"legal_basis,omitempty" doc:"how the program's legal bases stand for this share, as known now"`
 	Release   release         `json:"release"`
 }
 
@@ -101,6 +102,7 @@ func (s *server) submitArtifact(ctx context.Context, a exchange.Actor, in *inArt
 			Warnings: httpkit.Faults(got.Warnings), Release: wireRelease(got.Release),
 		},
 	}
+	out.Body.Bases = s.grounds(ctx, a, got.Artifact.ID)
 	if got.Duplicate {
 		out.Status = http.StatusOK
 	}

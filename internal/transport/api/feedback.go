@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -48,6 +49,7 @@ type (
 	feedbackList struct {
 		Items  []feedback      `json:"items"`
 		Others []feedbackCount `json:"others,omitempty" doc:"how many other members said something, when the charter lets members see that"`
+		Below  int             `json:"others_below,omitempty" doc:"of a kind that is not in others, fewer members than this said something"`
 	}
 	feedbackCount struct {
 		Kind          string `json:"kind"`
@@ -99,7 +101,7 @@ func (s *server) listFeedback(ctx context.Context, a exchange.Actor, in *InRelea
 			w.Name, w.Replaced = e.OrgName, e.Replaced
 			return w
 		}),
-		Others: wires(l.Others, func(c room.Count) feedbackCount { return feedbackCount{string(c.Kind), c.Organisations} }),
+		Below: l.Floor, Others: wires(l.Others, func(c room.Count) feedbackCount { return feedbackCount{string(c.Kind), c.Organisations} }),
 	}), nil
 }
 
@@ -194,7 +196,7 @@ func wireOutcome(o room.Outcome) outcome {
 		Reached: wires(o.Reached, func(r room.Reached) reached {
 			return reached{string(r.State), shown(r.Count, r.Hidden), r.Hidden}
 		}),
-		Quiet: wires(o.Quiet, wireRow), Hoarders: wires(o.Hoarders, wireRow), Complete: o.Overseer, Threshold: room.MinContributors,
+		Quiet: wires(o.Quiet, wireRow), Hoarders: wires(o.Hoarders, wireRow), Complete: o.Overseer, Threshold: cmp.Or(o.Floor, room.MinContributors),
 	}
 }
 

@@ -378,9 +378,27 @@ func replyMember(m exchange.Member, err error) (*answer[member], error) {
 
 // joinProgram makes the organisation a member. It is a PUT: done twice it is
 // done once.
-func (s *server) joinProgram(ctx context.Context, a exchange.Actor, in *InMember) (*answer[member], error) {
+func (s *server) joinProgram(ctx context.Context, a exchange.Actor, in *inJoin) (*answer[member], error) {
 	program, org := in.ids()
+	if in.Hidden {
+		return replyMember(s.Members.JoinHidden(ctx, a, program, org))
+	}
 	return replyMember(s.Members.Join(ctx, a, program, org))
+}
+
+type inJoin struct {
+	InMember
+	Hidden bool `query:"hidden" doc:"other members never learn that it takes part"`
+}
+
+func (s *server) hideMember(ctx context.Context, a exchange.Actor, in *InMember) (*answer[member], error) {
+	program, org := in.ids()
+	return replyMember(s.Members.HideMember(ctx, a, program, org, true))
+}
+
+func (s *server) unhideMember(ctx context.Context, a exchange.Actor, in *InMember) (*answer[member], error) {
+	program, org := in.ids()
+	return replyMember(s.Members.HideMember(ctx, a, program, org, false))
 }
 
 func (s *server) suspendMember(ctx context.Context, a exchange.Actor, in *inMemberReason) (*answer[member], error) {

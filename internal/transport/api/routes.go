@@ -16,6 +16,7 @@ func tags() []*huma.Tag {
 		{Name: "programs", Description: "Charters: why, with whom, by which rules, and how the result is measured."},
 		{Name: "organisations", Description: "Legal entities that take part, and their people."},
 		{Name: "jurisdictions", Description: "The register of compelled-disclosure duties."},
+		{Name: "legal-bases", Description: "The register of legal bases, and how they stood for each share."},
 		{Name: "people"},
 		{Name: "tokens", Description: "Machine credentials."},
 		{Name: "connections", Description: "The machines of an organisation that poll, one token each."},
@@ -51,6 +52,8 @@ func (s *server) routes() []registration {
 		on("PUT /programs/{program}/members/{organisation}", "join-program", "Make an organisation a member", s.joinProgram),
 		on("POST /programs/{program}/members/{organisation}/suspend", "suspend-member", "Cut off a member in every channel", s.suspendMember),
 		on("POST /programs/{program}/members/{organisation}/resume", "resume-member", "End a member's suspension", s.resumeMember),
+		on("POST /programs/{program}/members/{organisation}/hide", "hide-member", "Keep a membership from the other members", s.hideMember),
+		on("POST /programs/{program}/members/{organisation}/unhide", "unhide-member", "Let the other members know of a membership again", s.unhideMember),
 		on("POST /programs/{program}/members/{organisation}/leave", "leave-program", "End a membership", s.leaveProgram),
 
 		on("GET /organisations", "list-organisations", "The organisations that the caller may know", s.listOrganisations),
@@ -128,6 +131,7 @@ func (s *server) routes() []registration {
 		on("GET /webhooks/{webhook}/deliveries", "list-deliveries", "What was sent, newest first", s.listSendings),
 		on("POST /webhooks/{webhook}/deliveries/{delivery}/send", "send-again", "Send a message once more, under the same id", s.sendAgain),
 		s.lookups(),
+		s.bases(),
 
 		on("GET /events", "list-events", "Events in commit order, one line of JSON each", s.listEvents, linesAnswer),
 		on("GET /notices", "list-notices", "What the caller's organisation was told", s.listNotices),

@@ -86,6 +86,7 @@ type (
 		Reason          string    `json:"reason,omitempty"`
 		AcceptedVersion int       `json:"accepted_version" doc:"newest agreement version accepted; 0: none"`
 		AcceptedAt      time.Time `json:"accepted_at,omitzero"`
+		Hidden          bool      `json:"hidden,omitempty" doc:"other members do not learn of it"`
 	}
 	artifact struct {
 		ID          string    `json:"id"`
@@ -156,6 +157,8 @@ type (
 		CompelledDisclosure compelledRule `json:"compelled_disclosure"`
 		Approvals           approvalRule  `json:"approvals"`
 		MembersSee          string        `json:"members_see,omitempty"`
+		CountFloor          int           `json:"count_floor,omitempty" doc:"counts of members below it are shown to members as fewer than it"`
+		LegalBasis          []string      `json:"legal_basis,omitempty" doc:"ids in the register of legal bases"`
 		Contributions       contributors  `json:"contributions,omitzero"`
 		Revision            int64         `json:"revision,omitempty"`
 		CreatedAt           time.Time     `json:"created_at,omitzero"`
@@ -301,7 +304,7 @@ func wireMember(m exchange.Member) member {
 		Program: string(m.Program), Organisation: string(m.Org), State: string(m.State),
 		Cohort: string(m.Audience.Cohort), Compelled: m.Audience.Compelled,
 		JoinedAt: utc(m.JoinedAt), Since: utc(m.Since), Reason: m.Reason,
-		AcceptedVersion: m.Accepted, AcceptedAt: utc(m.AcceptedAt),
+		AcceptedVersion: m.Accepted, AcceptedAt: utc(m.AcceptedAt), Hidden: m.Hidden,
 	}
 }
 
@@ -370,7 +373,8 @@ func wireCharter(c exchange.Charter, revision int64, now time.Time) charter {
 		Rules: wires(c.Rules, wireRule), Agreement: wireAgreement(c.Agreement), Handling: wireHandling(c.Handling),
 		CompelledDisclosure: compelledRule{some(c.CompelledDisclosure.Deny), c.CompelledDisclosure.Others},
 		Approvals:           approvalRule{c.Approvals.Default, some(c.Approvals.TwoPerson)},
-		MembersSee:          c.Visibility.MembersSee, Revision: revision,
+		CountFloor:          c.Visibility.Floor, LegalBasis: some(c.LegalBasis),
+		MembersSee: c.Visibility.MembersSee, Revision: revision,
 		Contributions: contributors{some(c.Contributions.From), some(c.Contributions.To)},
 	}
 	for _, co := range c.Cohorts {

@@ -374,6 +374,9 @@ func (s *site) artifact(v *visit) error {
 		}
 	}
 	p.MayNot = mayNot(i.TLP, c.Agreement, p.Embargoed)
+	if p.Shared, err = v.shared(a.ID); err != nil {
+		return err
+	}
 	if p.Prose, err = prose(a, func() (*delivery.Content, error) { return s.Delivery.Content(v.ctx(), v.a, a.ID) }); err != nil {
 		return err
 	}

@@ -50,6 +50,11 @@ func (s *site) operate(v *visit, r release.View) error {
 	}
 	v.matrix(p, r)
 	v.parts(p, r)
+	if p.Upload != nil {
+		if p.Upload.Grounds, err = v.grounds(r.Charter); err != nil {
+			return err
+		}
+	}
 	v.waves(p, r, preview)
 	v.check(p, r, preview)
 	v.holders(p, preview)

@@ -20,7 +20,7 @@ func tiles(o feedback.Outcome, rows string) []page.Tile {
 	for _, m := range o.Measures {
 		t := page.Tile{
 			ID: string(m.ID), Label: m.Title, Value: value(m), Target: target(m.Target), State: standing(m),
-			Basis: basis(m), Definition: m.Definition + " " + m.Basis, RowsHref: rows + "#rows-" + string(m.ID),
+			Basis: basis(m, o.Floor), Definition: m.Definition + " " + m.Basis, RowsHref: rows + "#rows-" + string(m.ID),
 		}
 		out = append(out, t)
 	}
@@ -93,10 +93,10 @@ func standing(m feedback.Measure) page.State {
 	return page.State{Text: "no target", Kind: page.Plain}
 }
 
-func basis(m feedback.Measure) string {
+func basis(m feedback.Measure, floor int) string {
 	switch {
 	case m.Hidden:
-		return fmt.Sprintf("fewer than %d organisations", feedback.MinContributors)
+		return fmt.Sprintf("fewer than %d organisations", floor)
 	case m.NoData:
 		return "n = 0"
 	case m.Duration:
@@ -234,7 +234,7 @@ func rowTable(m feedback.Measure, o feedback.Outcome) page.RowTable {
 		t.Rows = append(t.Rows, append(row, yes(r.Evidenced)))
 	}
 	if !o.Overseer {
-		t.Note = fmt.Sprintf("You see the rows of your own organisation. Figures behind which fewer than %d organisations stand are hidden.", feedback.MinContributors)
+		t.Note = fmt.Sprintf("You see the rows of your own organisation. Figures behind which fewer than %d organisations stand are hidden.", o.Floor)
 	}
 	return t
 }

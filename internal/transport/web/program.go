@@ -66,8 +66,12 @@ func (s *site) program(v *visit) error {
 			return err
 		}
 	}
+	p.Hidden = mine.Hidden
 	v.agreement(p, c, mine)
 	if err := v.measured(p, c); err != nil {
+		return err
+	}
+	if p.Grounds, err = v.grounds(c); err != nil {
 		return err
 	}
 	if v.runs(c) {
@@ -276,7 +280,8 @@ func (v *visit) memberTable(p *page.Program, c exchange.Charter) error {
 func (v *visit) memberLine(m exchange.Member, c exchange.Charter) page.MemberLine {
 	line := page.MemberLine{
 		Name: v.org(m.Org), Href: "/organisations/" + string(m.Org), Cohort: string(m.Audience.Cohort), Compelled: m.Audience.Compelled,
-		State: memberState(m, c), Joined: v.clock.At(m.JoinedAt), Accepted: accepted(m),
+		State: memberState(m, c), Joined: v.clock.At(m.JoinedAt), Accepted: accepted(m), Org: string(m.Org), Hidden: m.Hidden,
+		MayHide: v.a.Operates(c.Owner) && m.State != exchange.MemberLeft,
 	}
 	return line
 }
@@ -299,8 +304,20 @@ func (s *site) accept(v *visit) error {
 	return v.see("/programs/" + v.path("program") + "?done=accepted")
 }
 
+func (s *site) hideMember(v *visit) error {
+	_, err := s.Members.HideMember(v.ctx(), v.a, exchange.ProgramID(v.path("program")), exchange.OrgID(v.form("org")), v.form("hidden") == "1")
+	if err != nil {
+		return v.again(err, func() error { return s.program(v) })
+	}
+	return v.see("/programs/" + v.path("program") + "?done=hidden#members")
+}
+
 func (s *site) addMember(v *visit) error {
-	if _, err := s.Members.Join(v.ctx(), v.a, exchange.ProgramID(v.path("program")), exchange.OrgID(v.form("org"))); err != nil {
+	join := s.Members.Join
+	if v.form("hidden") == "1" {
+		join = s.Members.JoinHidden
+	}
+	if _, err := join(v.ctx(), v.a, exchange.ProgramID(v.path("program")), exchange.OrgID(v.form("org"))); err != nil {
 		return v.again(err, func() error { return s.program(v) })
 	}
 	return v.see("/programs/" + v.path("program") + "?done=joined#members")

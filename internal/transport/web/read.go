@@ -194,7 +194,7 @@ func others(l feedback.Listing, c exchange.Charter) (counts []string, note strin
 	for _, o := range l.Others {
 		counts = append(counts, fmt.Sprintf("%s: %s", feedbackWords[o.Kind], page.Plural(o.Organisations, "other organisation")))
 	}
-	return counts, fmt.Sprintf("Members see counts of each other's answers, never names; counts under %d are not shown.", feedback.MinContributors)
+	return counts, fmt.Sprintf("Members see counts of each other's answers, never names; what is not listed was said by fewer than %d.", l.Floor)
 }
 
 var feedbackWords = map[exchange.FeedbackKind]string{

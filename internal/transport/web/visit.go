@@ -331,5 +331,5 @@ var done = map[string]string{
 	"suspended": "Suspended. Every channel is cut.", "org-resumed": "Resumed.", "revoked": "The token was revoked.", "disconnected": "The connection was removed. Its credential is dead.",
 	"hook-test": "The test message is on its way.", "hook-again": "The message is on its way again.", "hook-replay": "What came since is announced anew.",
 	"hook-paused": "Nothing is sent until you resume it.", "hook-resumed": "It goes on where it stopped.", "hook-removed": "The webhook was removed.",
-	"read": "Marked as read.",
+	"read": "Marked as read.", "basis": "The line was added to the register.", "hidden": "What other members see was changed.",
 }

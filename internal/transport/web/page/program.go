@@ -43,6 +43,8 @@ type Program struct {
 	Runs           bool
 	ExportHref     string
 	NewHref        string
+	Grounds        []Ground // how its legal bases stand now
+	Hidden         bool     // the reader's organisation takes part without the other members' knowing
 }
 
 // Name is the template's name.
@@ -108,6 +110,9 @@ type MemberLine struct {
 	State      State
 	Accepted   string
 	Joined     Moment
+	Org        string // its id
+	Hidden     bool   // from the other members
+	MayHide    bool
 }
 
 // Outcome is the rows behind the measures of a program or of one release.

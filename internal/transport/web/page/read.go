@@ -148,6 +148,7 @@ type Artifact struct {
 	Prose     template.HTML // of Markdown
 	Submitted Moment
 	Receipt   string
+	Shared    []SharedUnder // its legal basis, for who shared it
 }
 
 // Name is the template's name.

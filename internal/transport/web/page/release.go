@@ -108,6 +108,7 @@ type Upload struct {
 	PAPs    []Option
 	Kinds   []Option
 	Default string // the program's default handling in words
+	Grounds []Ground
 }
 
 // WaveLine is one line of "who gets what when".
