@@ -24,6 +24,7 @@ func settled(tx Tx, c exchange.Charter, h exchange.Handling) (exchange.Handling,
 	h.Purposes = n.words("purposes", h.Purposes)
 	h.NotCohorts = n.cohorts("not_cohorts", h.NotCohorts)
 	h.NotHats = n.words("not_hats", h.NotHats)
+	h.References = n.words("references", h.References)
 	if !h.From.IsZero() {
 		h.From = h.From.UTC().Truncate(time.Microsecond)
 	}
