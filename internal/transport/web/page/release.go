@@ -108,6 +108,9 @@ type Upload struct {
 	PAPs    []Option
 	Kinds   []Option
 	Default string // the program's default handling in words
+
+	Attributions []Option
+	Groups       []string // of the charter
 }
 
 // WaveLine is one line of "who gets what when".
