@@ -221,6 +221,46 @@ func (c Charter) checkHandling(f *findings) {
 		f.add("handling.tlp", "TLP:RED cannot be the default: it is for persons named one by one")
 	}
 	f.countries("handling.not_in", h.NotIn)
+	c.checkGroups(f)
+}
+
+// checkGroups looks at the groups, and at the names in the default handling that
+// are of the charter itself.
+func (c Charter) checkGroups(f *findings) {
+	var groups []GroupID
+	for i, g := range c.Groups {
+		path := fmt.Sprintf("group[%d]", i)
+		f.slug(path+".id", string(g.ID), "the group's short name")
+		if slices.Contains(groups, g.ID) && g.ID != "" {
+			f.add(path+".id", "%s stands there twice", clip(string(g.ID)))
+		}
+		groups = append(groups, g.ID)
+		if len(g.Organisations) == 0 {
+			f.add(path+".organisations", "missing: the organisations of the group")
+		}
+		for k, o := range g.Organisations {
+			f.slug(fmt.Sprintf("%s.organisations[%d]", path, k), string(o), "an organisation's id")
+		}
+	}
+	h := c.Handling
+	for i, id := range h.Groups {
+		if !slices.Contains(groups, id) {
+			f.add(fmt.Sprintf("handling.groups[%d]", i), "the charter has no group %q; add a [[group]]", clip(string(id)))
+		}
+	}
+	for i, id := range h.NotCohorts {
+		if _, ok := c.Cohort(id); !ok {
+			f.add(fmt.Sprintf("handling.not_cohorts[%d]", i), "the charter has no cohort %q", clip(string(id)))
+		}
+	}
+	for _, l := range []struct {
+		key    string
+		values []string
+	}{{"sectors", h.Sectors}, {"purposes", h.Purposes}, {"not_hats", h.NotHats}} {
+		for i, s := range l.values {
+			f.text(fmt.Sprintf("handling.%s[%d]", l.key, i), s, "a value")
+		}
+	}
 }
 
 // findings collects faults.

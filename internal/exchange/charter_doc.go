@@ -70,12 +70,22 @@ type (
 		Text        string       `toml:"text,omitempty,multiline"`
 	}
 	handlingDoc struct {
-		TLP           string   `toml:"tlp,omitempty"`
-		PAP           string   `toml:"pap,omitempty"`
-		Organisations []OrgID  `toml:"organisations,omitempty"`
-		NotOrgs       []OrgID  `toml:"not_organisations,omitempty"`
-		NotIn         []string `toml:"not_in,omitempty"`
-		Statement     string   `toml:"statement,omitempty"`
+		TLP           string     `toml:"tlp,omitempty"`
+		PAP           string     `toml:"pap,omitempty"`
+		Organisations []OrgID    `toml:"organisations,omitempty"`
+		Groups        []GroupID  `toml:"groups,omitempty"`
+		Sectors       []string   `toml:"sectors,omitempty"`
+		Purposes      []string   `toml:"purposes,omitempty"`
+		NotOrgs       []OrgID    `toml:"not_organisations,omitempty"`
+		NotCohorts    []CohortID `toml:"not_cohorts,omitempty"`
+		NotHats       []string   `toml:"not_hats,omitempty"`
+		NotIn         []string   `toml:"not_in,omitempty"`
+		Statement     string     `toml:"statement,omitempty"`
+		Actions       string     `toml:"permitted_actions,omitempty"`
+		Encrypt       string     `toml:"encrypt_in_transit,omitempty"`
+		Notify        string     `toml:"affected_party_notifications,omitempty"`
+		Resale        string     `toml:"unmodified_resale,omitempty"`
+		Attribution   string     `toml:"attribution,omitempty"`
 	}
 	compelledDoc struct {
 		Deny   []ContentClass `toml:"deny,omitempty"`
@@ -148,10 +158,7 @@ func (d charterDoc) charter(f *findings) Charter {
 			Effective:   f.date("agreement.effective", d.Agreement.Effective),
 			Obligations: some(d.Agreement.Obligations),
 		},
-		Handling: Handling{
-			Organisations: some(d.Handling.Organisations), NotOrgs: some(d.Handling.NotOrgs),
-			NotIn: some(capitals(d.Handling.NotIn)), Statement: d.Handling.Statement,
-		},
+		Handling:            d.Handling.handling(f),
 		CompelledDisclosure: CompelledDisclosure{some(d.Compelled.Deny), cmp.Or(d.Compelled.Others, OthersAsCohort)},
 		Approvals:           Approvals{cmp.Or(d.Approvals.Default, 1), withTwoPerson(d.Approvals.TwoPerson)},
 		Visibility:          Visibility{cmp.Or(d.Visibility.MembersSee, SeeCounts), cmp.Or(d.Visibility.Floor, DefaultFloor)},
@@ -160,10 +167,6 @@ func (d charterDoc) charter(f *findings) Charter {
 		Groups:              some(d.Group),
 	}
 	var err error
-	c.Handling.TLP, err = ParseTLP(d.Handling.TLP)
-	f.fault("handling.tlp", err)
-	c.Handling.PAP, err = ParsePAP(d.Handling.PAP)
-	f.fault("handling.pap", err)
 	for i, m := range d.Measure {
 		path := fmt.Sprintf("measure[%d]", i)
 		out := Measure{ID: m.ID, By: f.date(path+".by", m.By), Lead: m.Lead}
@@ -183,6 +186,36 @@ func (d charterDoc) charter(f *findings) Charter {
 		c.Rules = append(c.Rules, PlanRule{r.Class, r.Cohort, at})
 	}
 	return c
+}
+
+func (d handlingDoc) handling(f *findings) Handling {
+	h := Handling{
+		Organisations: some(d.Organisations), Groups: some(d.Groups), Sectors: some(d.Sectors), Purposes: some(d.Purposes),
+		NotOrgs: some(d.NotOrgs), NotCohorts: some(d.NotCohorts), NotHats: some(d.NotHats), NotIn: some(capitals(d.NotIn)), Statement: d.Statement,
+	}
+	var err [7]error
+	h.TLP, err[0] = ParseTLP(d.TLP)
+	h.PAP, err[1] = ParsePAP(d.PAP)
+	h.Actions, err[2] = ParseActions(d.Actions)
+	h.Encrypt, err[3] = ParseDuty(d.Encrypt, MustEncrypt)
+	h.Notify, err[4] = ParseDuty(d.Notify, MustNotNotify)
+	h.Resale, err[5] = ParseDuty(d.Resale, MustNotResell)
+	h.Attribution, err[6] = ParseAttribution(d.Attribution)
+	for i, key := range []string{
+		"tlp", "pap", "permitted_actions", "encrypt_in_transit", "affected_party_notifications", "unmodified_resale", "attribution",
+	} {
+		f.fault("handling."+key, err[i])
+	}
+	return h
+}
+
+func docOf(h Handling) handlingDoc {
+	return handlingDoc{
+		TLP: h.TLP.String(), PAP: h.PAP.String(), Organisations: h.Organisations, Groups: h.Groups, Sectors: h.Sectors, Purposes: h.Purposes,
+		NotOrgs: h.NotOrgs, NotCohorts: h.NotCohorts, NotHats: h.NotHats, NotIn: h.NotIn, Statement: h.Statement,
+		Actions: h.Actions.String(), Encrypt: h.Encrypt.Word(MustEncrypt), Notify: h.Notify.Word(MustNotNotify),
+		Resale: h.Resale.Word(MustNotResell), Attribution: h.Attribution.String(),
+	}
 }
 
 func (d calendarDoc) calendar(f *findings) Calendar {
@@ -227,10 +260,7 @@ func (c Charter) TOML() []byte {
 		Agreement: agreementDoc{
 			c.Agreement.Version, c.Agreement.Title, c.Agreement.Effective.toml(), c.Agreement.Obligations, c.Agreement.Text,
 		},
-		Handling: handlingDoc{
-			c.Handling.TLP.String(), c.Handling.PAP.String(), c.Handling.Organisations,
-			c.Handling.NotOrgs, c.Handling.NotIn, c.Handling.Statement,
-		},
+		Handling:   docOf(c.Handling),
 		Compelled:  compelledDoc(c.CompelledDisclosure),
 		Approvals:  approvalsDoc(c.Approvals),
 		Visibility: visibilityDoc(c.Visibility), Contributions: contributions(c.Contributions), Group: c.Groups,

@@ -177,8 +177,17 @@ func (h Handling) Check(path string) []Problem {
 	if h.PAP == PAPUnset {
 		add("pap", "no PAP level was given and the program has no default; a label without a policy is refused")
 	}
-	if h.TLP == TLPClear && (len(h.Organisations) > 0 || len(h.Persons) > 0) {
+	if h.TLP == TLPClear && (len(h.AllowLists()) > 0 || len(h.Persons) > 0) {
 		add("tlp", "TLP:CLEAR may not be limited to named recipients; choose a stricter label")
+	}
+	if h.TLP == TLPClear && len(h.Purposes) > 0 {
+		add("tlp", "TLP:CLEAR may not be limited to purposes; choose a stricter label")
+	}
+	if !h.From.IsZero() && !h.Expires.IsZero() && !h.From.Before(h.Expires) {
+		add("from", "not before it expires: nobody would receive it")
+	}
+	if h.Attribution == AttributionConflict {
+		add("attribution", "to name the provider cannot be both a must and a must-not")
 	}
 	if h.TLP == TLPRed && len(h.Persons) == 0 {
 		add("persons", "TLP:RED is for named persons; list them")

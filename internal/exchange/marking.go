@@ -60,12 +60,99 @@ const (
 	AttributionConflict
 )
 
+// The words of IEP 2.0, by level; [Duty.Word] has those of duties.
+var (
+	actionWords = [...]string{
+		"", "externally-visible-direct-actions", "externally-visible-indirect-actions",
+		"internally-visible-actions", "contact-for-instruction", "none",
+	}
+	attributionWords = [...]string{"", "may", "must", "must-not", "conflict"}
+)
+
+// The stricter words of the dimensions that are a [Duty].
+const (
+	MustEncrypt   = "must"     // encrypt_in_transit
+	MustNotNotify = "must-not" // affected_party_notifications
+	MustNotResell = "must-not" // unmodified_resale
+)
+
+func (a Actions) String() string { return wordAt(actionWords[:], int(a)) }
+
+func (a Attribution) String() string { return wordAt(attributionWords[:], int(a)) }
+
+// Word is the duty as its dimension has it: may, or the stricter word.
+func (d Duty) Word(strict string) string { return wordAt([]string{"", "may", strict}, int(d)) }
+
+func wordAt(words []string, i int) string {
+	if i < len(words) {
+		return words[i]
+	}
+	return "unknown"
+}
+
+// ParseActions reads a level of IEP 2.0; an empty text is ActionsUnset.
+func ParseActions(s string) (Actions, error) {
+	i, err := wordOf(s, actionWords[:])
+	return Actions(i), err
+}
+
+// ParseDuty reads may or the stricter word; an empty text is DutyUnset.
+func ParseDuty(s, strict string) (Duty, error) {
+	i, err := wordOf(s, []string{"", "may", strict})
+	return Duty(i), err
+}
+
+// ParseAttribution reads may, must or must-not; an empty text is AttributionUnset.
+func ParseAttribution(s string) (Attribution, error) {
+	i, err := wordOf(s, attributionWords[:AttributionConflict])
+	return Attribution(i), err
+}
+
+// wordOf is the place of s among words, in any case; the first is empty.
+func wordOf(s string, words []string) (int, error) {
+	i := slices.Index(words, strings.ToLower(strings.TrimSpace(s)))
+	if i < 0 {
+		return 0, Fail(Invalid, "%q is none of %s", clip(s), strings.Join(words[1:], ", "))
+	}
+	return i, nil
+}
+
 // FieldHandling is a granular marking (STIX 2.1 §7.2.3): the handling of the
 // parts of an object that the selectors name.
 type FieldHandling struct {
 	Selectors []string // sorted, such as "description" or "labels.[0]"
 	Handling  Handling
 	Held      bool // the marking could not be resolved: the parts are withheld
+}
+
+// HeldMarking is a marking that nobody understands, and the handling class whose
+// objects it holds.
+type HeldMarking struct {
+	Ref     string
+	Class   int64
+	Whole   bool // it holds the objects; else only parts of them
+	Objects int64
+}
+
+// HeldIn is what one marking holds in one artifact.
+type HeldIn struct {
+	Ref      string
+	Artifact ArtifactID
+	Title    string
+	Release  ReleaseID // "" where members wrote it
+	Objects  int64     // held
+	Parts    int64     // objects of which parts are withheld
+	Since    time.Time // when the artifact was handed in
+}
+
+// MarkingResolution is what those who run a program say that a marking asks,
+// which nobody else understood.
+type MarkingResolution struct {
+	Ref      string
+	Handling Handling
+	Reason   string
+	By       PersonID
+	At       time.Time
 }
 
 // Join combines two handlings by the published table (docs/guide/combination.md):

@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/format/stix"
@@ -25,6 +26,7 @@ import (
 func (s *Service) Add(ctx context.Context, a exchange.Actor, program exchange.ProgramID, r io.Reader) (Status, error) {
 	j := newJob(a, program)
 	err := s.c.Store.View(ctx, func(tx Tx) (err error) {
+		j.now = tx.Now()
 		j.w, err = admit(tx, a, program)
 		return err
 	})
@@ -80,6 +82,7 @@ type job struct {
 	actor   exchange.Actor
 	program exchange.ProgramID
 	w       writer // as it was admitted; what is stored asks again
+	now     time.Time
 	env     *envelope
 	rec     Record
 	details
@@ -93,7 +96,7 @@ func newJob(a exchange.Actor, program exchange.ProgramID) *job {
 func (s *Service) now(ctx context.Context, j *job, m *memory) error {
 	body, p := m.body.Bytes(), &m.part
 	p.raw = slices.Grow(p.raw, len(body)+len(body)/64)
-	env, err := scan(ctx, bytes.NewReader(body), func(o *stix.Object) error {
+	env, err := scan(ctx, j.now, bytes.NewReader(body), func(o *stix.Object) error {
 		p.add(o)
 		return nil
 	})
@@ -240,15 +243,25 @@ func (s *Service) write(tx Tx, j *job, f *facts, objs []Object, classes []int, s
 	if err := tx.AppendObjects(f.journal, f.journal.Size+size, objs, audiences(w.charter), f.unknown); err != nil {
 		return fmt.Errorf("appending to a journal: %w", err)
 	}
-	event, err := tx.Record(exchange.Event{
+	held, err := f.hold(tx, j, classes)
+	if err != nil {
+		return err
+	}
+	seq, err := tx.Record(exchange.Event{
 		Kind: exchange.EventContributed, Actor: j.actor, Program: j.program, Release: f.journal.Release,
 		Subject: []string{string(f.journal.ID)},
 		Detail:  exchange.Detail{"objects": len(objs), "bytes": size, "held": f.held, "status": string(j.rec.ID)},
 	})
-	if err != nil || s.c.Grounds == nil {
+	if err != nil {
 		return err
 	}
-	return s.c.Grounds(tx, w.charter, exchange.Artifact{
-		ID: f.journal.ID, Number: f.journal.Artifact, Program: j.program, Release: f.journal.Release, Originator: j.actor.Org,
-	}, event)
+	if s.c.Grounds != nil {
+		err := s.c.Grounds(tx, w.charter, exchange.Artifact{
+			ID: f.journal.ID, Number: f.journal.Artifact, Program: j.program, Release: f.journal.Release, Originator: j.actor.Org,
+		}, seq)
+		if err != nil {
+			return err
+		}
+	}
+	return tell(tx, j, w.charter, f.journal.Release, held, seq)
 }

@@ -4,14 +4,15 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/format/jsonfeed"
+	"github.com/forewarn-exchange/forewarn/internal/format/marking"
 	"github.com/forewarn-exchange/forewarn/internal/format/pattern"
 	"github.com/forewarn-exchange/forewarn/internal/format/stix"
 )
@@ -23,9 +24,9 @@ type element struct {
 	version int64
 	offset  int64 // of its bytes in part.raw
 	length  int64
-	tlp     exchange.TLP // that its well-known markings say
-	refs    []string     // its other markings, sorted
-	class   int          // in facts.combos, of one to be stored
+	tlp     exchange.TLP   // that the well-known markings of the whole say
+	marks   *marking.Marks // all its markings; nil: tlp is all there is
+	class   int            // in facts.combos, of one to be stored
 	fate    fate
 	note    string
 }
@@ -53,9 +54,8 @@ type envelope struct {
 	total  int
 	faulty []int // elements that are no valid objects
 	why    map[int]string
-	tlps   map[string]exchange.TLP // that marking definitions in it define
-	ids    map[string]bool         // of marking definitions in it
-	again  []Detail                // elements that repeat an earlier one
+	words  marking.Dictionary // what marking definitions in it say, and those of the program that were looked up
+	again  []Detail           // elements that repeat an earlier one
 	copies int
 }
 
@@ -63,25 +63,22 @@ type envelope struct {
 // envelope may.
 const emptyList = "STIX 2.1 §2.12"
 
-const (
-	maxProblems    = 20_000
-	maxDefinitions = 10_000
-)
+const maxProblems = 20_000
 
 // scan reads a request to its end and calls take for each sound object that it
 // has not seen before. What is no envelope (TAXII 2.1 §3.7), no bundle, or no
-// JSON is Invalid. The envelope's own members beside objects are ignored.
-func scan(ctx context.Context, r io.Reader, take func(*stix.Object) error) (*envelope, error) {
-	e := &envelope{why: map[int]string{}, tlps: map[string]exchange.TLP{}, ids: map[string]bool{}}
+// JSON is Invalid. The envelope's own members beside objects are ignored. now is
+// the instant at which its markings are understood.
+func scan(ctx context.Context, now time.Time, r io.Reader, take func(*stix.Object) error) (*envelope, error) {
+	e := &envelope{why: map[int]string{}}
 	next := 0
 	sum, err := stix.Scan(&patient{ctx, r}, stix.Options{MaxProblems: maxProblems, MaxWarnings: -1, Pattern: pattern.Check}, func(o *stix.Object) error {
 		for ; next < o.Index; next++ {
 			e.faulty = append(e.faulty, next)
 		}
 		next = o.Index + 1
-		if o.Type == "marking-definition" && len(e.ids) < maxDefinitions {
-			e.ids[o.ID] = true
-			e.tlps[o.ID] = max(e.tlps[o.ID], o.DefinesTLP)
+		if o.Type == "marking-definition" && !o.Duplicate {
+			e.words.Define(o.ID, o.Raw, now) // what finds no room is held
 		}
 		if o.Duplicate {
 			if e.copies++; len(e.again) < MaxDetails {
@@ -223,9 +220,12 @@ func (p *part) add(o *stix.Object) {
 	e := element{
 		index: o.Index, id: o.ID, typ: o.Type, version: o.Version, offset: int64(len(p.raw)), length: o.Length,
 	}
-	if len(o.MarkingRefs)+len(o.Granular) > 0 {
-		e.tlp, e.refs = stix.Joined(exchange.TLPUnset, o.MarkingRefs, o.Granular, nil)
-		e.refs = slices.Clip(e.refs)
+	if len(o.MarkingRefs)+len(o.Granules) > 0 {
+		var m marking.Marks
+		m.Read(o)
+		if e.tlp = m.TLP; !m.Plain() {
+			e.marks = &m
+		}
 	}
 	p.raw = append(append(p.raw, o.Raw...), between...)
 	p.objs = append(p.objs, e)

@@ -3,6 +3,7 @@ package contribution
 import (
 	"bytes"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -21,7 +22,7 @@ func FuzzScan(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var p part
-		env, err := scan(t.Context(), bytes.NewReader(body), func(o *stix.Object) error {
+		env, err := scan(t.Context(), time.Time{}, bytes.NewReader(body), func(o *stix.Object) error {
 			p.add(o)
 			return nil
 		})

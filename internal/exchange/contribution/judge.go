@@ -5,10 +5,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
-	"github.com/forewarn-exchange/forewarn/internal/format/stix"
 )
 
 // facts is what is known when a part is stored.
@@ -18,27 +16,24 @@ type facts struct {
 	classes []exchange.HandlingClass
 	bearers []Bearer
 	shown   []bool // of bearers: the writer sees it
-	defs    map[string]exchange.TLP
 
 	combos []combo
-	byKey  map[string]int
-	first  int64 // the number of the first combo that had none
+	byKey  map[string]int // by comboKey
+	first  int64          // the number of the first combo that had none
 	held   int
 
 	unknown bool // no object of the program is said to bear one of the ids
 }
 
-// maxClasses bounds the different handlings in one journal.
-const maxClasses = 4096
-
 // facts reads what is known of the writer, the journal and the ids of a part.
 func (s *Service) facts(ctx context.Context, j *job, p *part) (*facts, error) {
 	f := &facts{}
+	used := p.markings()
 	keys := make([]Key, len(p.objs))
 	for i := range p.objs {
 		keys[i] = Key{p.objs[i].id, p.objs[i].version}
 	}
-	refs := unresolved(j, p)
+	refs := unresolved(j, used)
 	var defs []Bearer
 	err := s.c.Store.View(ctx, func(tx Tx) (err error) {
 		if f.w = j.w; f.w.charter.ID == "" {
@@ -73,21 +68,32 @@ func (s *Service) facts(ctx context.Context, j *job, p *part) (*facts, error) {
 	if f.shown, err = s.shown(ctx, j, f.bearers); err != nil {
 		return nil, err
 	}
-	return f, s.define(ctx, j, f, defs)
+	if err := s.define(ctx, j, defs); err != nil || len(used) == 0 {
+		return f, err
+	}
+	return f, s.c.Store.View(ctx, func(tx Tx) error { return understand(tx, j, f.w.charter, used) })
 }
 
 // anyVersion is the version of no object.
 const anyVersion = -1 << 62
 
-// unresolved are the markings in use that the request does not define.
-func unresolved(j *job, p *part) (refs []Key) {
-	seen := map[string]bool{}
+// markings are those in use beyond the well-known ones, each once.
+func (p *part) markings() (refs []string) {
 	for i := range p.objs {
-		for _, ref := range p.objs[i].refs {
-			if !seen[ref] && !j.env.ids[ref] {
-				seen[ref] = true
-				refs = append(refs, Key{ID: ref})
-			}
+		if m := p.objs[i].marks; m != nil {
+			refs = append(refs, m.All()...)
+		}
+	}
+	slices.Sort(refs)
+	return slices.Compact(refs)
+}
+
+// unresolved are the markings in use that neither the request defines nor what
+// was looked up.
+func unresolved(j *job, used []string) (refs []Key) {
+	for _, ref := range used {
+		if !j.env.words.Defined(ref) {
+			refs = append(refs, Key{ID: ref})
 		}
 	}
 	return refs
@@ -119,10 +125,8 @@ func (s *Service) shown(ctx context.Context, j *job, bs []Bearer) ([]bool, error
 
 func (b Bearer) own(org exchange.OrgID) bool { return b.Journal && b.Org == org }
 
-// define reads the labels that marking definitions of the program define, those
-// that the writer sees.
-func (s *Service) define(ctx context.Context, j *job, f *facts, defs []Bearer) error {
-	f.defs = map[string]exchange.TLP{}
+// define reads marking definitions of the program, those that the writer sees.
+func (s *Service) define(ctx context.Context, j *job, defs []Bearer) error {
 	ok, err := s.shown(ctx, j, defs)
 	if err != nil {
 		return err
@@ -137,8 +141,7 @@ func (s *Service) define(ctx context.Context, j *job, f *facts, defs []Bearer) e
 		if err != nil {
 			return err
 		}
-		o, _ := stix.ParseObject(raw)
-		f.defs[d.ID] = max(f.defs[d.ID], o.DefinesTLP)
+		j.env.words.Define(d.ID, raw, j.now) // what finds no room is held
 	}
 	return nil
 }
@@ -206,78 +209,6 @@ func (o *element) meet(r *reader, raw []byte, bs []Bearer, shown []bool, org exc
 }
 
 func (o *element) refuse(why string) { o.fate, o.note = refused, why }
-
-// combo is one handling class of a journal, which may have no number yet.
-type combo struct {
-	exchange.HandlingClass
-	fresh int // which of those without a number, from 1; 0: it has one
-	used  bool
-}
-
-func (c combo) id(first int64) int64 {
-	if c.fresh == 0 {
-		return c.ID
-	}
-	return first + int64(c.fresh) - 1
-}
-
-func comboKey(h exchange.HandlingClass) string {
-	return fmt.Sprintf("%d %t %s", h.TLP, h.Held, h.Markings)
-}
-
-// intern finds the handling class of each object that is to be stored, those
-// that the journal lacks included. A marking that nobody has defined holds its
-// objects until a steward has looked.
-func (f *facts) intern(j *job, p *part) {
-	if f.byKey == nil {
-		f.byKey = map[string]int{}
-	}
-	for _, h := range f.classes {
-		f.byKey[comboKey(h)] = len(f.combos)
-		f.combos = append(f.combos, combo{HandlingClass: h})
-	}
-	f.held = 0
-	base := handling(f.w.charter).TLP
-	fresh, plain := 0, map[exchange.TLP]int{}
-	for i := range p.objs {
-		o := &p.objs[i]
-		if o.fate != stored {
-			continue
-		}
-		label := max(base, o.tlp)
-		if len(o.refs) == 0 {
-			if k, ok := plain[label]; ok {
-				o.class = k
-				continue
-			}
-		}
-		h := exchange.HandlingClass{TLP: label, Markings: strings.Join(o.refs, " ")}
-		for _, ref := range o.refs {
-			l, seen := f.defs[ref]
-			h.TLP = max(h.TLP, l, j.env.tlps[ref])
-			h.Held = h.Held || !seen && !j.env.ids[ref]
-		}
-		k, ok := f.byKey[comboKey(h)]
-		if !ok {
-			if fresh == maxClasses {
-				o.refuse("there are too many different markings in one request; send fewer objects at once")
-				continue
-			}
-			fresh++
-			k = len(f.combos)
-			f.combos = append(f.combos, combo{HandlingClass: h, fresh: fresh})
-			f.byKey[comboKey(h)] = k
-		}
-		if len(o.refs) == 0 {
-			plain[label] = k
-		}
-		f.combos[k].used = true
-		if o.class = k; h.Held {
-			f.held++
-			o.note = "held: a marking that it refers to is not defined; those who run the program have to look at it"
-		}
-	}
-}
 
 // fresh is how many classes have no number.
 func (f *facts) fresh() (n int) {

@@ -24,7 +24,7 @@ func (s *Service) later(ctx context.Context, a exchange.Actor, program exchange.
 		return Status{}, err
 	}
 	defer body.Close()
-	env, err := scan(ctx, io.NewSectionReader(body, 0, size), nil)
+	env, err := scan(ctx, time.Time{}, io.NewSectionReader(body, 0, size), nil) // only counted
 	if err != nil {
 		return Status{}, err
 	}
@@ -133,7 +133,10 @@ func (s *Service) resume(ctx context.Context, r Record) error {
 	}
 	defer body.Close()
 	read := func() io.Reader { return io.NewSectionReader(body, 0, body.Size()) }
-	env, err := scan(ctx, read(), nil) // what its marking definitions say
+	if err := s.c.Store.View(ctx, func(tx Tx) error { j.now = tx.Now(); return nil }); err != nil {
+		return err
+	}
+	env, err := scan(ctx, j.now, read(), nil) // what its marking definitions say
 	if err != nil {
 		return err
 	}
@@ -151,7 +154,7 @@ func (s *Service) resume(ctx context.Context, r Record) error {
 		p.objs, p.raw = p.objs[:0], p.raw[:0]
 		return err
 	}
-	_, err = scan(ctx, read(), func(o *stix.Object) error {
+	_, err = scan(ctx, j.now, read(), func(o *stix.Object) error {
 		if o.Index < r.Done {
 			return nil
 		}

@@ -25,6 +25,7 @@ type Tx interface {
 	Journals
 	Objects
 	Statuses
+	Markings
 }
 
 // Journals is where journals are begun. A journal is an artifact of the

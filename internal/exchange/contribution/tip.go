@@ -29,10 +29,10 @@ func (l *lane) keep(org exchange.OrgID, f *facts) {
 }
 
 // presume is what is known of a part whose ids are all new, or nil where that is
-// not to be expected or other objects have to be looked at.
+// not to be expected or other objects, or the register, have to be looked at.
 func (l *lane) presume(j *job, p *part) *facts {
 	t, ok := l.tips[j.actor.Org]
-	if !ok || len(p.objs) == 0 || j.w.charter.ID == "" || t.journal.Terms != terms(j.w.charter) || len(unresolved(j, p)) > 0 {
+	if !ok || len(p.objs) == 0 || j.w.charter.ID == "" || t.journal.Terms != terms(j.w.charter) || len(p.markings()) > 0 {
 		return nil
 	}
 	return &facts{w: j.w, journal: t.journal, classes: t.classes, unknown: true}

@@ -119,7 +119,7 @@ func check(tx Tx, old Stored, c exchange.Charter) error {
 			add("owner", "the organisation is suspended")
 		}
 	}
-	unknown, err := unregistered(tx, c.Handling)
+	unknown, err := unregistered(tx, c)
 	if err != nil {
 		return err
 	}
@@ -148,13 +148,19 @@ func check(tx Tx, old Stored, c exchange.Charter) error {
 	return nil
 }
 
-// unregistered lists the organisations in a handling that the register does not
-// have: a name that nobody bears would exclude nobody, without a word.
-func unregistered(tx Tx, h exchange.Handling) (problems []exchange.Problem, err error) {
-	for _, list := range []struct {
+// unregistered lists the organisations in the handling and in the groups that
+// the register does not have: a name that nobody bears would exclude nobody,
+// without a word.
+func unregistered(tx Tx, c exchange.Charter) (problems []exchange.Problem, err error) {
+	type named struct {
 		path string
 		ids  []exchange.OrgID
-	}{{"handling.organisations", h.Organisations}, {"handling.not_organisations", h.NotOrgs}} {
+	}
+	lists := []named{{"handling.organisations", c.Handling.Organisations}, {"handling.not_organisations", c.Handling.NotOrgs}}
+	for i, g := range c.Groups {
+		lists = append(lists, named{fmt.Sprintf("group[%d].organisations", i), g.Organisations})
+	}
+	for _, list := range lists {
 		for i, id := range list.ids {
 			switch _, err := tx.Organisation(id); {
 			case exchange.KindOf(err) == exchange.NotFound:

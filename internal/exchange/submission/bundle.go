@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/format/pattern"
@@ -30,7 +31,7 @@ func (j *job) bundle(ctx context.Context, blob Blob) (Receipt, error) {
 		return Receipt{}, err
 	}
 	defer leave()
-	g := &stage{ctx: ctx, j: j, blob: blob, marks: newMarkings(j.art.Handling.TLP), others: map[string]Blob{}}
+	g := &stage{ctx: ctx, j: j, blob: blob, marks: newMarkings(j.art.Handling), others: map[string]Blob{}}
 	defer g.close()
 	if err := g.open(); err != nil {
 		return Receipt{}, err
@@ -52,6 +53,7 @@ type stage struct {
 	j      *job
 	blob   Blob
 	number int64
+	now    time.Time // when it was staged
 	marks  *markings
 	chunk  []Object
 	class  []int // of each object of chunk, in marks
@@ -81,6 +83,7 @@ func (g *stage) open() error {
 	defer g.j.s.opening.RUnlock()
 	err := g.j.s.c.Store.Update(g.ctx, func(tx Tx) (err error) {
 		a.SubmittedAt = tx.Now()
+		g.now = a.SubmittedAt
 		g.number, err = tx.StageArtifact(*a)
 		return err
 	})
@@ -116,12 +119,12 @@ func (g *stage) run() (Receipt, error) {
 	if err := g.refuse(sum); err != nil {
 		return Receipt{}, err
 	}
-	classes, held, err := g.resolve(sum.UnresolvedMarkings)
+	into, err := g.resolve(sum.UnresolvedMarkings)
 	if err != nil {
 		return Receipt{}, err
 	}
 	g.j.art.Objects, g.j.art.Title = g.stored, first(g.j.art.Title, g.title, g.j.art.Filename, "STIX bundle")
-	return g.j.finish(g.ctx, staged{g.number, classes}, Receipt{Types: sum.Types, Held: held, Warnings: warnings(sum)})
+	return g.j.finish(g.ctx, into, Receipt{Types: sum.Types, Held: into.held, Warnings: append(warnings(sum), into.warnings()...)})
 }
 
 // warnings are the first few of each code for the receipt, the last of them with
@@ -186,14 +189,16 @@ func (g *stage) object(o *stix.Object) error {
 	// Faulty objects are not reported here, but they leave a gap.
 	g.broken = g.broken || o.Index != g.next
 	g.next = o.Index + 1
-	g.marks.define(o.ID, o.DefinesTLP)
+	if o.Type == "marking-definition" && !o.Duplicate && !g.marks.words.Define(o.ID, o.Raw, g.now) {
+		g.marks.full = true
+	}
 	if g.broken || o.Duplicate {
 		return nil
 	}
 	if g.title == "" && o.Type == "report" {
 		g.title = titled(o.Name)
 	}
-	g.class = append(g.class, g.marks.class(o.MarkingRefs, o.Granular))
+	g.class = append(g.class, g.marks.class(o))
 	g.index = append(g.index, o.Index)
 	g.chunk = append(g.chunk, Object{
 		Position: g.stored + int64(len(g.chunk)), ID: o.ID, Type: o.Type, Version: o.Version, Offset: o.Offset, Length: o.Length,
@@ -304,37 +309,46 @@ func span(r io.ReaderAt, off, n int64) ([]byte, error) {
 }
 
 // resolve decides the classes once every definition of the bundle is known.
-// What the bundle does not define may have been defined by an earlier one.
-func (g *stage) resolve(unresolved []string) ([]exchange.HandlingClass, int, error) {
-	var found []Clash
-	if len(unresolved) > 0 {
-		err := g.j.s.c.Store.View(g.ctx, func(tx Tx) (err error) {
-			found, err = tx.Definitions(g.j.art.Program, unresolved)
-			return err
-		})
-		if err != nil {
-			return nil, 0, err
-		}
+// What the bundle does not define may have been defined by an earlier one, and
+// those who run the program may have said what nobody understands.
+func (g *stage) resolve(unresolved []string) (staged, error) {
+	into := staged{number: g.number}
+	refs := g.marks.refs()
+	if len(refs) == 0 {
+		g.marks.resolve(&into)
+		return into, nil
 	}
-	open := make(map[string]bool, len(unresolved))
-	for _, id := range unresolved {
-		open[id] = true
+	var found []Clash
+	err := g.j.s.c.Store.View(g.ctx, func(tx Tx) (err error) {
+		found, err = tx.Definitions(g.j.art.Program, unresolved)
+		return err
+	})
+	if err != nil {
+		return into, err
 	}
 	for _, c := range found {
 		blob, err := g.other(c.SHA256)
 		if err != nil {
-			return nil, 0, err
+			return into, err
 		}
 		raw, err := span(blob, c.Offset, c.Length)
 		if err != nil {
-			return nil, 0, err
+			return into, err
 		}
-		o, _ := stix.ParseObject(raw)
-		g.marks.define(c.ID, o.DefinesTLP)
-		delete(open, c.ID)
+		g.marks.words.Define(c.ID, raw, g.now) // what finds no room is held
 	}
-	classes, held := g.marks.resolve(open)
-	return classes, held, nil
+	err = g.j.s.c.Store.View(g.ctx, func(tx Tx) error {
+		said, err := tx.Resolutions(g.j.art.Program)
+		if err != nil {
+			return err
+		}
+		for _, r := range said {
+			g.marks.words.Resolve(r.Ref, r.Handling)
+		}
+		return g.marks.words.Settle(namesOf(tx, g.j.charter), refs)
+	})
+	g.marks.resolve(&into)
+	return into, err
 }
 
 // drop removes a staged artifact, some rows at a time.

@@ -2,71 +2,54 @@ package submission
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/format/marking"
 	"github.com/forewarn-exchange/forewarn/internal/format/stix"
 )
 
 const (
-	maxClasses = 4096   // different combinations of markings in one artifact
-	maxLabels  = 10_000 // marking definitions of an artifact that define a TLP label
+	maxClasses    = 4096     // different combinations of markings in one artifact
+	maxClassBytes = 32 << 20 // of their references and selectors
 )
 
 // markings interns the markings of a bundle's objects into few handling
-// classes. A class is known by the strictest label among the well-known TLP
-// markings and by the other references; what those mean may stand later in the
-// bundle, so it is decided at the end.
+// classes. What the references mean may stand later in the bundle, so it is
+// decided at the end.
 type markings struct {
-	base    exchange.TLP // of the artifact: no object is below it
+	base    exchange.Handling // of the artifact
 	classes []class
 	byKey   map[string]int
-	labels  map[string]exchange.TLP // that other marking definitions define
-	ids     int                     // classes that have their number
+	bytes   int
+	words   marking.Dictionary
+	ids     int // classes that have their number
 	full    bool
 	key     []byte
-	refs    []string
+	of      marking.Marks // of the object at hand
 }
 
 type class struct {
 	id      int64
-	tlp     exchange.TLP
-	refs    []string // sorted
+	marks   marking.Marks
 	objects int
 }
 
-func newMarkings(base exchange.TLP) *markings {
-	return &markings{base: base, byKey: map[string]int{}, labels: map[string]exchange.TLP{}}
+func newMarkings(base exchange.Handling) *markings {
+	return &markings{base: base, byKey: map[string]int{}}
 }
 
-// define notes that a marking definition carries a TLP label.
-func (m *markings) define(id string, l exchange.TLP) {
-	if l == exchange.TLPUnset {
-		return
-	}
-	if len(m.labels) >= maxLabels {
-		m.full = true
-		return
-	}
-	m.labels[id] = max(m.labels[id], l)
-}
-
-// class is the index of the class for these references.
-func (m *markings) class(whole, granular []string) int {
-	var label exchange.TLP
-	label, m.refs = stix.Joined(m.base, whole, granular, m.refs)
-	m.key = append(m.key[:0], byte(label))
-	for _, ref := range m.refs {
-		m.key = append(append(m.key, ' '), ref...)
-	}
+// class is the index of the class for the object's markings.
+func (m *markings) class(o *stix.Object) int {
+	m.of.Read(o)
+	m.key = m.of.AppendKey(m.key[:0])
 	if i, ok := m.byKey[string(m.key)]; ok {
 		return i
 	}
-	if len(m.classes) >= maxClasses {
+	if m.bytes += len(m.key); len(m.classes) >= maxClasses || m.bytes > maxClassBytes {
 		m.full = true // the bundle is refused at its end
 		return 0
 	}
-	m.classes = append(m.classes, class{tlp: label, refs: slices.Clone(m.refs)})
+	m.classes = append(m.classes, class{marks: m.of.Clone()})
 	m.byKey[string(m.key)] = len(m.classes) - 1
 	return len(m.classes) - 1
 }
@@ -92,20 +75,41 @@ func (m *markings) number(next int64) {
 
 func (m *markings) count(i int) { m.classes[i].objects++ }
 
-// resolve joins each class with what its references mean. One that nobody has
-// defined holds its objects until a steward has looked: what is not understood
-// is not given out.
-func (m *markings) resolve(unresolved map[string]bool) (out []exchange.HandlingClass, held int) {
+// refs are the markings in use beyond the well-known ones, sorted.
+func (m *markings) refs() []string {
+	var all []string
 	for _, c := range m.classes {
-		h := exchange.HandlingClass{ID: c.id, TLP: c.tlp, Markings: strings.Join(c.refs, " ")}
-		for _, ref := range c.refs {
-			h.TLP = max(h.TLP, m.labels[ref])
-			h.Held = h.Held || unresolved[ref]
-		}
-		if h.Held {
-			held += c.objects
-		}
-		out = append(out, h)
+		all = append(all, c.marks.All()...)
 	}
-	return out, held
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// staged is what the last transaction adds to a staged artifact.
+type staged struct {
+	number  int64
+	classes []exchange.HandlingClass
+	open    []exchange.HeldMarking // what is held until those who run the program have looked
+	held    int                    // objects that are held
+	parts   int                    // objects of which parts are
+}
+
+// resolve joins each class with what its references mean. One that is not
+// understood holds its objects, or their parts, until a steward has looked: what
+// is not understood is not given out.
+func (m *markings) resolve(into *staged) {
+	for _, c := range m.classes {
+		h, open := c.marks.Class(m.base, m.words.Of)
+		h.ID = c.id
+		into.classes = append(into.classes, h)
+		for _, o := range open {
+			into.open = append(into.open, exchange.HeldMarking{Ref: o.Ref, Class: c.id, Whole: o.Whole, Objects: int64(c.objects)})
+		}
+		switch {
+		case h.Held:
+			into.held += c.objects
+		case len(open) > 0:
+			into.parts += c.objects
+		}
+	}
 }

@@ -41,25 +41,26 @@ type handled struct {
 	TLP      exchange.TLP
 	Held     bool
 	Markings string
+	Says     exchange.Handling
+	Fields   []exchange.FieldHandling
 }
 
 // classes is the handling of each object, by the first part of its UUID.
 func (h *house) classes() map[string]handled {
 	h.t.Helper()
-	byID := map[int64]handled{}
-	collect(h, func(r sqlstore.Scanner) (none struct{}, err error) {
-		var id int64
-		var c handled
-		err = r.Scan(&id, &c.TLP, &c.Held, &c.Markings)
-		byID[id] = c
-		return none, err
-	}, `SELECT id, tlp, held, markings FROM handling_class`)
 	out := map[string]handled{}
-	for _, o := range h.objects("") {
-		_, id, _ := strings.Cut(o.ID, "--")
-		id, _, _ = strings.Cut(id, "-")
-		out[id] = byID[o.Class]
-	}
+	h.update(func(tx *sqlstore.Tx) error {
+		for _, o := range h.objects("") {
+			c, err := tx.HandlingClass(o.Class)
+			if err != nil {
+				return err
+			}
+			_, id, _ := strings.Cut(o.ID, "--")
+			id, _, _ = strings.Cut(id, "-")
+			out[id] = handled{c.TLP, c.Held, c.Markings, c.Handling, c.Fields}
+		}
+		return nil
+	})
 	return out
 }
 
@@ -83,16 +84,21 @@ func TestMarkings(t *testing.T) {
 		stixtest.MarkingObject(exchange.TLPRed), stixtest.MarkingObject(exchange.TLPAmberStrict),
 	)
 	r := h.mustSubmit(submission.Input{Handling: green}, text)
+	said := exchange.Handling{Statement: "internal use"}
 	want := map[string]handled{
 		"00000001": {TLP: exchange.TLPGreen},
 		"00000002": {TLP: exchange.TLPRed},
 		"00000003": {TLP: exchange.TLPGreen},
 		"00000004": {TLP: exchange.TLPAmberStrict},
-		"00000005": {TLP: exchange.TLPRed},
-		"00000006": {TLP: exchange.TLPGreen, Markings: statement},
+		"00000005": {TLP: exchange.TLPGreen, Fields: []exchange.FieldHandling{
+			{Selectors: []string{"pattern"}, Handling: exchange.Handling{TLP: exchange.TLPRed}},
+		}},
+		"00000006": {TLP: exchange.TLPGreen, Markings: statement, Says: said},
 		"00000007": {TLP: exchange.TLPGreen, Held: true, Markings: nowhere},
-		"00000008": {TLP: exchange.TLPGreen, Held: true, Markings: nowhere},
-		"00000009": {TLP: exchange.TLPAmber, Held: true, Markings: statement + " " + nowhere},
+		"00000008": {TLP: exchange.TLPGreen, Markings: nowhere, Fields: []exchange.FieldHandling{
+			{Selectors: []string{"pattern"}, Handling: exchange.Handling{References: []string{nowhere}}, Held: true},
+		}},
+		"00000009": {TLP: exchange.TLPAmber, Held: true, Markings: statement + " " + nowhere, Says: said},
 		"0000000d": {TLP: exchange.TLPGreen},
 		"0000000c": {TLP: exchange.TLPGreen},
 		"0000000f": {TLP: exchange.TLPRed, Markings: ownRed},
@@ -102,8 +108,8 @@ func TestMarkings(t *testing.T) {
 	if d := cmp.Diff(want, h.classes()); d != "" {
 		t.Error(d)
 	}
-	if r.Held != 3 {
-		t.Errorf("%d held, want 3", r.Held)
+	if r.Held != 2 || len(r.Warnings) == 0 || r.Warnings[len(r.Warnings)-1].Code != "stix.marking-held" {
+		t.Errorf("%d held, want 2; warnings %v", r.Held, r.Warnings)
 	}
 
 	// What an earlier submission of the program defined is known, in another

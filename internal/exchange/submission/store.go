@@ -26,6 +26,7 @@ type Tx interface {
 	Register
 	Artifacts
 	Staging
+	Markings
 }
 
 // Register is who can be named in a handling.
@@ -44,6 +45,28 @@ type Artifacts interface {
 	RemoveArtifact(number int64) error // sets removed_at
 	Opened(number int64) (bool, error) // whether any audience was given it
 	BlobsInUse() (map[string]bool, error)
+}
+
+// Markings is where it is kept what nobody understood, and what those who run
+// the program say that it asks.
+type Markings interface {
+	// HoldMarkings notes what holds objects, or counts more of them, and answers
+	// the markings that held nothing in the program before.
+	HoldMarkings(program exchange.ProgramID, open []exchange.HeldMarking) (fresh []string, err error)
+	// Held lists what is held in the program, without artifacts that were taken
+	// out, by marking and artifact.
+	Held(program exchange.ProgramID) ([]exchange.HeldIn, error)
+	// HeldBy lists the classes that a marking holds, OpenIn the markings that hold
+	// a class.
+	HeldBy(program exchange.ProgramID, ref string) ([]exchange.HeldMarking, error)
+	OpenIn(class int64) ([]exchange.HeldMarking, error)
+	ReleaseMarking(program exchange.ProgramID, ref string) error // it holds nothing any more
+	HandlingClass(id int64) (exchange.HandlingClass, error)
+	ChangeClass(c exchange.HandlingClass) error
+	Resolutions(program exchange.ProgramID) ([]exchange.MarkingResolution, error) // by reference
+	PutResolution(program exchange.ProgramID, r exchange.MarkingResolution) error
+	// Notify tells each organisation once of the event.
+	Notify(orgs []exchange.OrgID, n exchange.Notice) error
 }
 
 // Staging is where an artifact and its objects are stored piece by piece

@@ -3,6 +3,7 @@ package submission
 import (
 	"context"
 	"io"
+	"reflect"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -166,7 +167,7 @@ func (j *job) check(tx Tx) ([]exchange.Problem, error) {
 	if j.in.Supersedes != "" && !j.super {
 		add("supersedes", "the program has no such artifact")
 	}
-	handling, unnamed, err := settled(tx, j.in.Handling.Fill(j.charter.Handling))
+	handling, unnamed, err := settled(tx, j.charter, j.in.Handling.Fill(j.charter.Handling))
 	j.art = exchange.Artifact{
 		Release: j.release.ID, Program: j.release.Program, Class: j.in.Class, Kind: j.in.Kind,
 		Title: strings.TrimSpace(j.in.Title), Filename: j.in.Filename, MediaType: j.in.MediaType,
@@ -216,9 +217,8 @@ func (j *job) same(tx Tx) (Receipt, bool, error) {
 }
 
 func alike(a, b exchange.Handling) bool {
-	return a.TLP == b.TLP && a.PAP == b.PAP && a.Statement == b.Statement && a.Expires.Equal(b.Expires) &&
-		slices.Equal(a.Organisations, b.Organisations) && slices.Equal(a.Persons, b.Persons) &&
-		slices.Equal(a.NotOrgs, b.NotOrgs) && slices.Equal(a.NotIn, b.NotIn)
+	// Joined with nothing, a handling has one form, whatever the order of its lists.
+	return reflect.DeepEqual(a.Join(exchange.Handling{}), b.Join(exchange.Handling{})) && a.MayLoosen == b.MayLoosen
 }
 
 // open opens the bytes that were written, or, where they are a STIX 2.0 bundle,
@@ -269,12 +269,6 @@ func (j *job) take(ctx context.Context, blob Blob) (Receipt, error) {
 	return j.finish(ctx, staged{}, Receipt{Warnings: warnings})
 }
 
-// staged is what the last transaction adds to a staged artifact.
-type staged struct {
-	number  int64
-	classes []exchange.HandlingClass
-}
-
 // finish is the transaction by which the submission comes into being.
 func (j *job) finish(ctx context.Context, g staged, r Receipt) (Receipt, error) {
 	var receipt Receipt
@@ -311,6 +305,9 @@ func (j *job) store(tx Tx, g staged, r *Receipt) error {
 	if err := tx.PutClasses(g.classes); err != nil {
 		return err
 	}
+	if err := j.hold(tx, g); err != nil {
+		return err
+	}
 	if err := tx.ReadyArtifact(a); err != nil {
 		return err
 	}
@@ -318,7 +315,7 @@ func (j *job) store(tx Tx, g staged, r *Receipt) error {
 	if err != nil {
 		return err
 	}
-	event, err := tx.Record(exchange.Event{
+	seq, err := tx.Record(exchange.Event{
 		Kind: exchange.EventArtifactSubmitted, Actor: j.actor, Program: a.Program, Release: a.Release,
 		Subject: []string{string(a.ID)},
 		Detail: exchange.Detail{
@@ -331,9 +328,12 @@ func (j *job) store(tx Tx, g staged, r *Receipt) error {
 		return err
 	}
 	if j.s.c.Grounds != nil {
-		if err := j.s.c.Grounds(tx, j.charter, a, event); err != nil {
+		if err := j.s.c.Grounds(tx, j.charter, a, seq); err != nil {
 			return err
 		}
+	}
+	if err := j.tell(tx, a, g, seq); err != nil {
+		return err
 	}
 	r.Artifact, r.Release, r.Warnings = a, release, append(j.lifted, r.Warnings...)
 	return tx.BumpGeneration()

@@ -32,9 +32,12 @@ type checker struct {
 	extClass  spec.Class
 	selectors selectorSet
 	marked    map[string]bool // the markings of c.obj.Granular
+	selected  []string        // the selectors of c.obj.Granules
+	granules  int             // bytes of them
 
 	types interner
 	ids   interner
+	sels  interner
 	buf   []byte // unescaped text of a value
 	name  []byte // unescaped name of a member
 	join  []byte
@@ -87,7 +90,7 @@ func (n *interner) of(b []byte) string {
 
 func (c *checker) init(opt Options, out, warns *collector) {
 	c.opt, c.out, c.warns = opt, out, warns
-	c.types.max, c.ids.max = maxTypes, maxTypes
+	c.types.max, c.ids.max, c.sels.max = maxTypes, maxTypes, maxSelectors
 }
 
 // object checks the value raw, which the decoder has accepted, and fills c.obj.
@@ -96,7 +99,7 @@ func (c *checker) object(raw []byte, offset int64, index int) bool {
 	before, warned := c.out.mark(), c.warns.mark()
 	c.obj = Object{
 		Offset: offset, Length: int64(len(raw)), Raw: raw, Index: index,
-		MarkingRefs: c.obj.MarkingRefs[:0], Granular: c.obj.Granular[:0],
+		MarkingRefs: c.obj.MarkingRefs[:0], Granular: c.obj.Granular[:0], Granules: c.obj.Granules[:0],
 	}
 	c.idOK, c.idText, c.steps, c.depth = false, nil, c.steps[:0], 0
 	c.custom, c.unmarked, c.example, c.title, c.extended, c.extClass = 0, false, nil, nil, false, 0

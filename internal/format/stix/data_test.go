@@ -36,6 +36,7 @@ func scanFrom(tb testing.TB, r io.Reader, input []byte, opt stix.Options) ([]sti
 		c.Raw = bytes.Clone(o.Raw)
 		c.MarkingRefs = append([]string(nil), o.MarkingRefs...)
 		c.Granular = append([]string(nil), o.Granular...)
+		c.Granules = granules(o.Granules)
 		got = append(got, c)
 		return nil
 	})
@@ -46,4 +47,12 @@ func scanFrom(tb testing.TB, r io.Reader, input []byte, opt stix.Options) ([]sti
 		tb.Errorf("%d problems listed of %d", len(sum.Problems), sum.ProblemCount)
 	}
 	return got, sum
+}
+
+// granules is a copy in memory of its own; none are nil.
+func granules(of []stix.Granule) (out []stix.Granule) {
+	for _, g := range of {
+		out = append(out, stix.Granule{Ref: g.Ref, Selectors: append([]string(nil), g.Selectors...)})
+	}
+	return out
 }

@@ -21,7 +21,8 @@ package stix
 import "github.com/forewarn-exchange/forewarn/internal/exchange"
 
 // Object is what a scan reads of one STIX object. Between two calls of yield
-// the struct, Raw, MarkingRefs and Granular are reused; the strings may be kept.
+// the struct, Raw, MarkingRefs, Granular and Granules are reused; the strings may be
+// kept.
 type Object struct {
 	ID   string // type--UUID
 	Type string
@@ -40,6 +41,10 @@ type Object struct {
 	MarkingRefs []string // object_marking_refs, in order
 	Granular    []string // the distinct marking_ref of granular_markings
 
+	// Granules are the granular markings with a marking_ref, in order. Those with
+	// lang restrict nothing and are left out.
+	Granules []Granule
+
 	Index int // the position in the objects list
 	// Duplicate says that the same id and version, byte by byte the same, stood
 	// earlier in this input.
@@ -47,6 +52,12 @@ type Object struct {
 	// DefinesTLP is the label that a marking-definition defines, by TLP 1's
 	// definition or by the TLP 2.0 extension; TLPUnset for everything else.
 	DefinesTLP exchange.TLP
+}
+
+// Granule is one granular marking (§7.2.3).
+type Granule struct {
+	Ref       string   // the id of the marking-definition
+	Selectors []string // as written; each selects something that the object has
 }
 
 // Options bound a scan. The zero value reads a bundle with the defaults.

@@ -93,6 +93,7 @@ func FuzzParseObject(f *testing.F) {
 		for range 2 {
 			r := reused.Check(in)
 			again := *r.Object
+			again.Granules, o.Granules = granules(again.Granules), granules(o.Granules)
 			again.MarkingRefs, again.Granular = append([]string(nil), again.MarkingRefs...), append([]string(nil), again.Granular...)
 			o.MarkingRefs, o.Granular = append([]string(nil), o.MarkingRefs...), append([]string(nil), o.Granular...)
 			if diff := cmp.Diff(o, again) + cmp.Diff(ps, append([]exchange.Problem(nil), r.Problems...)); diff != "" || len(r.Warnings) > r.WarningCount {

@@ -192,6 +192,7 @@ func TestObjectFields(t *testing.T) {
 		Version: 1767323046*second + 500_000,
 		Offset:  2, Length: int64(len(in)) - 3, Raw: []byte(in[2 : len(in)-1]),
 		MarkingRefs: []string{markRef}, Granular: []string{markRef},
+		Granules: []stix.Granule{{Ref: markRef, Selectors: []string{"name"}}, {Ref: markRef, Selectors: []string{"is_family"}}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

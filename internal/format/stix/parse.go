@@ -19,8 +19,8 @@ type Checker struct {
 	out, warns collector
 }
 
-// Report is what a Checker found. The struct, Object's Raw, MarkingRefs and
-// Granular, and the lists are valid until the next call of Check.
+// Report is what a Checker found. The struct, Object's Raw and lists, and the
+// lists are valid until the next call of Check.
 type Report struct {
 	Object       *Object            // its fields are as far filled as the problems permit
 	Problems     []exchange.Problem // the first Options.MaxProblems violations of a MUST
@@ -58,7 +58,8 @@ func (k *Checker) Check(raw []byte) Report {
 
 // slow reads what is not valid JSON or too large, to say where.
 func (k *Checker) slow(raw []byte) {
-	k.check.obj = Object{MarkingRefs: k.check.obj.MarkingRefs[:0], Granular: k.check.obj.Granular[:0]}
+	o := &k.check.obj
+	*o = Object{MarkingRefs: o.MarkingRefs[:0], Granular: o.Granular[:0], Granules: o.Granules[:0]}
 	s := scanner{opt: k.opt, at: "$"}
 	s.out.max = k.opt.MaxProblems
 	s.in = jsonfeed.New(bytes.NewReader(raw), int64(k.opt.MaxObject))

@@ -128,6 +128,7 @@ func (c *checker) granular(f *frame, raw []byte) {
 	}
 	clear(s.paths)
 	clear(c.marked)
+	c.selected, c.granules = c.selected[:0], 0
 	c.eachMarking(v, func(m []byte) {
 		if fault := c.granule(m); fault != "" {
 			c.fault(RuleMarking, "§7.2.3", fault)
@@ -221,14 +222,39 @@ func (c *checker) granule(v []byte) (fault string) {
 	if !ok {
 		return "marking_ref has to be the id of a marking-definition"
 	}
-	if c.marked[id] {
-		return ""
+	if !c.marked[id] {
+		if len(c.obj.Granular) == maxMarkings {
+			return "this exchange takes at most 1000 different markings of one object"
+		}
+		c.marked[id] = true
+		c.obj.Granular = append(c.obj.Granular, id)
 	}
-	if len(c.obj.Granular) == maxMarkings {
-		return "this exchange takes at most 1000 different markings of one object"
+	return c.granulate(id, selectors)
+}
+
+// What the granular markings of one object may hold: whoever keeps them keeps
+// their text.
+const (
+	maxSelectors     = 4096
+	maxSelectorBytes = 64 << 10
+)
+
+// granulate takes the marking with its selectors into Granules.
+func (c *checker) granulate(id string, selectors []byte) (fault string) {
+	from := len(c.selected)
+	cur := inside(selectors)
+	for {
+		e, ok := cur.element()
+		if !ok {
+			break
+		}
+		text, _ := c.textOf(e)
+		if c.granules += len(text); c.granules > maxSelectorBytes || len(c.selected) == maxSelectors {
+			return "this exchange takes at most 4096 selectors of one object, of 64 KiB together"
+		}
+		c.selected = append(c.selected, c.sels.of(text))
 	}
-	c.marked[id] = true
-	c.obj.Granular = append(c.obj.Granular, id)
+	c.obj.Granules = append(c.obj.Granules, Granule{id, c.selected[from:len(c.selected):len(c.selected)]})
 	return ""
 }
 

@@ -31,13 +31,21 @@ type inArtifact struct {
 	PAP        string    `query:"pap" maxLength:"32" doc:"absent: the program's default"`
 	Persons    []string  `query:"person" maxItems:"1000" doc:"the named persons of TLP:RED, by login or identifier"`
 	Only       []string  `query:"organisation" maxItems:"1000" doc:"when given, these organisations alone receive it"`
+	Groups     []string  `query:"group" maxItems:"100" doc:"organisations of these groups of the charter, too"`
+	Sectors    []string  `query:"sector" maxItems:"100" doc:"organisations of these sectors, too"`
+	Purposes   []string  `query:"purpose" maxItems:"100" doc:"when given, it is read for these purposes alone"`
 	NotOrgs    []string  `query:"not_organisation" maxItems:"1000"`
+	NotCohorts []string  `query:"not_cohort" maxItems:"100"`
+	NotHats    []string  `query:"not_hat" maxItems:"100" doc:"nobody who acts in one of these roles"`
 	NotIn      []string  `query:"not_in" maxItems:"300" doc:"excluded jurisdictions (ISO 3166-1 alpha-2)"`
+	From       time.Time `query:"from" doc:"nobody receives it before; absent: the plan alone says when"`
 	Expires    time.Time `query:"expires" doc:"in the future: from then on nobody receives it; absent: never"`
 	Statement  string    `query:"statement" maxLength:"4000"`
-	Supersedes string    `query:"supersedes" maxLength:"64"`
-	MediaType  string    `header:"Content-Type" maxLength:"255"`
-	Digest     string    `header:"Content-Digest" maxLength:"512" doc:"sha-256=:…: (RFC 9530); when given, bytes that differ are refused"`
+	References []string  `query:"reference" maxItems:"20" doc:"the policies behind it, such as iep:UUID"`
+	Dimensions
+	Supersedes string `query:"supersedes" maxLength:"64"`
+	MediaType  string `header:"Content-Type" maxLength:"255"`
+	Digest     string `header:"Content-Digest" maxLength:"512" doc:"sha-256=:…: (RFC 9530); when given, bytes that differ are refused"`
 
 	r *http.Request
 	w http.ResponseWriter
@@ -112,17 +120,11 @@ func (s *server) submitArtifact(ctx context.Context, a exchange.Actor, in *inArt
 func (in *inArtifact) handling() (exchange.Handling, error) {
 	h := exchange.Handling{
 		Persons: as[exchange.PersonID](in.Persons), Organisations: as[exchange.OrgID](in.Only),
-		NotOrgs: as[exchange.OrgID](in.NotOrgs), NotIn: in.NotIn, Statement: in.Statement, Expires: in.Expires,
+		Groups: as[exchange.GroupID](in.Groups), Sectors: in.Sectors, Purposes: in.Purposes,
+		NotOrgs: as[exchange.OrgID](in.NotOrgs), NotCohorts: as[exchange.CohortID](in.NotCohorts), NotHats: in.NotHats,
+		NotIn: in.NotIn, Statement: in.Statement, References: in.References, From: in.From, Expires: in.Expires,
 	}
-	var err error
-	var ps []exchange.Problem
-	if h.TLP, err = exchange.ParseTLP(in.TLP); err != nil {
-		ps = append(ps, exchange.Problem{Path: "query.tlp", Message: publicText(err)})
-	}
-	if h.PAP, err = exchange.ParsePAP(in.PAP); err != nil {
-		ps = append(ps, exchange.Problem{Path: "query.pap", Message: publicText(err)})
-	}
-	if len(ps) > 0 {
+	if ps := levels(&h, "query.", in.TLP, in.PAP, in.Dimensions); len(ps) > 0 {
 		return h, exchange.InvalidWith("the handling was not understood; nothing was stored", ps)
 	}
 	return h, nil

@@ -56,6 +56,9 @@ func (s *server) routes() []registration {
 		on("POST /programs/{program}/members/{organisation}/unhide", "unhide-member", "Let the other members know of a membership again", s.unhideMember),
 		on("POST /programs/{program}/members/{organisation}/leave", "leave-program", "End a membership", s.leaveProgram),
 
+		on("GET /programs/{program}/held", "list-held", "What is held because a marking is not understood", s.listHeld),
+		on("POST /programs/{program}/markings", "resolve-marking", "Say what a marking asks that nobody understands", s.resolveMarking),
+
 		on("GET /organisations", "list-organisations", "The organisations that the caller may know", s.listOrganisations),
 		on("POST /organisations", "add-organisation", "Add an organisation", s.addOrganisation, created),
 		on("GET /organisations/{organisation}", "read-organisation", "An organisation", s.readOrganisation),

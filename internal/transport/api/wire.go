@@ -17,12 +17,24 @@ type (
 	handling struct {
 		TLP              string    `json:"tlp,omitempty" doc:"TLP 2.0 label" example:"TLP:AMBER"`
 		PAP              string    `json:"pap,omitempty" doc:"Permissible Actions Protocol level" example:"PAP:GREEN"`
-		Organisations    []string  `json:"organisations,omitempty" doc:"when not empty, these alone receive it"`
+		Organisations    []string  `json:"organisations,omitempty" doc:"when these, groups or sectors are not empty, they alone receive it"`
+		Groups           []string  `json:"groups,omitempty" doc:"sharing groups of the charter"`
+		Sectors          []string  `json:"sectors,omitempty"`
+		Purposes         []string  `json:"purposes,omitempty" doc:"when not empty, it is read for these alone"`
 		Persons          []string  `json:"persons,omitempty" doc:"the named persons of TLP:RED"`
 		NotOrganisations []string  `json:"not_organisations,omitempty" doc:"never given to these"`
+		NotCohorts       []string  `json:"not_cohorts,omitempty"`
+		NotHats          []string  `json:"not_hats,omitempty"`
 		NotIn            []string  `json:"not_in,omitempty" doc:"never given in these jurisdictions (ISO 3166-1 alpha-2)"`
+		From             time.Time `json:"from,omitzero"`
 		ExpiresAt        time.Time `json:"expires_at,omitzero"`
 		Statement        string    `json:"statement,omitempty"`
+		Actions          string    `json:"permitted_actions,omitempty" doc:"IEP 2.0"`
+		Encrypt          string    `json:"encrypt_in_transit,omitempty" doc:"IEP 2.0: may or must"`
+		Notify           string    `json:"affected_party_notifications,omitempty" doc:"IEP 2.0: may or must-not"`
+		Resale           string    `json:"unmodified_resale,omitempty" doc:"IEP 2.0: may or must-not"`
+		Attribution      string    `json:"attribution,omitempty" doc:"IEP 2.0: may, must or must-not"`
+		References       []string  `json:"references,omitempty" doc:"the policies behind it"`
 	}
 	organisation struct {
 		ID            string    `json:"id"`
@@ -256,8 +268,11 @@ func wireHandling(h exchange.Handling) handling {
 	return handling{
 		TLP: h.TLP.String(), PAP: h.PAP.String(),
 		Organisations: some(h.Organisations), Persons: some(h.Persons),
-		NotOrganisations: some(h.NotOrgs), NotIn: some(h.NotIn),
-		ExpiresAt: utc(h.Expires), Statement: h.Statement,
+		Groups: some(h.Groups), Sectors: h.Sectors, Purposes: h.Purposes,
+		NotOrganisations: some(h.NotOrgs), NotCohorts: some(h.NotCohorts), NotHats: h.NotHats, NotIn: some(h.NotIn),
+		From: utc(h.From), ExpiresAt: utc(h.Expires), Statement: h.Statement,
+		Actions: h.Actions.String(), Encrypt: h.Encrypt.Word(exchange.MustEncrypt), Notify: h.Notify.Word(exchange.MustNotNotify),
+		Resale: h.Resale.Word(exchange.MustNotResell), Attribution: h.Attribution.String(), References: h.References,
 	}
 }
 

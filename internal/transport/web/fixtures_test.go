@@ -14,7 +14,7 @@ import (
 // all is every page. A page that is missing here is found by TestEveryTemplate.
 func all() []page.Page {
 	return []page.Page{
-		&page.Dashboard{}, &page.Home{}, &page.Notices{}, &page.Programs{}, &page.Program{}, &page.Outcome{},
+		&page.Dashboard{}, &page.Home{}, &page.Notices{}, &page.Programs{}, &page.Program{}, &page.Held{}, &page.Outcome{},
 		&page.Releases{}, &page.Compose{}, &page.Operate{}, &page.Read{}, &page.Library{}, &page.Object{}, &page.Lookup{},
 		&page.Artifact{}, &page.Organisations{}, &page.Organisation{}, &page.Suspend{}, &page.Secret{},
 		&page.SignIn{}, &page.Keys{}, &page.Fault{}, &page.Public{}, &page.PublicRelease{},

@@ -24,6 +24,8 @@ func (s *site) routes(mux *http.ServeMux) {
 		"GET /programs/{program}/export":                 s.export,
 		"GET /programs/{program}/outcome":                s.outcome,
 		"POST /programs/{program}/accept":                s.accept,
+		"GET /programs/{program}/held":                   s.held,
+		"POST /programs/{program}/held":                  s.resolveMarking,
 		"POST /programs/{program}/members":               s.addMember,
 		"POST /programs/{program}/hide":                  s.hideMember,
 		"GET /programs/{program}/releases":               s.releasesOf,

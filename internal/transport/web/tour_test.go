@@ -53,7 +53,7 @@ func itinerary(t *testing.T, s *server.Server, r demo.Ready) []stops {
 	if err != nil {
 		t.Fatal(err)
 	}
-	staff := []string{"/", "/programs", p, p + "/outcome", p + "/releases", p + "/releases/new", p + "/objects", "/releases", "/organisations", "/connections", "/webhooks", "/notices", "/help/keys", "/nowhere"}
+	staff := []string{"/", "/programs", p, p + "/outcome", p + "/releases", p + "/releases/new", p + "/objects", p + "/held", "/releases", "/organisations", "/connections", "/webhooks", "/notices", "/help/keys", "/nowhere"}
 	var public string
 	for _, rel := range rs {
 		staff = append(staff, "/releases/"+string(rel.ID))

@@ -5,6 +5,7 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -21,12 +22,11 @@ func uploadForm(r release.View, v *visit) *page.Upload {
 		u.Classes = append(u.Classes, page.Option{Value: string(c), Label: string(c)})
 	}
 	u.TLPs = []page.Option{{Value: "", Label: "program's default"}}
-	for _, t := range []exchange.TLP{exchange.TLPClear, exchange.TLPGreen, exchange.TLPAmber, exchange.TLPAmberStrict, exchange.TLPRed} {
-		u.TLPs = append(u.TLPs, page.Option{Value: t.String(), Label: t.String()})
-	}
-	u.PAPs = []page.Option{{Value: "", Label: "program's default"}}
-	for _, p := range []exchange.PAP{exchange.PAPClear, exchange.PAPGreen, exchange.PAPAmber, exchange.PAPRed} {
-		u.PAPs = append(u.PAPs, page.Option{Value: p.String(), Label: p.String()})
+	u.TLPs = append(u.TLPs, labels()...)
+	u.PAPs = append([]page.Option{{Value: "", Label: "program's default"}}, actionLevels()...)
+	u.Attributions = []page.Option{{Value: "", Label: "program's default"}, {Value: "may", Label: "may be named"}, {Value: "must", Label: "has to be named"}, {Value: "must-not", Label: "is not named"}}
+	for _, g := range r.Charter.Groups {
+		u.Groups = append(u.Groups, string(g.ID))
 	}
 	u.Kinds = []page.Option{
 		{Value: "", Label: "recognise it"},
@@ -114,12 +114,12 @@ func input(id exchange.ReleaseID, fields map[string]string, file *multipart.Part
 	h.Expires, err = stamp(fields["expires"])
 	note("expires", notAStamp, err)
 	h.Statement = fields["statement"]
-	for _, name := range split(fields["persons"]) {
-		h.Persons = append(h.Persons, exchange.PersonID(name))
-	}
-	for _, o := range split(fields["organisations"]) {
-		h.Organisations = append(h.Organisations, exchange.OrgID(o))
-	}
+	h.Persons = names[exchange.PersonID](fields["persons"])
+	h.Organisations, h.NotOrgs = names[exchange.OrgID](fields["organisations"]), names[exchange.OrgID](fields["not_organisations"])
+	h.Groups, h.NotCohorts = names[exchange.GroupID](fields["groups"]), names[exchange.CohortID](fields["not_cohorts"])
+	h.Sectors, h.NotIn = split(fields["sectors"]), split(fields["not_in"])
+	h.Attribution, err = exchange.ParseAttribution(fields["attribution"])
+	note("attribution", "not one of the choices", err)
 	if in.Filename == "" {
 		ps = append(ps, exchange.Problem{Path: "file", Message: "choose a file"})
 	}
@@ -127,4 +127,83 @@ func input(id exchange.ReleaseID, fields map[string]string, file *multipart.Part
 		return in, exchange.InvalidWith("nothing was stored", ps)
 	}
 	return in, nil
+}
+
+// names reads names separated by commas.
+func names[T ~string](text string) (out []T) {
+	for _, n := range split(text) {
+		out = append(out, T(n))
+	}
+	return out
+}
+
+func labels() (out []page.Option) {
+	for _, t := range []exchange.TLP{exchange.TLPClear, exchange.TLPGreen, exchange.TLPAmber, exchange.TLPAmberStrict, exchange.TLPRed} {
+		out = append(out, page.Option{Value: t.String(), Label: t.String()})
+	}
+	return out
+}
+
+func actionLevels() (out []page.Option) {
+	for _, p := range []exchange.PAP{exchange.PAPClear, exchange.PAPGreen, exchange.PAPAmber, exchange.PAPRed} {
+		out = append(out, page.Option{Value: p.String(), Label: p.String()})
+	}
+	return out
+}
+
+// held shows those who run a program what waits because nobody understands a
+// marking.
+func (s *site) held(v *visit) error {
+	id := exchange.ProgramID(v.path("program"))
+	q, err := s.Submissions.Held(v.ctx(), v.a, id)
+	if err != nil {
+		return err
+	}
+	c, _, err := s.Programs.Charter(v.ctx(), v.a, id)
+	if err != nil {
+		return err
+	}
+	p := &page.Held{
+		Frame: v.frame("Held by markings"), Heading: "Held by markings", Base: "/programs/" + string(id) + "/held", May: v.a.Operates(c.Owner),
+		TLPs: labels(), PAPs: append([]page.Option{{Value: "", Label: "nothing more"}}, actionLevels()...),
+	}
+	slices.Reverse(p.TLPs) // what nobody chose is the strictest
+	v.within(&p.Frame, c, "")
+	if v.faults != nil {
+		p.Ref, p.Reason = v.form("ref"), v.form("reason")
+	}
+	for _, h := range q.Held {
+		if n := len(p.Marks); n == 0 || p.Marks[n-1].Ref != h.Ref {
+			p.Marks = append(p.Marks, page.HeldMark{Ref: h.Ref, Refused: h.Ref == p.Ref})
+		}
+		l := page.HeldLine{Title: h.Title, Objects: h.Objects, Parts: h.Parts, Since: v.clock.At(h.Since)}
+		if h.Release != "" {
+			l.Href = "/releases/" + string(h.Release)
+		}
+		m := &p.Marks[len(p.Marks)-1]
+		m.Lines = append(m.Lines, l)
+	}
+	for _, r := range q.Resolved {
+		p.Said = append(p.Said, page.SaidMark{
+			Ref: r.Ref, Asks: strings.Join(handlingWords(r.Handling), ", "), Reason: r.Reason, Person: v.person(r.By), At: v.clock.At(r.At),
+		})
+	}
+	return v.show(p)
+}
+
+// resolveMarking takes what is said of a marking.
+func (s *site) resolveMarking(v *visit) error {
+	var h exchange.Handling
+	tlp, err := exchange.ParseTLP(v.form("tlp"))
+	if err == nil {
+		h.TLP = tlp
+		h.PAP, err = exchange.ParsePAP(v.form("pap"))
+	}
+	if err == nil {
+		_, err = s.Submissions.ResolveMarking(v.ctx(), v.a, exchange.ProgramID(v.path("program")), v.form("ref"), h, v.form("reason"))
+	}
+	if err != nil {
+		return v.again(err, func() error { return s.held(v) })
+	}
+	return v.see("/programs/" + v.path("program") + "/held?done=marking")
 }

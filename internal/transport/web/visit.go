@@ -294,6 +294,7 @@ var fields = map[string]string{
 	"first_seen": "seen-first", "last_seen": "seen-last", "product": "product", "type": "ptype", "format": "format",
 	"ready": "ready", "ready_at": "ready", "live": "live", "live_at": "live", "share": "share", "evidence": "evidence", "regions": "regions",
 	"persons": "persons", "organisations": "organisations", "expires": "expires", "statement": "statement", "tlp": "tlp", "pap": "pap",
+	"groups": "groups", "sectors": "sectors", "not_organisations": "not-organisations", "not_cohorts": "not-cohorts", "not_in": "not-in", "attribution": "attribution",
 	"login": "login", "id": "org-id", "name": "org-name", "url": "hook-url", "since": "since", "kind": "org-kind",
 }
 
@@ -329,6 +330,7 @@ var done = map[string]string{
 	"closed": "The release is closed. Its outcome is final.", "rearmed": "The new case was made.", "feedback": "Thank you. Your feedback was recorded.",
 	"accepted": "The agreement was accepted.", "joined": "The member was added.", "org": "The organisation was added.", "person": "The person was added.",
 	"suspended": "Suspended. Every channel is cut.", "org-resumed": "Resumed.", "revoked": "The token was revoked.", "disconnected": "The connection was removed. Its credential is dead.",
+	"marking":   "It was said what the marking asks; what it held is released under that.",
 	"hook-test": "The test message is on its way.", "hook-again": "The message is on its way again.", "hook-replay": "What came since is announced anew.",
 	"hook-paused": "Nothing is sent until you resume it.", "hook-resumed": "It goes on where it stopped.", "hook-removed": "The webhook was removed.",
 	"read": "Marked as read.", "basis": "The line was added to the register.", "hidden": "What other members see was changed.",

@@ -109,6 +109,9 @@ type Upload struct {
 	Kinds   []Option
 	Default string // the program's default handling in words
 	Grounds []Ground
+
+	Attributions []Option
+	Groups       []string // of the charter
 }
 
 // WaveLine is one line of "who gets what when".
