@@ -47,3 +47,30 @@ func TestLegalBasisPages(t *testing.T) {
 		t.Errorf("a member adds: %d", status)
 	}
 }
+
+// An operator hides a member with a button; it is marked for the operator and for
+// itself, and nobody else learns of it.
+func TestHideMember(t *testing.T) {
+	w := servertest.New(t)
+	s := &site{w, w.Serve()}
+	program := "/programs/" + string(testkit.Program)
+	op, self, other := s.client(t, testkit.Owner, "operator"), s.client(t, servertest.EarlyA, "analyst"), s.client(t, servertest.EarlyB, "analyst")
+	const chip, note = `<span class="chip">hidden</span>`, "Your membership is hidden"
+	_, before := other.get(program)
+	body := op.does(program+"/hide", "What other members see was changed", "org", string(servertest.EarlyA), "hidden", "1")
+	if strings.Count(body, chip) != 1 {
+		t.Errorf("not marked: %s", words(body))
+	}
+	if _, body := self.get(program); !strings.Contains(body, note) || strings.Contains(body, chip) {
+		t.Errorf("the member itself: %s", words(body))
+	}
+	if _, after := other.get(program); words(after) != words(before) {
+		t.Errorf("another member's page changed from\n%s\nto\n%s", words(before), words(after))
+	}
+	if status, _ := other.post(program+"/hide", "org", string(servertest.EarlyA)); status != http.StatusNotFound {
+		t.Errorf("another member shows it: %d", status)
+	}
+	if body := op.does(program+"/hide", "What other members see was changed", "org", string(servertest.EarlyA)); strings.Contains(body, chip) {
+		t.Errorf("still marked: %s", words(body))
+	}
+}
