@@ -40,6 +40,10 @@ type (
 		Visibility       visibilityDoc  `toml:"visibility,omitempty"`
 		Contributions    contributions  `toml:"contributions,omitempty"`
 		Group            []SharingGroup `toml:"group,omitempty"`
+		Purposes         []string       `toml:"purposes,omitempty"`
+		CountsFor        []ProgramID    `toml:"counts_for,omitempty"`
+		Policies         string         `toml:"policies,omitempty,multiline"`
+		PolicyTest       []PolicyTest   `toml:"policy_test,omitempty"`
 	}
 	measureDoc struct {
 		ID     MeasureID `toml:"id,omitempty"`
@@ -155,6 +159,7 @@ func (d charterDoc) charter(f *findings) Charter {
 		Visibility:          Visibility{cmp.Or(d.Visibility.MembersSee, SeeCounts)},
 		Contributions:       Contributions{some(d.Contributions.From), some(d.Contributions.To)},
 		Groups:              some(d.Group),
+		Policies:            d.Policies, PolicyTests: some(d.PolicyTest), Purposes: some(d.Purposes), CountsFor: some(d.CountsFor),
 	}
 	var err error
 	c.Handling.TLP, err = ParseTLP(d.Handling.TLP)
@@ -231,6 +236,7 @@ func (c Charter) TOML() []byte {
 		Compelled:  compelledDoc(c.CompelledDisclosure),
 		Approvals:  approvalsDoc(c.Approvals),
 		Visibility: visibilityDoc(c.Visibility), Contributions: contributions(c.Contributions), Group: c.Groups,
+		Policies: c.Policies, PolicyTest: c.PolicyTests, Purposes: c.Purposes, CountsFor: c.CountsFor,
 	}
 	for _, m := range c.Measures {
 		d.Measure = append(d.Measure, measureDoc{m.ID, m.Target.String(), m.By.toml(), m.Lead})

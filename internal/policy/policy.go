@@ -55,6 +55,7 @@ type Recipient struct {
 	Hat           string               // in which it acts; empty: in all of Attributes.Hats
 	Purpose       string               // for which it reads, as the session or token says
 	Programs      []exchange.ProgramID // active memberships under the agreement in force, sorted
+	Rules         Rules                // of the program; nil: none
 }
 
 // Item is what is known of what is asked for.
@@ -174,6 +175,7 @@ func MemberOf(c exchange.Charter, m exchange.Member, o, provider exchange.Organi
 		Suspended: m.State == exchange.MemberSuspended || !o.SuspendedAt.IsZero(),
 		Client:    o.ClientOf != "", Provider: provider.ID, Audience: m.Audience, Accepted: m.Accepted,
 		Jurisdictions: slices.Concat(o.Jurisdictions, provider.Jurisdictions), MayRead: true,
+		Attributes: attributesOf(m, o), Groups: c.GroupsOf(o.ID), Rules: RulesOf(c).For(),
 	}
 	if m.Audience.Compelled {
 		r.DeniedClasses = c.CompelledDisclosure.Deny
