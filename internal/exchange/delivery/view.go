@@ -194,6 +194,13 @@ func asMember(tx Tx, c exchange.Charter, org exchange.OrgID) (*view, error) {
 		}
 	}
 	v.r = policy.MemberOf(c, m, o, provider)
+	var lapses time.Time
+	if v.r.Programs, lapses, err = policy.ProgramsOf(tx, c, org, tx.Now()); err != nil {
+		return nil, err
+	}
+	if v.lapses.IsZero() || !lapses.IsZero() && lapses.Before(v.lapses) {
+		v.lapses = lapses
+	}
 	return v, nil
 }
 

@@ -117,6 +117,13 @@ type (
 		Revision int64        `json:"revision,omitempty"`
 		Changes  []difference `json:"changes" doc:"what differs from the charter in force"`
 		Moves    []move       `json:"moves" doc:"members that change cohort"`
+		Tests    []ruleTest   `json:"tests,omitempty" doc:"tests of the charter's policies; all have passed"`
+	}
+	ruleTest struct {
+		Name   string `json:"name"`
+		Action string `json:"action" enum:"read,enter"`
+		Expect string `json:"expect" enum:"permit,forbid"`
+		Why    string `json:"why" doc:"by which policy"`
 	}
 	difference struct {
 		Path string `json:"path"`
@@ -153,6 +160,7 @@ func (s *server) applyCharter(ctx context.Context, a exchange.Actor, in *inChart
 		Moves: wires(r.Moves, func(m exchange.Move) move {
 			return move{string(m.Org), m.From.String(), m.To.String()}
 		}),
+		Tests: wires(r.Tests, func(t program.TestResult) ruleTest { return ruleTest{t.Name, t.Action, t.Expect, t.Why} }),
 	})
 	if !in.DryRun {
 		out.ETag = etag(r.Revision)
