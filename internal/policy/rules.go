@@ -169,17 +169,17 @@ func (s *Ruleset) For() Rules {
 	return &reader{set: s}
 }
 
-// outcome is what policies say together. Forbid overrides permit; a policy that
+// ruling is what policies say together. Forbid overrides permit; a policy that
 // cannot be worked out forbids, or does not permit.
-type outcome struct {
+type ruling struct {
 	permitted, forbidden bool
 	by                   string // names of the policies
 }
 
 // ask evaluates the policies.
-func ask(rules []rule, entities cedar.EntityGetter, q cedar.Request) outcome {
+func ask(rules []rule, entities cedar.EntityGetter, q cedar.Request) ruling {
 	_, d := cedar.Authorize(numbered(rules), entities, q)
-	var out outcome
+	var out ruling
 	var permits, forbids []string
 	for _, e := range d.Errors {
 		if r := at(rules, e.PolicyID); !r.permits() {

@@ -21,7 +21,7 @@ type reader struct {
 	needs bool   // some policy permits reading, so one must
 	known cedar.EntityMap
 	query cedar.Request
-	memo  map[itemKey]outcome
+	memo  map[itemKey]ruling
 }
 
 // itemKey is all that policies can know of an item.
@@ -32,7 +32,7 @@ type itemKey struct {
 	originators string
 }
 
-const maxItems = 10_000 // kept outcomes of one reader
+const maxItems = 10_000 // kept rulings of one reader
 
 // Read reports whether the policies let the recipient read the item: none
 // forbids it and, where the charter has any that permits reading, one does.
@@ -40,7 +40,7 @@ func (m *reader) Read(r *Recipient, i *Item) (allowed bool, why string) {
 	if m.set.broken {
 		return false, "the program's policies are not understood"
 	}
-	k := itemKey{i.Class, i.Handling.TLP, i.Handling.PAP, names(i.Originators)}
+	k := itemKey{i.Class, i.Handling.TLP, i.Handling.PAP, ofOrgs(i.Originators)}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if !m.ready || !alike(&m.r, r) {
@@ -66,8 +66,8 @@ func (m *reader) Read(r *Recipient, i *Item) (allowed bool, why string) {
 }
 
 func (m *reader) begin(r *Recipient) {
-	m.r, m.ready = *r, true
-	m.memo = map[itemKey]outcome{}
+	m.r, m.ready = *r, true // the values: whoever asks keeps theirs
+	m.memo = map[itemKey]ruling{}
 	m.about(r)
 	m.kept = partly(m.set.read, m.known, m.query)
 }
@@ -82,21 +82,12 @@ func (m *reader) about(r *Recipient) {
 	})}
 }
 
-func (m *reader) ask(i *Item) outcome {
+func (m *reader) ask(i *Item) ruling {
 	e := resource(i)
 	q := m.query
 	q.Resource = e.UID
 	m.known[e.UID] = e
 	return ask(m.kept, m.known, q)
-}
-
-// attributesOf is what rules look at in a member. Whether it has a duty to
-// disclose is told by its audience.
-func attributesOf(m exchange.Member, o exchange.Organisation) exchange.Attributes {
-	return exchange.Attributes{
-		Organisation: o.ID, Kind: o.Kind, Hats: o.Hats, Sectors: o.Sectors, Jurisdictions: o.Jurisdictions,
-		Regions: o.Regions, Products: o.Products, CompelledDisclosure: m.Audience.Compelled, JoinedAt: m.JoinedAt,
-	}
 }
 
 // alike reports whether policies cannot tell the recipients apart.
@@ -154,7 +145,7 @@ func set[T ~string](values []T) cedar.Set {
 	return cedar.NewSet(all...)
 }
 
-func names(ids []exchange.OrgID) string {
+func ofOrgs(ids []exchange.OrgID) string {
 	switch len(ids) {
 	case 0:
 		return ""
