@@ -21,7 +21,7 @@ import (
 
 func (a *app) programCommands() *cobra.Command {
 	return noun("program", "Programs: why information is shared, with whom, by which rules",
-		a.programList(), a.programApply(), a.programExport(), a.programShow())
+		a.programList(), a.programApply(), a.programExport(), a.programShow(), a.programCheckRules())
 }
 
 func (a *app) programList() *cobra.Command {
@@ -122,6 +122,7 @@ func (a *app) apply(ctx context.Context, text []byte, dry bool) error {
 	return a.show(res.Body, view{parts: []part{
 		{"changes", "changes", columns("path", "old", "new")},
 		{"members that change cohort", "moves", columns("organisation", "from", "to")},
+		testColumns,
 	}})
 }
 

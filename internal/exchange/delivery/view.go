@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -58,7 +59,15 @@ type viewKey struct {
 	org     exchange.OrgID
 	channel exchange.Channel
 	program exchange.ProgramID
+	acting  acting
 }
+
+// acting is in which hat, and for what, somebody reads. The same person may
+// read differently in another: nothing that is kept for a reader is kept
+// without it.
+type acting struct{ hat, purpose string }
+
+func actingOf(a exchange.Actor) acting { return acting{a.Hat, a.Purpose} }
 
 const maxViews = 5000
 
@@ -96,7 +105,7 @@ func (s *Service) viewIn(ctx context.Context, known *cached, a exchange.Actor, p
 	if err != nil {
 		return nil, err
 	}
-	key := viewKey{a.Client(), a.Org, a.Channel, program}
+	key := viewKey{a.Client(), a.Org, a.Channel, program, actingOf(a)}
 	s.mu.Lock()
 	v := known.views[key]
 	s.mu.Unlock()
@@ -170,7 +179,17 @@ func (s *Service) resolve(tx Tx, a exchange.Actor, program exchange.ProgramID, a
 	if !a.Machine {
 		v.r.Person = a.Person
 	}
+	v.actAs(a.Hat, a.Purpose)
 	return v, nil
+}
+
+// actAs sets the hat and the purpose. One who acts in a hat that the organisation
+// does not have any more acts in all that it has.
+func (v *view) actAs(hat, purpose string) {
+	v.r.Hat, v.r.Purpose = "", purpose
+	if slices.Contains(v.r.Attributes.Hats, hat) {
+		v.r.Hat = hat
+	}
 }
 
 // asMember is the view of an organisation, whatever the credential.

@@ -61,7 +61,7 @@ type Applied struct {
 	Created  bool
 	DryRun   bool
 	Revision int64
-	Changes  []exchange.Change   // what differs from the charter in force
-	Moves    []exchange.Move     // members that change cohort
-	Tests    []TestResult // of the charter's policies; all passed
+	Changes  []exchange.Change // what differs from the charter in force
+	Moves    []exchange.Move   // members that change cohort
+	Tests    []TestResult      // of the charter's policies; all passed
 }

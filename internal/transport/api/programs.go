@@ -24,6 +24,8 @@ type (
 		Program      string       `json:"program,omitempty" doc:"the one program of the token"`
 		TLPCeiling   string       `json:"tlp_ceiling,omitempty"`
 		Machine      bool         `json:"machine,omitempty"`
+		Hat          string       `json:"hat,omitempty" doc:"in which the caller acts; absent: in all of the organisation's"`
+		Purpose      string       `json:"purpose,omitempty" doc:"for which the caller reads"`
 		TimeZone     string       `json:"time_zone,omitempty"`
 		Memberships  []member     `json:"memberships"`
 		Collections  []collection `json:"collections"`
@@ -34,7 +36,7 @@ func (s *server) me(ctx context.Context, a exchange.Actor, _ *none) (*answer[cal
 	out := caller{
 		Person: string(a.Person), Token: string(a.Token), Organisation: string(a.Org), Name: a.Name,
 		Roles: texts(a.Roles), Verbs: some(a.Verbs), Program: string(a.Program), TLPCeiling: a.Ceiling.String(),
-		Machine: a.Machine, TimeZone: a.Zone, Memberships: []member{}, Collections: []collection{},
+		Machine: a.Machine, Hat: a.Hat, Purpose: a.Purpose, TimeZone: a.Zone, Memberships: []member{}, Collections: []collection{},
 	}
 	members, err := s.Members.Memberships(ctx, a)
 	if err != nil {
