@@ -149,6 +149,7 @@ func (v *visit) frame(title string) page.Frame {
 		return f
 	}
 	f.Person, f.Zone = v.a.Name, v.clock.Zone.String()
+	f.Acting = actsAs(v.a)
 	f.Org, f.OrgHref = v.org(v.a.Org), "/organisations/"+string(v.a.Org)
 	first := page.Link{Label: "Home", Href: "/", Key: "o"}
 	if v.staff() {
@@ -294,7 +295,7 @@ var fields = map[string]string{
 	"first_seen": "seen-first", "last_seen": "seen-last", "product": "product", "type": "ptype", "format": "format",
 	"ready": "ready", "ready_at": "ready", "live": "live", "live_at": "live", "share": "share", "evidence": "evidence", "regions": "regions",
 	"persons": "persons", "organisations": "organisations", "expires": "expires", "statement": "statement", "tlp": "tlp", "pap": "pap",
-	"login": "login", "id": "org-id", "name": "org-name", "url": "hook-url", "since": "since", "kind": "org-kind",
+	"login": "login", "id": "org-id", "name": "org-name", "url": "hook-url", "since": "since", "kind": "org-kind", "hat": "hat", "purpose": "purpose",
 }
 
 // field is the form field for the path in a problem; empty: none.
@@ -331,5 +332,5 @@ var done = map[string]string{
 	"suspended": "Suspended. Every channel is cut.", "org-resumed": "Resumed.", "revoked": "The token was revoked.", "disconnected": "The connection was removed. Its credential is dead.",
 	"hook-test": "The test message is on its way.", "hook-again": "The message is on its way again.", "hook-replay": "What came since is announced anew.",
 	"hook-paused": "Nothing is sent until you resume it.", "hook-resumed": "It goes on where it stopped.", "hook-removed": "The webhook was removed.",
-	"read": "Marked as read.",
+	"read": "Marked as read.", "acting": "You act like this from now on.",
 }
