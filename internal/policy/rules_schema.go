@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -152,16 +153,7 @@ func parse(text string) (cedar.PolicyList, []exchange.Problem) {
 	}
 	list, err := cedar.NewPolicyListFromBytes("", []byte(text))
 	if err != nil {
-		at, said := place{1, 1}, err.Error()
-		if m := parseFault.FindStringSubmatch(said); m != nil {
-			_, _ = fmt.Sscan(m[1], &at.line)
-			_, _ = fmt.Sscan(m[2], &at.column)
-			said = m[3]
-			if x := expected.FindStringSubmatch(said); x != nil {
-				said = fmt.Sprintf("found %q, expected %q", x[1], x[2])
-			}
-		}
-		return nil, []exchange.Problem{fault(at, "not a Cedar policy: %s", cut(said))}
+		return nil, []exchange.Problem{unparsed(text, err.Error())}
 	}
 	var problems []exchange.Problem
 	for _, p := range list {
@@ -178,6 +170,45 @@ func parse(text string) (cedar.PolicyList, []exchange.Problem) {
 		}
 	}
 	return list, problems
+}
+
+// unparsed is what the parser said, with the place of the word that it did not
+// expect: it names the place of the word after that.
+func unparsed(text, said string) exchange.Problem {
+	at := place{1, 1}
+	m := parseFault.FindStringSubmatch(said)
+	if m == nil {
+		return fault(at, "not a Cedar policy: %s", cut(said))
+	}
+	_, _ = fmt.Sscan(m[1], &at.line)
+	_, _ = fmt.Sscan(m[2], &at.column)
+	x := expected.FindStringSubmatch(m[3])
+	if x == nil {
+		return fault(at, "not a Cedar policy: %s", cut(m[3]))
+	}
+	if found, want := x[1], x[2]; found != "" {
+		if before, ok := upTo(text, at); ok {
+			if i := strings.LastIndex(before, found); i >= 0 {
+				at = placeOf(text, i)
+			}
+		}
+		return fault(at, "not a Cedar policy: found %s, expected %s", cut(strconv.Quote(found)), cut(strconv.Quote(want)))
+	}
+	return fault(at, "not a Cedar policy: it ends where %s is expected", cut(strconv.Quote(x[2])))
+}
+
+// upTo is the text before a place.
+func upTo(text string, at place) (string, bool) {
+	offset := 0
+	for range at.line - 1 {
+		i := strings.IndexByte(text[offset:], '\n')
+		if i < 0 {
+			return "", false
+		}
+		offset += i + 1
+	}
+	offset += at.column - 1
+	return text[:max(0, min(offset, len(text)))], offset >= 0
 }
 
 // unfit lists what the schema has against a policy.

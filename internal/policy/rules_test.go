@@ -3,9 +3,11 @@ package policy_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -121,8 +123,8 @@ func TestCompileRefuses(t *testing.T) {
 		{"types that do not fit", "\n\npermit(principal, action == Action::\"read\", resource) when { resource.class == 1 };", "line 3, column 1: the types Long and String are not compatible"},
 		{"a resource of another action", "permit(principal, action == Action::\"read\", resource == Cohort::\"x\");", "line 1, column 1: unable to find an applicable action given the policy scope constraints"},
 		{"an attribute of one action in a policy on both", "permit(principal, action, resource) when { context.hat == \"x\" };", "line 1, column 52: attribute `hat` in context for Action::\"enter\" not found"},
-		{"no Cedar", "permit(principal,\n action resource);", "line 2, column 17: not a Cedar policy: found \"resource\", expected \",\""},
-		{"an open end", "permit(principal, action, resource)", "line 1, column 36: not a Cedar policy: found \"\", expected \";\""},
+		{"no Cedar", "permit(principal,\n action resource);", "line 2, column 9: not a Cedar policy: found \"resource\", expected \",\""},
+		{"an open end", "permit(principal, action, resource)", "line 1, column 36: not a Cedar policy: it ends where \";\" is expected"},
 		{"depth", "permit(principal, action, resource) when { " + strings.Repeat("(", 70), "line 1, column 107: brackets are nested deeper than 64"},
 		{"length", "permit(principal, action, resource) when { \"" + strings.Repeat("a", 20_000), "line 1, column 1: the policy is longer than 16384 bytes"},
 		{"number", strings.Repeat("permit(principal, action, resource);\n", 201), "line 201, column 36: a charter has at most 200 policies"},
@@ -346,4 +348,70 @@ func FuzzCompileRules(f *testing.F) {
 			t.Error("differs from Cedar")
 		}
 	})
+}
+
+// The guide shows the schema as it is, and policies that can be applied.
+func TestGuide(t *testing.T) {
+	b, err := os.ReadFile("../../docs/guide/program-rules.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := func(of string) (out []string) {
+		for _, part := range strings.Split(string(b), "```"+of+"\n")[1:] {
+			text, _, _ := strings.Cut(part, "```")
+			out = append(out, text)
+		}
+		return out
+	}
+	if schema := blocks("cedarschema"); len(schema) != 1 || "\n"+schema[0] != policy.RuleSchema {
+		t.Error("the schema in the guide is not that of the code")
+	}
+	examples := blocks("cedar")
+	if len(examples) < 4 {
+		t.Fatalf("%d examples", len(examples))
+	}
+	for _, text := range examples {
+		compiled(t, text)
+	}
+}
+
+// Whatever the policies say, nobody is given what they would not be given
+// without any, and those whom policies do not concern lose nothing.
+func TestRulesNeverWiden(t *testing.T) {
+	set := compiled(t, fifty())
+	rnd := rand.New(rand.NewPCG(17, 4))
+	now := time.Date(2027, time.June, 1, 12, 0, 0, 0, time.UTC)
+	narrowed, kept := 0, 0
+	for range 20_000 {
+		r, i := randomRecipient(rnd), randomItem(rnd)
+		coin := func() bool { return rnd.IntN(8) == 0 }
+		r.Member, r.Suspended, r.Owner, r.Client, r.MayRead = !coin(), coin(), coin(), coin(), !coin()
+		r.Accepted, i.Required, i.State, i.Program = rnd.IntN(3), 1, exchange.ReleasePublic, "p"
+		i.Held, i.Recalled, i.Handling.NotOrgs = coin(), coin(), nil
+		if coin() {
+			i.Handling.NotOrgs = []exchange.OrgID{r.Org}
+		}
+		if !coin() {
+			i.OpenedAt = now.Add(-time.Hour)
+		}
+		r.Rules = nil
+		without := policy.Decide(r, i, now)
+		r.Rules = set.For()
+		with := policy.Decide(r, i, now)
+		switch {
+		case with.Allowed() && !without.Allowed():
+			t.Fatalf("%s with the policies, %s (%s) without: %+v %+v", with.Verdict, without.Verdict, without.Code, r, i)
+		case !without.Allowed() && with.Code != without.Code && with.Code != "E_RULE":
+			t.Fatalf("%s with the policies, %s without", with.Code, without.Code)
+		case r.Owner && with.Allowed() != without.Allowed():
+			t.Fatal("who runs the program is asked for policies")
+		case without.Allowed() && !with.Allowed():
+			narrowed++
+		case with.Allowed():
+			kept++
+		}
+	}
+	if narrowed < 500 || kept < 500 {
+		t.Errorf("%d narrowed, %d kept: too few to tell", narrowed, kept)
+	}
 }
