@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/membership"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/record"
 	"github.com/forewarn-exchange/forewarn/internal/server/servertest"
@@ -78,6 +79,17 @@ func TestAT04_OneOrganisationTwoHats(t *testing.T) {
 			s.access(web, "assisting", i, true, csirt...)
 			s.access(web, "regulating", i, false, regulator...)
 			s.access(web, "in all hats, for nothing", i, false, s.readersOf(servertest.EarlyA)...)
+			for _, who := range []struct {
+				hat, purpose string
+				want         bool
+			}{{"csirt", "assist", true}, {"regulator", "regulate", false}, {"", "", false}} {
+				for _, of := range []string{string(servertest.EarlyA), s.Reader(servertest.EarlyA).Name} {
+					got, err := s.X.Delivery.Why(t.Context(), s.Operator, testkit.Program, i.objects[0].id, delivery.As(of, who.hat, who.purpose), time.Time{})
+					if err != nil || got.Decision.Allowed() != who.want {
+						t.Errorf("why %s as %q for %q: %s %s (%v)", of, who.hat, who.purpose, got.Decision.Verdict, got.Decision.Code, err)
+					}
+				}
+			}
 			// The same session and the same pages, in the other hat.
 			person := regulator[1]
 			s.must(s.Authn.ActAs(t.Context(), person.session, "csirt", "assist"))
