@@ -167,6 +167,22 @@ func TestAT23_EntryByPolicyFollowsTheOtherMembership(t *testing.T) {
 	cohort(servertest.EarlyA, "early") // the acceptance of before
 	s.apply(c)
 	cohort(servertest.EarlyA, outside) // another agreement is in force there
+	_, err = s.X.Members.Accept(ctx, s.Reader(servertest.EarlyA), second, 2)
+	s.must(err)
+	cohort(servertest.EarlyA, "early")
+	s.access(web, "entered again", i, true, a...)
+	s.access(web, "and its client", i, false, s.readersOf(servertest.Client)...) // AMBER+STRICT
+
+	// One that comes into force by the clock ends it then, before anybody is placed anew.
+	s.apply(charterWith(second, "", "version = 1\n", "version = 3\n", "Do not publish before the release.", "Do nothing.",
+		"effective = 2027-06-01", "effective = 2027-07-14"))
+	cohort(servertest.EarlyA, "early")
+	s.access(web, "before it is in force", i, true, a...)
+	s.Clock.Set(time.Date(2027, time.July, 13, 22, 0, 0, 0, time.UTC))
+	s.access(web, "when it is", i, false, a...)
+	_, err = s.X.Members.PlaceAll(ctx)
+	s.must(err)
+	cohort(servertest.EarlyA, outside)
 }
 
 func cohortOf(t *testing.T, s *scene, org exchange.OrgID) exchange.CohortID {

@@ -132,12 +132,16 @@ func (s *Ruleset) Names(of string) (ids []string) {
 	return ids
 }
 
-// maxRulesets bounds how many charters' policies are kept compiled.
-const maxRulesets = 256
+// What is kept compiled is bounded by the number of charters and by their text.
+const (
+	maxRulesets  = 256
+	maxRulesText = 4 << 20
+)
 
 var rulesets struct {
-	mu   sync.Mutex
-	kept map[string]*Ruleset
+	mu    sync.Mutex
+	kept  map[string]*Ruleset
+	bytes int
 }
 
 // RulesOf returns the policies of a charter; nil: it has none. What CheckRules
@@ -152,8 +156,8 @@ func RulesOf(c exchange.Charter) *Ruleset {
 		return s
 	}
 	s, _ := CompileRules(c.Policies)
-	if rulesets.kept == nil || len(rulesets.kept) >= maxRulesets {
-		rulesets.kept = map[string]*Ruleset{}
+	if rulesets.bytes += len(c.Policies); rulesets.kept == nil || len(rulesets.kept) >= maxRulesets || rulesets.bytes > maxRulesText {
+		rulesets.kept, rulesets.bytes = map[string]*Ruleset{}, len(c.Policies)
 	}
 	rulesets.kept[strings.Clone(c.Policies)] = s
 	return s

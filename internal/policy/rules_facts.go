@@ -32,7 +32,7 @@ type itemKey struct {
 	originators string
 }
 
-const maxItems = 10_000 // kept rulings of one reader
+const maxItems = 2_048 // kept rulings of one reader
 
 // Read reports whether the policies let the recipient read the item: none
 // forbids it and, where the charter has any that permits reading, one does.
@@ -176,6 +176,21 @@ func CohortOf(c exchange.Charter, a exchange.Attributes, programs []exchange.Pro
 		return allowed
 	})
 	return id, append(reasons, why...), ok
+}
+
+// Stays reports whether the policies still let an organisation with these
+// attributes and memberships into the cohort in which it was placed. Members
+// are placed anew by acts, and by the clock from time to time; in between, what
+// the clock alone ended holds no longer.
+func Stays(c exchange.Charter, a exchange.Attributes, programs []exchange.ProgramID, cohort exchange.CohortID) bool {
+	s := RulesOf(c)
+	co, known := c.Cohort(cohort)
+	if s == nil || !known {
+		return true
+	}
+	r := Recipient{Org: a.Organisation, Attributes: a, Groups: c.GroupsOf(a.Organisation), Programs: programs}
+	allowed, _ := s.enters(&r, co)
+	return allowed
 }
 
 // enters asks the policies on entry.

@@ -213,14 +213,42 @@ func asMember(tx Tx, c exchange.Charter, org exchange.OrgID) (*view, error) {
 		}
 	}
 	v.r = policy.MemberOf(c, m, o, provider)
+	if policy.RulesOf(c).AsksForPrograms() {
+		err = v.elsewhere(tx, o, provider)
+	}
+	return v, err
+}
+
+// elsewhere finds the memberships that the policies ask for, until when they
+// are as they are, and whether the organisation, or its provider, may still be
+// in the cohort that it entered by them.
+func (v *view) elsewhere(tx Tx, o, provider exchange.Organisation) (err error) {
 	var lapses time.Time
-	if v.r.Programs, lapses, err = policy.ProgramsOf(tx, c, org, tx.Now()); err != nil {
-		return nil, err
+	lapse := func() {
+		if v.lapses.IsZero() || !lapses.IsZero() && lapses.Before(v.lapses) {
+			v.lapses = lapses
+		}
 	}
-	if v.lapses.IsZero() || !lapses.IsZero() && lapses.Before(v.lapses) {
-		v.lapses = lapses
+	if v.r.Programs, lapses, err = policy.ProgramsOf(tx, v.charter, o.ID, tx.Now()); err != nil {
+		return err
 	}
-	return v, nil
+	lapse()
+	placed, compelled, programs := o, v.r.Audience.Compelled, v.r.Programs
+	if provider.ID != "" { // a client is where its provider is
+		placed, compelled = provider, false
+		if programs, lapses, err = policy.ProgramsOf(tx, v.charter, provider.ID, tx.Now()); err != nil {
+			return err
+		}
+		lapse()
+	}
+	a := exchange.Attributes{
+		Organisation: placed.ID, Kind: placed.Kind, Hats: placed.Hats, Sectors: placed.Sectors, Jurisdictions: placed.Jurisdictions,
+		Regions: placed.Regions, Products: placed.Products, CompelledDisclosure: compelled,
+	}
+	if !policy.Stays(v.charter, a, programs, v.r.Audience.Cohort) {
+		v.r.Audience = exchange.Audience{}
+	}
+	return nil
 }
 
 // reads reports whether the reader has a collection to read: it takes part, in
