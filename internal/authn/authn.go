@@ -28,6 +28,8 @@ type Credential struct {
 	Person       exchange.Person
 	OrgSuspended bool
 	Expires      time.Time
+	Hat          string // of a session
+	Purpose      string
 }
 
 // Tx is what authn needs kept, in one transaction. Reads answer
@@ -43,6 +45,13 @@ type Tx interface {
 	PutSession(hash []byte, person exchange.PersonID, expires time.Time) error
 	DropSession(hash []byte) error
 	TouchToken(id exchange.TokenID, at time.Time) error
+	Acting
+}
+
+// Acting is in which hat, and for what, a session acts.
+type Acting interface {
+	Organisation(id exchange.OrgID) (exchange.Organisation, error)
+	ActAs(hash []byte, hat, purpose string) error
 }
 
 // Store runs functions in a read snapshot or in one write transaction.

@@ -27,11 +27,12 @@ func newEntry(c Credential) *entry {
 	e := &entry{login: c.Person.Login, expires: c.Expires}
 	e.actor = exchange.Actor{
 		Person: c.Person.ID, Org: c.Person.Org, Name: c.Person.Login,
-		Roles: c.Person.Roles, Zone: c.Person.TimeZone,
+		Roles: c.Person.Roles, Zone: c.Person.TimeZone, Hat: c.Hat, Purpose: c.Purpose,
 	}
 	if t := c.Token; t.ID != "" {
 		e.actor.Token, e.actor.Name, e.actor.Verbs = t.ID, t.Name, t.Verbs
 		e.actor.Program, e.actor.Ceiling, e.actor.Machine = t.Program, t.Ceiling, t.Machine
+		e.actor.Hat, e.actor.Purpose = t.Hat, t.Purpose
 		e.noted.Store(t.LastUsed.UnixMicro())
 	}
 	return e

@@ -74,7 +74,7 @@ func (a *app) searchCommand() *cobra.Command {
 }
 
 func (a *app) whyCommand() *cobra.Command {
-	var program, recipient, at string
+	var program, recipient, at, hat, purpose string
 	cmd := &cobra.Command{
 		Use: "why OBJECT --for MEMBER", Short: "Explain why a member is or is not given an item", Args: cobra.ExactArgs(1),
 		Long: "Explain why a member is or is not given an item, now or at another moment: each step\nof the decision, in its order. OBJECT is a STIX identifier or an artifact's.",
@@ -86,7 +86,7 @@ func (a *app) whyCommand() *cobra.Command {
 			if err := moments(time.Now(), &at); err != nil {
 				return err
 			}
-			res, err := a.get(cmd.Context(), "/programs/"+seg(p)+"/why", given("object", args[0], "for", recipient, "at", at))
+			res, err := a.get(cmd.Context(), "/programs/"+seg(p)+"/why", given("object", args[0], "for", recipient, "at", at, "hat", hat, "purpose", purpose))
 			if err != nil {
 				return err
 			}
@@ -100,6 +100,8 @@ func (a *app) whyCommand() *cobra.Command {
 	programFlag(cmd, &program)
 	cmd.Flags().StringVar(&recipient, "for", "", "organisation, or login of a person")
 	cmd.Flags().StringVar(&at, "at", "", "another moment than now")
+	cmd.Flags().StringVar(&hat, "hat", "", "as if it acted in this hat; in all of its own when absent")
+	cmd.Flags().StringVar(&purpose, "purpose", "", "as if it read for this purpose")
 	_ = cmd.MarkFlagRequired("for")
 	return cmd
 }

@@ -194,7 +194,7 @@ func (a *app) tokenCommands() *cobra.Command {
 }
 
 func (a *app) tokenCreate() *cobra.Command {
-	var person, name, program, tlp, file string
+	var person, name, program, tlp, file, hat, purpose string
 	var verbs []string
 	var days int
 	var machine bool
@@ -211,6 +211,12 @@ func (a *app) tokenCreate() *cobra.Command {
 			}
 			if tlp != "" {
 				body["tlp_ceiling"] = tlp
+			}
+			if hat != "" {
+				body["hat"] = hat
+			}
+			if purpose != "" {
+				body["purpose"] = purpose
 			}
 			res, err := a.post(cmd.Context(), "/tokens", body)
 			if err != nil {
@@ -229,6 +235,8 @@ func (a *app) tokenCreate() *cobra.Command {
 	f.StringVar(&program, "program", "", "good for this program only")
 	f.StringVar(&tlp, "tlp", "", "nothing above this label is given to it")
 	f.IntVar(&days, "days", 90, "how long it is good")
+	f.StringVar(&hat, "hat", "", "of the organisation's hats, in which it acts; all when absent")
+	f.StringVar(&purpose, "purpose", "", "for which it reads, such as assist")
 	f.BoolVar(&machine, "machine", false, "a service account: no named individual reads with it")
 	f.StringVarP(&file, "output", "o", "", "write the token to a file (mode 0600) and not to the terminal")
 	_, _ = cmd.MarkFlagRequired("person"), cmd.MarkFlagRequired("name")

@@ -25,9 +25,13 @@ func (x *Exchange) connections(c Config) *connection.Service {
 type tokens struct{ *membership.Service }
 
 func (t tokens) Issue(ctx context.Context, a exchange.Actor, r connection.Request) (string, exchange.Token, error) {
-	return t.IssueToken(ctx, a, membership.TokenRequest{
+	wanted := membership.TokenRequest{
 		Person: r.Person, Name: r.Name, Verbs: r.Verbs, Program: r.Program, Ceiling: r.Ceiling, Machine: true, TTL: r.TTL,
-	})
+	}
+	if r.Person == a.Person { // a machine of somebody's own acts as they do
+		wanted.Hat, wanted.Purpose = a.Hat, a.Purpose
+	}
+	return t.IssueToken(ctx, a, wanted)
 }
 
 func (t tokens) Revoke(ctx context.Context, a exchange.Actor, id exchange.TokenID) error {

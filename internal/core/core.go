@@ -157,7 +157,16 @@ func place(tx program.Tx, c exchange.Charter) ([]exchange.Move, error) {
 	if err := release.Follow(tx.(release.Tx), c); err != nil {
 		return nil, err
 	}
-	return moves, release.Offer(tx.(release.Tx), c)
+	stacked, err := membership.PlaceStacked(tx.(membership.Tx), c)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range append(stacked, c) {
+		if err := release.Offer(tx.(release.Tx), o); err != nil {
+			return nil, err
+		}
+	}
+	return moves, nil
 }
 
 // entitled lets members who are entitled only now be offered what was given

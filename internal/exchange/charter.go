@@ -32,7 +32,55 @@ type Charter struct {
 	Contributions       Contributions
 	LegalBasis          []BasisID      // of the register: on which grounds members share
 	Groups              []SharingGroup // named lists of organisations, for the allow-lists of handlings
+	Policies            string         // Cedar: rules that take away from what the fixed steps allow
+	PolicyTests         []PolicyTest   // cases that the policies must decide as they expect
+	Purposes            []string       // that readers choose from; empty: any short name
+	CountsFor           []ProgramID    // programs of other owners whose rules may ask for membership in this one
 }
+
+// PolicyTest is a case for a charter's policies: who asks, what for, and the
+// outcome without which the charter is not accepted.
+type PolicyTest struct {
+	Name   string `toml:"name,omitempty"`
+	Action string `toml:"action,omitempty"` // RuleRead or RuleEnter
+	Expect string `toml:"expect,omitempty"` // RulePermit or RuleForbid
+
+	Organisation        OrgID       `toml:"organisation,omitempty"`
+	Kind                string      `toml:"kind,omitempty"`
+	Hats                []string    `toml:"hats,omitempty"`
+	Sectors             []string    `toml:"sectors,omitempty"`
+	Jurisdictions       []string    `toml:"jurisdictions,omitempty"`
+	Regions             []string    `toml:"regions,omitempty"`
+	Products            []string    `toml:"products,omitempty"`
+	CompelledDisclosure bool        `toml:"compelled_disclosure,omitempty"`
+	Client              bool        `toml:"client,omitempty"`
+	Cohort              CohortID    `toml:"cohort,omitempty"` // of the reader; for enter, the one to enter
+	Groups              []GroupID   `toml:"groups,omitempty"`
+	Programs            []ProgramID `toml:"programs,omitempty"` // of which it is an active member under the agreement in force
+
+	Hat     string  `toml:"hat,omitempty"`
+	Purpose string  `toml:"purpose,omitempty"`
+	Channel Channel `toml:"channel,omitempty"`
+
+	Class       ContentClass `toml:"class,omitempty"`
+	TLP         string       `toml:"tlp,omitempty"`
+	PAP         string       `toml:"pap,omitempty"`
+	Originators []OrgID      `toml:"originators,omitempty"`
+}
+
+// The actions that policies are about, and what a test expects.
+const (
+	RuleRead   = "read"  // a member reads an item
+	RuleEnter  = "enter" // a member enters a cohort
+	RulePermit = "permit"
+	RuleForbid = "forbid"
+)
+
+// Limits of a charter's policies.
+const (
+	MaxPolicyBytes = 256 << 10
+	maxPolicyTests = 500
+)
 
 // SharingGroup is a named list of organisations.
 type SharingGroup struct {

@@ -26,6 +26,7 @@ func (c Charter) Check(now time.Time) []Problem {
 	c.checkContributions(&f)
 	c.checkAgreement(&f)
 	c.checkHandling(&f)
+	c.checkPolicies(&f)
 	each(&f, "compelled_disclosure.deny", c.CompelledDisclosure.Deny, AllContentClasses)
 	f.one("compelled_disclosure.others", cmp.Or(c.CompelledDisclosure.Others, OthersAsCohort), OthersAsCohort, OthersAtRelease)
 	if n := c.Approvals.Default; n < 0 || n > 5 {
@@ -148,7 +149,11 @@ func (c Charter) checkCohorts(f *findings) {
 			f.add(path+".rule", "a default cohort takes every member whom no other takes; it has no rule")
 		case co.Default && i < len(c.Cohorts)-1:
 			f.add(path+".default", "the default cohort stands last: no member would reach those after it")
-		case !co.Default && co.Rule.IsEmpty():
+		case co.Default && co.ByPolicy:
+			f.add(path+".by_policy", "a default cohort takes every member whom no other takes; a policy may forbid entry, and none is needed to permit it")
+		case co.ByPolicy && strings.TrimSpace(c.Policies) == "":
+			f.add(path+".by_policy", "the charter has no policies that would permit entry")
+		case !co.Default && !co.ByPolicy && co.Rule.IsEmpty():
 			f.add(path+".rule", "missing: which members belong to it; for every other member write default = true")
 		}
 		f.terms(path+".rule", co.Rule.Terms)
@@ -190,6 +195,46 @@ func (c Charter) checkContributions(f *findings) {
 				f.add(at, "%s stands there twice", clip(string(id)))
 			}
 		}
+	}
+}
+
+// checkPolicies looks at the text and the tests as data. What the policies say
+// is for the package that understands them.
+func (c Charter) checkPolicies(f *findings) {
+	if len(c.Policies) > MaxPolicyBytes {
+		f.add("policies", "%d bytes; a charter has at most %d bytes of policies", len(c.Policies), MaxPolicyBytes)
+	}
+	for i, p := range c.Purposes {
+		f.slug(fmt.Sprintf("purposes[%d]", i), p, "a purpose")
+	}
+	for i, p := range c.CountsFor {
+		f.slug(fmt.Sprintf("counts_for[%d]", i), string(p), "a program's id")
+	}
+	if len(c.PolicyTests) > maxPolicyTests {
+		f.add("policy_test", "%d tests; a charter has at most %d", len(c.PolicyTests), maxPolicyTests)
+		return
+	}
+	for i, t := range c.PolicyTests {
+		path := fmt.Sprintf("policy_test[%d]", i)
+		f.text(path+".name", t.Name, "what the test shows")
+		if slices.ContainsFunc(c.PolicyTests[:i], func(o PolicyTest) bool { return o.Name == t.Name && o.Name != "" }) {
+			f.add(path+".name", "%q stands there twice", clip(t.Name))
+		}
+		f.one(path+".action", t.Action, RuleRead, RuleEnter)
+		f.one(path+".expect", t.Expect, RulePermit, RuleForbid)
+		if _, known := c.Cohort(t.Cohort); !known && (t.Cohort != "" || t.Action == RuleEnter) {
+			f.add(path+".cohort", "the charter has no such cohort")
+		}
+		if t.Class != "" {
+			f.one(path+".class", string(t.Class), texts(AllContentClasses)...)
+		}
+		if t.Channel != "" {
+			f.one(path+".channel", string(t.Channel), string(ChannelWeb), string(ChannelAPI), string(ChannelTAXII))
+		}
+		_, err := ParseTLP(t.TLP)
+		f.fault(path+".tlp", err)
+		_, err = ParsePAP(t.PAP)
+		f.fault(path+".pap", err)
 	}
 }
 

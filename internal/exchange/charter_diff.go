@@ -78,7 +78,7 @@ func entryName(table map[string]any) string {
 	if class, ok := table["class"]; ok {
 		return fmt.Sprintf("%v to %v", class, table["cohort"])
 	}
-	for _, key := range []string{"id", "date"} {
+	for _, key := range []string{"id", "date", "name"} {
 		if v, ok := table[key]; ok {
 			return fmt.Sprint(v)
 		}

@@ -41,6 +41,10 @@ type (
 		Contributions    contributions  `toml:"contributions,omitempty"`
 		LegalBasis       []BasisID      `toml:"legal_basis,omitempty"`
 		Group            []SharingGroup `toml:"group,omitempty"`
+		Purposes         []string       `toml:"purposes,omitempty"`
+		CountsFor        []ProgramID    `toml:"counts_for,omitempty"`
+		Policies         string         `toml:"policies,omitempty,multiline"`
+		PolicyTest       []PolicyTest   `toml:"policy_test,omitempty"`
 	}
 	measureDoc struct {
 		ID     MeasureID `toml:"id,omitempty"`
@@ -165,6 +169,7 @@ func (d charterDoc) charter(f *findings) Charter {
 		Contributions:       Contributions{some(d.Contributions.From), some(d.Contributions.To)},
 		LegalBasis:          some(d.LegalBasis),
 		Groups:              some(d.Group),
+		Policies:            d.Policies, PolicyTests: some(d.PolicyTest), Purposes: some(d.Purposes), CountsFor: some(d.CountsFor),
 	}
 	var err error
 	for i, m := range d.Measure {
@@ -265,6 +270,7 @@ func (c Charter) TOML() []byte {
 		Approvals:  approvalsDoc(c.Approvals),
 		Visibility: visibilityDoc(c.Visibility), Contributions: contributions(c.Contributions), Group: c.Groups,
 		LegalBasis: c.LegalBasis,
+		Policies: c.Policies, PolicyTest: c.PolicyTests, Purposes: c.Purposes, CountsFor: c.CountsFor,
 	}
 	for _, m := range c.Measures {
 		d.Measure = append(d.Measure, measureDoc{m.ID, m.Target.String(), m.By.toml(), m.Lead})

@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -100,6 +101,84 @@ members_see = "counts"
 `
 
 const communityTable = "[contributions]\nfrom = [\"early\", \"standard\"]\nto = [\"early\"]\n"
+
+// What policies hold of quotes, backslashes, line ends and the like comes back.
+const (
+	policyKeys = "policies = \"\"\"\n@id(\"a\\\\u{e9}\")\r\n\tforbid(principal, action, resource) when { principal.id like \"a\\\\*b\" }; // '''é'\n\n\"\"\"\n" +
+		"purposes = [\"assist\"]\ncounts_for = [\"another\"]\n"
+	policyTables = `
+[[policy_test]]
+name = "all of it, in 'one' case"
+action = "read"
+expect = "permit"
+organisation = "alpha"
+kind = "cert"
+hats = ["csirt"]
+sectors = ["energy"]
+jurisdictions = ["DE"]
+regions = ["eu"]
+products = ["edr"]
+compelled_disclosure = true
+client = true
+cohort = "early"
+groups = ["g"]
+programs = ["p"]
+hat = "csirt"
+purpose = "assist"
+channel = "taxii"
+class = "poc"
+tlp = "TLP:RED"
+pap = "PAP:RED"
+originators = ["beta"]
+[[policy_test]]
+name = "little"
+action = "enter"
+expect = "forbid"
+cohort = "early"
+`
+)
+
+func policyCharter() string {
+	return strings.Replace(goodCharter, "id = ", policyKeys+"id = ", 1) + policyTables
+}
+
+func TestPolicyKeys(t *testing.T) {
+	c := mustCharter(t, policyCharter())
+	if ps := c.Check(charterNow); len(ps) > 0 {
+		t.Errorf("refused: %q", lines(ps))
+	}
+	var changed []string
+	for _, d := range Diff(mustCharter(t, goodCharter), c) {
+		path, _, _ := strings.Cut(d.Path, "[")
+		changed = append(changed, path)
+	}
+	if diff := cmp.Diff([]string{"counts_for", "policies", "policy_test", "purposes"}, slices.Compact(changed)); diff != "" {
+		t.Error(diff)
+	}
+	for name, edit := range map[string]func(*Charter){
+		"policies":               func(c *Charter) { c.Policies = strings.Repeat(" ", MaxPolicyBytes+1) },
+		"purposes[0]":            func(c *Charter) { c.Purposes = []string{"To Assist"} },
+		"counts_for[0]":          func(c *Charter) { c.CountsFor = []ProgramID{"a b"} },
+		"policy_test":            func(c *Charter) { c.PolicyTests = make([]PolicyTest, 501) },
+		"policy_test[1].name":    func(c *Charter) { c.PolicyTests[1].Name = c.PolicyTests[0].Name },
+		"policy_test[1].action":  func(c *Charter) { c.PolicyTests[1].Action = "write" },
+		"policy_test[1].expect":  func(c *Charter) { c.PolicyTests[1].Expect = "" },
+		"policy_test[1].cohort":  func(c *Charter) { c.PolicyTests[1].Cohort = "" },
+		"policy_test[0].cohort":  func(c *Charter) { c.PolicyTests[0].Cohort = "nobody" },
+		"policy_test[0].class":   func(c *Charter) { c.PolicyTests[0].Class = "gossip" },
+		"policy_test[0].tlp":     func(c *Charter) { c.PolicyTests[0].TLP = "TLP:PINK" },
+		"policy_test[0].pap":     func(c *Charter) { c.PolicyTests[0].PAP = "PAP:PINK" },
+		"policy_test[0].channel": func(c *Charter) { c.PolicyTests[0].Channel = "mail" },
+		"cohort[0].by_policy":    func(c *Charter) { c.Cohorts[0].ByPolicy, c.Policies = true, "" },
+	} {
+		bad := c
+		bad.PolicyTests, bad.Cohorts = slices.Clone(c.PolicyTests), slices.Clone(c.Cohorts)
+		edit(&bad)
+		if ps := bad.Check(charterNow); len(ps) != 1 || ps[0].Path != name {
+			t.Errorf("%s: %q", name, lines(ps))
+		}
+	}
+}
 
 func TestContributions(t *testing.T) {
 	c := mustCharter(t, goodCharter+communityTable)
@@ -202,6 +281,7 @@ func TestCharterRoundTrip(t *testing.T) {
 	for name, text := range map[string]string{
 		"full": goodCharter, "empty": "", "draft": "id = \"x\"\n[[cohort]]\n[[measure]]\n[[rule]]\nat = \"never\"\n",
 		"empty lists": "beneficiaries = []\n[agreement]\nobligations = []\n[[cohort]]\nrule = {kind = []}", "no weekend": noWeekend, "own weekend": ownWeekend,
+		"policies":      policyCharter(),
 		"contributions": goodCharter + communityTable, "nobody contributes": goodCharter + "[contributions]\nfrom = []\nto = []\n",
 	} {
 		c := mustCharter(t, text)

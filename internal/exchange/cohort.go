@@ -23,6 +23,7 @@ type Cohort struct {
 	Title      string   `toml:"title,omitempty"`
 	MaxMembers int      `toml:"max_members,omitempty"` // 0: no cap
 	Default    bool     `toml:"default,omitempty"`
+	ByPolicy   bool     `toml:"by_policy,omitempty"` // a policy of the charter must permit entry, besides the rule, if there is one
 	Rule       Rule     `toml:"rule,omitempty"`
 }
 
@@ -80,8 +81,13 @@ func (c Cohort) Match(a Attributes) (bool, []string) {
 
 // Words is the cohort's rule in plain English.
 func (c Cohort) Words() string {
-	if c.Default {
+	switch {
+	case c.Default:
 		return "every other member"
+	case c.ByPolicy && c.Rule.IsEmpty():
+		return "whom the program's policies permit"
+	case c.ByPolicy:
+		return c.Rule.String() + ", and the program's policies permit it"
 	}
 	return c.Rule.String()
 }
@@ -213,10 +219,21 @@ func ParseAudience(s string) (Audience, error) {
 
 // CohortOf returns the first cohort, in the order of the charter, to which a
 // member with these attributes belongs, and why. Without one, ok is false: the
-// member receives what is public, no more.
+// member receives what is public, no more. Policies are not asked: nobody
+// belongs to a cohort that one has to permit.
 func (c Charter) CohortOf(a Attributes) (id CohortID, why []string, ok bool) {
+	return c.CohortBy(a, func(co Cohort) bool { return !co.ByPolicy })
+}
+
+// CohortBy is CohortOf with the charter's policies, which enter answers for:
+// whether they let the member into the cohort.
+func (c Charter) CohortBy(a Attributes, enter func(Cohort) bool) (id CohortID, why []string, ok bool) {
 	for _, co := range c.Cohorts {
-		if match, reasons := co.Match(a); match {
+		match, reasons := co.Match(a)
+		if co.ByPolicy && co.Rule.IsEmpty() {
+			match, reasons = true, []string{co.Words()}
+		}
+		if match && enter(co) {
 			return co.ID, reasons, true
 		}
 	}

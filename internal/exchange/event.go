@@ -90,7 +90,7 @@ type Event struct {
 	Seq     int64
 	At      time.Time
 	Kind    EventKind
-	Actor   Actor // Person, Token, Org and Channel are recorded
+	Actor   Actor // Person, Token, Org, Channel, Hat and Purpose are recorded
 	Program ProgramID
 	Release ReleaseID
 	Org     OrgID    // the organisation concerned, when it is not the actor's
@@ -111,7 +111,7 @@ func (e Event) Canonical() []byte {
 		"v": int64(1), "at": e.At, "kind": string(e.Kind),
 		"program": string(e.Program), "release": string(e.Release), "org": string(e.Org),
 		"actor_person": string(e.Actor.Person), "actor_token": string(e.Actor.Token),
-		"actor_org": string(e.Actor.Org), "channel": string(e.Actor.Channel),
+		"actor_org": string(e.Actor.Org), "channel": string(e.Actor.Channel), "actor_hat": e.Actor.Hat, "actor_purpose": e.Actor.Purpose,
 		"subject": e.Subject,
 	}
 	for k, v := range e.Detail {

@@ -46,6 +46,18 @@ func (o Organisation) Weight() int64 { return max(1, o.Customers) }
 // Capable reports whether the organisation can build protections at all.
 func (o Organisation) Capable() bool { return len(o.Products) > 0 }
 
+// CheckActing lists what is wrong with a hat and a purpose in which somebody of
+// the organisation wants to act; empty is right for both.
+func (o Organisation) CheckActing(hat, purpose string) (problems []Problem) {
+	if hat != "" && !slices.Contains(o.Hats, hat) {
+		problems = append(problems, Problem{Path: "hat", Message: "not one of the organisation's hats"})
+	}
+	if purpose != "" && !ValidSlug(purpose) {
+		problems = append(problems, Problem{Path: "purpose", Message: "not a short name: 1 to 63 lower-case letters, digits and inner hyphens"})
+	}
+	return problems
+}
+
 // Jurisdiction is one line of the register that the operator keeps: a fact of
 // law with its source, not a judgement of those who live under it (MAPP-04).
 type Jurisdiction struct {
@@ -109,6 +121,8 @@ type Token struct {
 	Program   ProgramID // empty: every program
 	Ceiling   TLP       // nothing above this label is given to it
 	Machine   bool      // a service account: no named individual reads with it
+	Hat       string    // in which it acts; empty: in all of the organisation's
+	Purpose   string    // for which it reads; empty: none was named
 	CreatedAt time.Time
 	ExpiresAt time.Time
 	RevokedAt time.Time

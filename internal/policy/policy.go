@@ -197,7 +197,7 @@ func MemberOf(c exchange.Charter, m exchange.Member, o, provider exchange.Organi
 		Suspended: m.State == exchange.MemberSuspended || !o.SuspendedAt.IsZero(),
 		Client:    o.ClientOf != "", Provider: provider.ID, Audience: m.Audience, Accepted: m.Accepted,
 		Jurisdictions: slices.Concat(o.Jurisdictions, provider.Jurisdictions), MayRead: true,
-		Groups: c.GroupsOf(o.ID), House: o.ID != "" && o.ID == c.Owner,
+		Groups: c.GroupsOf(o.ID), House: o.ID != "" && o.ID == c.Owner, Rules: RulesOf(c).For(),
 	}
 	r.Attributes = exchange.Attributes{
 		Organisation: o.ID, Kind: o.Kind, Hats: o.Hats, Sectors: o.Sectors, Jurisdictions: r.Jurisdictions,

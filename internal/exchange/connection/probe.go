@@ -97,6 +97,7 @@ func (s *Service) reader(ctx context.Context, t exchange.Token) (a exchange.Acto
 		a = exchange.Actor{
 			Person: p.ID, Org: p.Org, Name: t.Name, Roles: p.Roles, Zone: p.TimeZone, Token: t.ID, Verbs: t.Verbs,
 			Program: t.Program, Ceiling: t.Ceiling, Machine: t.Machine, Channel: exchange.ChannelTAXII,
+			Hat: t.Hat, Purpose: t.Purpose,
 		}
 		return nil
 	})

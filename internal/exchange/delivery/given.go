@@ -15,6 +15,7 @@ type seenKey struct {
 	client   string
 	artifact int64
 	kind     exchange.ExposureKind
+	acting   acting
 }
 
 const maxSeen = 200_000
@@ -36,7 +37,7 @@ func (s *Service) given(ctx context.Context, a exchange.Actor, k exchange.EventK
 		} else if c.artifact.Release != ev.Release {
 			ev.Release = "" // of several releases: the subjects say which
 		}
-		key := seenKey{a.Client(), c.artifact.Number, e}
+		key := seenKey{a.Client(), c.artifact.Number, e, actingOf(a)}
 		if s.saw(key) {
 			continue
 		}
@@ -94,11 +95,11 @@ func (s *Service) served(ctx context.Context, a exchange.Actor, v *view, e excha
 			continue
 		}
 		arts = append(arts, p.k)
-		first = first || !s.saw(seenKey{a.Client(), p.k.artifact.Number, e})
+		first = first || !s.saw(seenKey{a.Client(), p.k.artifact.Number, e, actingOf(a)})
 	}
 	p := pages{n: 1}
 	p.objects, p.first, p.last = ends(parts)
-	key := tallyKey{a.Client(), a.Channel, v.charter.ID, e == ""}
+	key := tallyKey{a.Client(), a.Channel, v.charter.ID, e == "", actingOf(a)}
 	if !first && s.tally.add(key, a, arts, p) {
 		return nil
 	}
@@ -133,6 +134,7 @@ type tallyKey struct {
 	channel  exchange.Channel
 	program  exchange.ProgramID
 	manifest bool
+	acting   acting
 }
 
 // count is the pages of one reader since the last flush.

@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -59,7 +60,15 @@ type viewKey struct {
 	org     exchange.OrgID
 	channel exchange.Channel
 	program exchange.ProgramID
+	acting  acting
 }
+
+// acting is in which hat, and for what, somebody reads. The same person may
+// read differently in another: nothing that is kept for a reader is kept
+// without it.
+type acting struct{ hat, purpose string }
+
+func actingOf(a exchange.Actor) acting { return acting{a.Hat, a.Purpose} }
 
 const maxViews = 5000
 
@@ -97,7 +106,7 @@ func (s *Service) viewIn(ctx context.Context, known *cached, a exchange.Actor, p
 	if err != nil {
 		return nil, err
 	}
-	key := viewKey{a.Client(), a.Org, a.Channel, program}
+	key := viewKey{a.Client(), a.Org, a.Channel, program, actingOf(a)}
 	s.mu.Lock()
 	v := known.views[key]
 	s.mu.Unlock()
@@ -176,7 +185,17 @@ func (s *Service) resolve(tx Tx, a exchange.Actor, program exchange.ProgramID, a
 	if !a.Machine {
 		v.r.Person = a.Person
 	}
+	v.actAs(a.Hat, a.Purpose)
 	return v, nil
+}
+
+// actAs sets the hat and the purpose. One who acts in a hat that the organisation
+// does not have any more acts in all that it has.
+func (v *view) actAs(hat, purpose string) {
+	v.r.Hat, v.r.Purpose = "", purpose
+	if slices.Contains(v.r.Attributes.Hats, hat) {
+		v.r.Hat = hat
+	}
 }
 
 // asMember is the view of an organisation, whatever the credential.
@@ -200,7 +219,42 @@ func asMember(tx Tx, c exchange.Charter, org exchange.OrgID) (*view, error) {
 		}
 	}
 	v.r = policy.MemberOf(c, m, o, provider)
-	return v, nil
+	if policy.RulesOf(c).AsksForPrograms() {
+		err = v.elsewhere(tx, o, provider)
+	}
+	return v, err
+}
+
+// elsewhere finds the memberships that the policies ask for, until when they
+// are as they are, and whether the organisation, or its provider, may still be
+// in the cohort that it entered by them.
+func (v *view) elsewhere(tx Tx, o, provider exchange.Organisation) (err error) {
+	var lapses time.Time
+	lapse := func() {
+		if v.lapses.IsZero() || !lapses.IsZero() && lapses.Before(v.lapses) {
+			v.lapses = lapses
+		}
+	}
+	if v.r.Programs, lapses, err = policy.ProgramsOf(tx, v.charter, o.ID, tx.Now()); err != nil {
+		return err
+	}
+	lapse()
+	placed, compelled, programs := o, v.r.Audience.Compelled, v.r.Programs
+	if provider.ID != "" { // a client is where its provider is
+		placed, compelled = provider, false
+		if programs, lapses, err = policy.ProgramsOf(tx, v.charter, provider.ID, tx.Now()); err != nil {
+			return err
+		}
+		lapse()
+	}
+	a := exchange.Attributes{
+		Organisation: placed.ID, Kind: placed.Kind, Hats: placed.Hats, Sectors: placed.Sectors, Jurisdictions: placed.Jurisdictions,
+		Regions: placed.Regions, Products: placed.Products, CompelledDisclosure: compelled,
+	}
+	if !policy.Stays(v.charter, a, programs, v.r.Audience.Cohort) {
+		v.r.Audience = exchange.Audience{}
+	}
+	return nil
 }
 
 // reads reports whether the reader has a collection to read: it takes part, in

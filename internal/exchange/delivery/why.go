@@ -69,6 +69,7 @@ func asPlanned(i policy.Item, r exchange.Release, at time.Time) policy.Item {
 // asRecipient is the view of an organisation's machines, or of one person in
 // the browser.
 func asRecipient(tx Tx, c exchange.Charter, recipient string) (*view, error) {
+	recipient, hat, purpose := asked(recipient)
 	p, err := tx.PersonByLogin(recipient)
 	if exchange.KindOf(err) == exchange.NotFound {
 		o, err := tx.Organisation(exchange.OrgID(recipient))
@@ -79,7 +80,7 @@ func asRecipient(tx Tx, c exchange.Charter, recipient string) (*view, error) {
 		if err != nil {
 			return nil, err
 		}
-		v.r.Channel = exchange.ChannelTAXII
+		v.r.Channel, v.r.Hat, v.r.Purpose = exchange.ChannelTAXII, hat, purpose
 		return v, nil
 	}
 	if err != nil {
@@ -89,7 +90,7 @@ func asRecipient(tx Tx, c exchange.Charter, recipient string) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	v.r.Person, v.r.Channel = p.ID, exchange.ChannelWeb
+	v.r.Person, v.r.Channel, v.r.Hat, v.r.Purpose = p.ID, exchange.ChannelWeb, hat, purpose
 	v.r.Suspended = v.r.Suspended || !p.SuspendedAt.IsZero()
 	return v, nil
 }

@@ -52,7 +52,10 @@ func (s *Service) Accept(ctx context.Context, actor exchange.Actor, program exch
 		if err != nil {
 			return err
 		}
-		return s.entitle(tx, c, m.Org)
+		if err := s.entitle(tx, c, m.Org); err != nil {
+			return err
+		}
+		return s.placeElsewhere(tx, m.Org, program)
 	})
 	if err == nil {
 		err = refusal

@@ -128,6 +128,9 @@ func (s *Service) store(tx Tx, c exchange.Charter, m exchange.Member, e exchange
 	if _, err := s.place(tx, c, true, m.Org); err != nil {
 		return exchange.Member{}, err
 	}
+	if err := s.placeElsewhere(tx, m.Org, m.Program); err != nil {
+		return exchange.Member{}, err
+	}
 	return tx.Member(m.Program, m.Org)
 }
 

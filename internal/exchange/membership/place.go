@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/policy"
 )
 
 // Place computes the audience of every member of a program under the charter,
@@ -110,7 +111,10 @@ func place(tx Tx, c exchange.Charter, capped bool) ([]exchange.Move, error) {
 	}
 	var moves []exchange.Move
 	for _, m := range members {
-		to := p.audience(m)
+		to, err := p.audience(m)
+		if err != nil {
+			return nil, err
+		}
 		if to == m.Audience {
 			continue
 		}
@@ -151,9 +155,9 @@ func (p *placer) move(m exchange.Member, to exchange.Audience) error {
 
 // audience decides for one member. Who has left is in none. A client reads
 // what its provider reads, under the duties of both.
-func (p *placer) audience(m exchange.Member) exchange.Audience {
+func (p *placer) audience(m exchange.Member) (exchange.Audience, error) {
 	if m.State == exchange.MemberLeft {
-		return exchange.Audience{}
+		return exchange.Audience{}, nil
 	}
 	o := p.orgs[m.Org]
 	if o.ClientOf == "" {
@@ -163,28 +167,32 @@ func (p *placer) audience(m exchange.Member) exchange.Audience {
 	serves := ok && provider.State == exchange.MemberActive && p.orgs[o.ClientOf].SuspendedAt.IsZero() &&
 		p.orgs[o.ClientOf].ClientOf == ""
 	if !serves {
-		return exchange.Audience{}
+		return exchange.Audience{}, nil
 	}
-	a := p.own(provider)
+	a, err := p.own(provider)
 	if a.Cohort != "" {
 		a.Compelled = a.Compelled || p.withheld(o)
 	}
-	return a
+	return a, err
 }
 
 // own is the audience by the organisation's own attributes.
-func (p *placer) own(m exchange.Member) exchange.Audience {
+func (p *placer) own(m exchange.Member) (exchange.Audience, error) {
 	o := p.orgs[m.Org]
 	_, compelled := exchange.Compelled(o, p.register, p.tx.Now())
-	cohort, _, ok := p.charter.CohortOf(exchange.Attributes{
+	programs, _, err := policy.ProgramsOf(p.tx, p.charter, m.Org, p.tx.Now())
+	if err != nil {
+		return exchange.Audience{}, err
+	}
+	cohort, _, ok := policy.CohortOf(p.charter, exchange.Attributes{
 		Organisation: o.ID, Kind: o.Kind, Hats: o.Hats, Sectors: o.Sectors, Jurisdictions: o.Jurisdictions,
 		Regions: o.Regions, Products: o.Products, CompelledDisclosure: compelled,
 		JoinedAt: m.JoinedAt, Now: p.tx.Now(),
-	})
+	}, programs, false)
 	if !ok {
-		return exchange.Audience{}
+		return exchange.Audience{}, nil
 	}
-	return exchange.Audience{Cohort: cohort, Compelled: p.withheld(o)}
+	return exchange.Audience{Cohort: cohort, Compelled: p.withheld(o)}, nil
 }
 
 // withheld reports whether the organisation is under a duty for which the

@@ -25,6 +25,8 @@ type TokenRequest struct {
 	Ceiling exchange.TLP
 	Machine bool          // a service account: TLP:RED is never given to it
 	TTL     time.Duration // above 0, at most MaxTokenTTL
+	Hat     string        // of the organisation's; empty: it acts in all of them
+	Purpose string        // a short name; empty: none
 }
 
 // IssueToken makes a machine token and answers its text, the only time that it
@@ -48,7 +50,7 @@ func (s *Service) IssueToken(ctx context.Context, actor exchange.Actor, r TokenR
 		}
 		t = exchange.Token{
 			ID: exchange.TokenID(id), Person: p.ID, Org: p.Org, Name: r.Name, Verbs: r.Verbs,
-			Program: r.Program, Ceiling: r.Ceiling, Machine: r.Machine,
+			Program: r.Program, Ceiling: r.Ceiling, Machine: r.Machine, Hat: r.Hat, Purpose: r.Purpose,
 			CreatedAt: tx.Now(), ExpiresAt: tx.Now().Add(r.TTL),
 		}
 		if err := tx.PutToken(t, hash[:]); err != nil {
@@ -58,7 +60,7 @@ func (s *Service) IssueToken(ctx context.Context, actor exchange.Actor, r TokenR
 			Kind: exchange.EventTokenIssued, Actor: actor, Program: t.Program, Org: t.Org, Subject: []string{string(t.ID)},
 			Detail: exchange.Detail{
 				"person": string(t.Person), "verbs": names(t.Verbs), "ceiling": t.Ceiling.String(),
-				"machine": t.Machine, "expires": t.ExpiresAt,
+				"machine": t.Machine, "expires": t.ExpiresAt, "hat": t.Hat, "purpose": t.Purpose,
 			},
 		})
 		return err
@@ -131,7 +133,29 @@ func checkToken(tx Tx, actor exchange.Actor, p exchange.Person, r TokenRequest) 
 	if actor.Ceiling != exchange.TLPUnset && (r.Ceiling == exchange.TLPUnset || r.Ceiling > actor.Ceiling) {
 		f.add("ceiling", "wider than the token with which it is asked for")
 	}
+	if err := checkActing(tx, actor, p, r, &f); err != nil {
+		return err
+	}
 	return f.err("no token was made")
+}
+
+// checkActing holds the token to a hat of the organisation, and to those of the
+// token with which it is asked for.
+func checkActing(tx Tx, actor exchange.Actor, p exchange.Person, r TokenRequest, f *faults) error {
+	o, err := tx.Organisation(p.Org)
+	if err != nil {
+		return err
+	}
+	for _, p := range o.CheckActing(r.Hat, r.Purpose) {
+		f.add(p.Path, "%s", p.Message)
+	}
+	if actor.Token != "" && actor.Hat != "" && r.Hat != actor.Hat {
+		f.add("hat", "wider than the token with which it is asked for")
+	}
+	if actor.Token != "" && actor.Purpose != "" && r.Purpose != actor.Purpose {
+		f.add("purpose", "wider than the token with which it is asked for")
+	}
+	return nil
 }
 
 func takesPart(tx Tx, org exchange.OrgID, p exchange.ProgramID) (bool, error) {
@@ -212,7 +236,7 @@ func (s *Service) IssueLink(ctx context.Context, actor exchange.Actor, person ex
 			return err
 		case reusable && !system:
 			return exchange.Fail(exchange.Denied, "a sign-in link works once")
-		case actor.Program != "" || actor.Ceiling != exchange.TLPUnset:
+		case actor.Program != "" || actor.Ceiling != exchange.TLPUnset || actor.Token != "" && (actor.Hat != "" || actor.Purpose != ""):
 			return exchange.Fail(exchange.Denied, "a session is wider than the token with which it is asked for")
 		case ttl <= 0 || ttl > MaxLinkTTL && !system:
 			return exchange.InvalidWith("no link was made", []exchange.Problem{{Path: "ttl", Message: "missing or too long: a link lasts at most 72 hours"}})

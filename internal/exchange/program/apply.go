@@ -55,6 +55,10 @@ func (s *Service) apply(tx Tx, actor exchange.Actor, c exchange.Charter, done *A
 	case c.Owner != old.Owner && !actor.Operates(old.Owner):
 		return exchange.Fail(exchange.Conflict, "the id %s is taken; choose another one", c.ID)
 	}
+	var problems []exchange.Problem
+	if done.Tests, problems, err = checkRules(tx, c); err != nil {
+		return err
+	}
 	next := Stored{
 		ID: c.ID, Owner: c.Owner, Charter: c,
 		Revision: old.Revision + 1, CreatedAt: old.CreatedAt, UpdatedAt: tx.Now(),
@@ -65,7 +69,7 @@ func (s *Service) apply(tx Tx, actor exchange.Actor, c exchange.Charter, done *A
 		done.Revision = old.Revision
 		return nil
 	}
-	if err := check(tx, old, c); err != nil {
+	if err := check(tx, old, c, problems); err != nil {
 		return err
 	}
 	if done.Created {
@@ -101,10 +105,10 @@ func (s *Service) put(tx Tx, actor exchange.Actor, next Stored, done *Applied) e
 	return err
 }
 
-// check lists what the charter itself lacks, and what it may not change of the
-// one in force.
-func check(tx Tx, old Stored, c exchange.Charter) error {
-	problems := c.Check(tx.Now())
+// check lists what the charter itself lacks, what was found in its policies,
+// and what it may not change of the one in force.
+func check(tx Tx, old Stored, c exchange.Charter, rules []exchange.Problem) error {
+	problems := append(c.Check(tx.Now()), rules...)
 	add := func(path, message string) {
 		problems = append(problems, exchange.Problem{Path: path, Message: message})
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/policy"
 )
 
 // Stored is a program as it is kept: its charter, and how often that changed.
@@ -53,6 +54,9 @@ type Service struct{ c Config }
 // New returns the room.
 func New(c Config) *Service { return &Service{c} }
 
+// TestResult is what became of one test of a charter's policies.
+type TestResult = policy.TestResult
+
 // Applied is the result of applying a charter.
 type Applied struct {
 	Program  exchange.ProgramID
@@ -61,4 +65,5 @@ type Applied struct {
 	Revision int64
 	Changes  []exchange.Change // what differs from the charter in force
 	Moves    []exchange.Move   // members that change cohort
+	Tests    []TestResult      // of the charter's policies; all passed
 }

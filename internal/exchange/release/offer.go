@@ -14,7 +14,7 @@ func offerWave(tx Tx, c exchange.Charter, r exchange.Release, a exchange.Audienc
 	if a == exchange.PublicAudience || len(give) == 0 {
 		return nil
 	}
-	all, err := tx.Recipients(r.Program)
+	all, err := recipients(tx, c)
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func Offer(tx Tx, c exchange.Charter, orgs ...exchange.OrgID) error {
 	if err != nil {
 		return err
 	}
-	all, err := tx.Recipients(c.ID)
+	all, err := recipients(tx, c)
 	if err != nil {
 		return err
 	}
@@ -132,7 +132,7 @@ func newOffering(tx Tx, c exchange.Charter, r exchange.Release, give []exchange.
 // artifact was given to the member's audience.
 func (o *offering) had(m Recipient, given func(exchange.Artifact) time.Time) (out []exchange.Artifact) {
 	p := policy.MemberOf(o.c, m.Member, m.Organisation, m.Provider)
-	p.Channel = exchange.ChannelWeb
+	p.Channel, p.Programs = exchange.ChannelWeb, m.Programs
 	for i, a := range o.give {
 		p.Person = ""
 		for _, who := range m.People {
@@ -142,7 +142,7 @@ func (o *offering) had(m Recipient, given func(exchange.Artifact) time.Time) (ou
 		}
 		item := policy.ItemOf(o.r, a, o.c.Required(o.now))
 		item.OpenedAt, item.Originators = given(a), nil // what is given, not what is the member's own
-		if d, _ := policy.Whole(policy.Decide, p, item, o.marks[i], o.now); d.Allowed() {
+		if o.mayHave(p, item, o.marks[i], o.now) {
 			out = append(out, a)
 		}
 	}

@@ -87,7 +87,7 @@ func (s *Service) Preview(ctx context.Context, a exchange.Actor, id exchange.Rel
 		if err != nil {
 			return err
 		}
-		people, err := tx.Recipients(r.Program)
+		people, err := recipients(tx, c)
 		if err != nil {
 			return err
 		}

@@ -22,6 +22,7 @@ type Tx interface {
 	Record(e exchange.Event) (seq int64, err error)
 	BumpGeneration() error
 	Charter(program exchange.ProgramID) (exchange.Charter, error)
+	MembershipsOf(org exchange.OrgID) ([]exchange.Member, error)
 	Releases
 	Waves
 	Audiences
@@ -58,7 +59,7 @@ type Audiences interface {
 	Expose(es []exchange.Exposure) error
 	// Notify tells each organisation once of the event.
 	Notify(orgs []exchange.OrgID, n exchange.Notice) error
-	Recipients(program exchange.ProgramID) ([]Recipient, error)
+	Recipients(program exchange.ProgramID) ([]Recipient, error) // without Programs
 	ClassesOf(artifact int64) ([]exchange.HandlingClass, error) // of its objects; none for a document
 	HoldersOf(release exchange.ReleaseID) ([]Held, error)       // what each organisation was offered
 }
@@ -86,6 +87,7 @@ type Recipient struct {
 	Organisation exchange.Organisation
 	Provider     exchange.Organisation // that it is a client of; the zero value: of none
 	People       []exchange.Person     // who read for it
+	Programs     []exchange.ProgramID  // memberships that the charter's policies ask for
 }
 
 // Receives reports whether the member is one that waves give to.

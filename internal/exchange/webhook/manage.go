@@ -60,6 +60,7 @@ func (s *Service) Add(ctx context.Context, a exchange.Actor, r Request) (Webhook
 	w := Webhook{
 		ID: ID(exchange.RandomID("hook")), Org: a.Org, Person: a.Person, Token: a.Token, Program: r.Program, URL: r.URL,
 		State: Active, Notices: r.Notices, Ceiling: a.Ceiling, Machine: a.Machine, Keys: []Key{NewKey(r.Algorithm)},
+		Hat: a.Hat, Purpose: a.Purpose,
 	}
 	err := s.c.Store.Update(ctx, func(tx Tx) error {
 		all, err := tx.WebhooksOf(a.Org)
@@ -242,7 +243,7 @@ func (s *Service) Resume(ctx context.Context, a exchange.Actor, id ID) (Webhook,
 	return s.change(ctx, a, id, "resume", func(tx Tx, w *Webhook) (err error) {
 		w.State, w.Reason, w.FailingSince = Active, "", time.Time{}
 		if a.Person == w.Person {
-			w.Token, w.Ceiling, w.Machine = a.Token, a.Ceiling, a.Machine
+			w.Token, w.Ceiling, w.Machine, w.Hat, w.Purpose = a.Token, a.Ceiling, a.Machine, a.Hat, a.Purpose
 			w.ExpiresAt, err = expiry(tx, a)
 		}
 		return err

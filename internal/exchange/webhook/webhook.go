@@ -54,6 +54,8 @@ type Webhook struct {
 	Notices      bool   // notices of the program are announced, too
 	Ceiling      exchange.TLP
 	Machine      bool
+	Hat          string // in which it acts, as the credential did with which it was made
+	Purpose      string
 	Keys         []Key // the newest first
 	Cursor       int64 // date_added up to which was announced and taken, Unix microseconds
 	NoticeCursor int64 // the last event whose notice was queued
@@ -67,7 +69,7 @@ func (w Webhook) Actor(p exchange.Person) exchange.Actor {
 	return exchange.Actor{
 		Person: w.Person, Token: exchange.TokenID(w.ID), Org: w.Org, Name: p.Login, Roles: p.Roles,
 		Verbs: []exchange.Verb{exchange.VerbRead}, Program: w.Program, Ceiling: w.Ceiling,
-		Channel: exchange.ChannelTAXII, Machine: w.Machine, Zone: p.TimeZone,
+		Channel: exchange.ChannelTAXII, Machine: w.Machine, Zone: p.TimeZone, Hat: w.Hat, Purpose: w.Purpose,
 	}
 }
 

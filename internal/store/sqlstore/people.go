@@ -84,7 +84,7 @@ func (r *personRow) person() (p exchange.Person, err error) {
 }
 
 const tokenColumns = `t.id, t.person, t.org, t.name, t.verbs, t.program, t.ceiling, t.machine,
-	t.created_at, t.expires_at, t.revoked_at, t.last_used`
+	t.created_at, t.expires_at, t.revoked_at, t.last_used, t.hat, t.purpose`
 
 // Token answers one token, without its hash.
 func (tx *Tx) Token(id exchange.TokenID) (exchange.Token, error) {
@@ -119,10 +119,10 @@ func (tx *Tx) PutToken(t exchange.Token, hash []byte) error {
 	}
 	_, err = tx.Exec(`
 		INSERT INTO token (id, person, org, name, hash, verbs, program, ceiling, machine,
-			created_at, expires_at, revoked_at, last_used)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)`,
+			created_at, expires_at, revoked_at, last_used, hat, purpose)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)`,
 		string(t.ID), string(t.Person), string(t.Org), t.Name, hash, verbs, string(t.Program), int64(t.Ceiling),
-		flag(t.Machine), micros(t.CreatedAt), micros(t.ExpiresAt), micros(t.RevokedAt), micros(t.LastUsed))
+		flag(t.Machine), micros(t.CreatedAt), micros(t.ExpiresAt), micros(t.RevokedAt), micros(t.LastUsed), t.Hat, t.Purpose)
 	if err != nil {
 		return fmt.Errorf("storing a token: %w", err)
 	}
@@ -157,7 +157,7 @@ type tokenRow struct {
 func (r *tokenRow) dest() []any {
 	return []any{
 		&r.id, &r.person, &r.org, &r.t.Name, &r.verbs, &r.program, &r.ceiling, &r.machine,
-		&r.created, &r.expires, &r.revoked, &r.used,
+		&r.created, &r.expires, &r.revoked, &r.used, &r.t.Hat, &r.t.Purpose,
 	}
 }
 

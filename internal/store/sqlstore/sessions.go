@@ -74,6 +74,14 @@ func (tx *Tx) PutSession(hash []byte, person exchange.PersonID, expires time.Tim
 	return nil
 }
 
+// ActAs stores in which hat and for what purpose a session acts.
+func (tx *Tx) ActAs(hash []byte, hat, purpose string) error {
+	if _, err := tx.Exec(`UPDATE session SET hat = ?2, purpose = ?3 WHERE hash = ?1`, hash, hat, purpose); err != nil {
+		return fmt.Errorf("storing how a session acts: %w", err)
+	}
+	return nil
+}
+
 // DropSession removes a session.
 func (tx *Tx) DropSession(hash []byte) error {
 	if _, err := tx.Exec(`DELETE FROM session WHERE hash = ?1`, hash); err != nil {
@@ -86,14 +94,15 @@ func (tx *Tx) DropSession(hash []byte) error {
 func (tx *Tx) SessionCredential(hash []byte) (authn.Credential, error) {
 	var row personRow
 	var suspended, expires int64
+	var hat, purpose string
 	err := tx.QueryRow(`
-		SELECT `+personColumns+`, o.suspended_at, s.expires_at
+		SELECT `+personColumns+`, o.suspended_at, s.expires_at, s.hat, s.purpose
 		FROM session s JOIN person p ON p.id = s.person JOIN organisation o ON o.id = p.org
-		WHERE s.hash = ?1`, hash).Scan(append(row.dest(), &suspended, &expires)...)
+		WHERE s.hash = ?1`, hash).Scan(append(row.dest(), &suspended, &expires, &hat, &purpose)...)
 	if _, err = found(row, err, "reading a session"); err != nil {
 		return authn.Credential{}, err
 	}
-	c := authn.Credential{Hash: hash, OrgSuspended: suspended != 0, Expires: instant(expires)}
+	c := authn.Credential{Hash: hash, OrgSuspended: suspended != 0, Expires: instant(expires), Hat: hat, Purpose: purpose}
 	c.Person, err = row.person()
 	return c, err
 }

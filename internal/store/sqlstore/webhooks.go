@@ -14,7 +14,7 @@ import (
 var _ webhook.Tx = (*Tx)(nil)
 
 const webhookColumns = `w.id, w.org, w.person, w.token, w.program, w.url, w.state, w.reason, w.notices, w.ceiling, w.machine,
-	w.keys, w.added, w.notice_event, w.created_at, w.expires_at, w.failing_since`
+	w.keys, w.added, w.notice_event, w.created_at, w.expires_at, w.failing_since, w.hat, w.purpose`
 
 // Webhook answers one webhook.
 func (tx *Tx) Webhook(id webhook.ID) (webhook.Webhook, error) {
@@ -51,15 +51,15 @@ func (tx *Tx) PutWebhook(w webhook.Webhook) error {
 	}
 	_, err = tx.Exec(`
 		INSERT INTO webhook (id, org, person, token, program, url, state, reason, notices, ceiling, machine,
-			keys, added, notice_event, created_at, expires_at, failing_since)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
+			keys, added, notice_event, created_at, expires_at, failing_since, hat, purpose)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
 		ON CONFLICT (id) DO UPDATE SET
 			token = excluded.token, state = excluded.state, reason = excluded.reason, notices = excluded.notices,
 			ceiling = excluded.ceiling, machine = excluded.machine, keys = excluded.keys, added = excluded.added,
-			notice_event = excluded.notice_event, expires_at = excluded.expires_at, failing_since = excluded.failing_since`,
+			hat = excluded.hat, purpose = excluded.purpose, notice_event = excluded.notice_event, expires_at = excluded.expires_at, failing_since = excluded.failing_since`,
 		string(w.ID), string(w.Org), string(w.Person), string(w.Token), string(w.Program), w.URL, string(w.State), w.Reason,
 		flag(w.Notices), int64(w.Ceiling), flag(w.Machine), string(keys), w.Cursor, w.NoticeCursor,
-		micros(w.CreatedAt), micros(w.ExpiresAt), micros(w.FailingSince))
+		micros(w.CreatedAt), micros(w.ExpiresAt), micros(w.FailingSince), w.Hat, w.Purpose)
 	if err != nil {
 		return fmt.Errorf("storing a webhook: %w", err)
 	}
@@ -81,7 +81,7 @@ func scanWebhook(s Scanner) (w webhook.Webhook, err error) {
 	var id, org, person, token, program, state, keys string
 	var notices, ceiling, machine, created, expires, failing int64
 	err = s.Scan(&id, &org, &person, &token, &program, &w.URL, &state, &w.Reason, &notices, &ceiling, &machine,
-		&keys, &w.Cursor, &w.NoticeCursor, &created, &expires, &failing)
+		&keys, &w.Cursor, &w.NoticeCursor, &created, &expires, &failing, &w.Hat, &w.Purpose)
 	if err != nil {
 		return w, err
 	}

@@ -211,7 +211,7 @@ func testTokens(t *testing.T, c *membersCase) {
 	ana := testkit.Person("alpha", "ana", exchange.RoleAnalyst)
 	token := exchange.Token{
 		ID: "fw_one", Person: ana.ID, Org: "alpha", Name: "siem", Verbs: []exchange.Verb{exchange.VerbRead, exchange.VerbFeedback},
-		Program: testkit.Program, Ceiling: exchange.TLPAmberStrict, Machine: true,
+		Program: testkit.Program, Ceiling: exchange.TLPAmberStrict, Machine: true, Hat: "csirt", Purpose: "assist",
 		CreatedAt: testkit.Start, ExpiresAt: testkit.Start.Add(time.Hour),
 	}
 	hash := bytes.Repeat([]byte{0xff, 0x00}, 16)
@@ -327,6 +327,11 @@ func testSessions(t *testing.T, c *membersCase) {
 		}
 		got, err = tx.SessionCredential(hash(4))
 		same(t, authn.Credential{Hash: hash(4), Person: ana, Expires: ends}, got, err)
+		if err := tx.ActAs(hash(4), "csirt", "assist"); err != nil {
+			return err
+		}
+		got, err = tx.SessionCredential(hash(4))
+		same(t, authn.Credential{Hash: hash(4), Person: ana, Expires: ends, Hat: "csirt", Purpose: "assist"}, got, err)
 		_, err = tx.SessionCredential(hash(9))
 		missing(t, got, err)
 		n, err := tx.EndSessions(ana.ID)

@@ -17,7 +17,7 @@ func TestWebhooks(t *testing.T) {
 		db := e.Open(t)
 		hook := webhook.Webhook{
 			ID: "hook_b", Org: "a", Person: "per", Token: "fw_x", Program: "p", URL: "https://example.com/ä", State: webhook.Active,
-			Notices: true, Ceiling: exchange.TLPGreen, Machine: true, Cursor: 1 << 52, NoticeCursor: 7, CreatedAt: at, ExpiresAt: at.Add(time.Hour),
+			Notices: true, Ceiling: exchange.TLPGreen, Machine: true, Hat: "csirt", Purpose: "assist", Cursor: 1 << 52, NoticeCursor: 7, CreatedAt: at, ExpiresAt: at.Add(time.Hour),
 			FailingSince: at.Add(time.Second),
 			Keys:         []webhook.Key{{Algorithm: webhook.HMAC, Secret: "whsec_1"}, {Algorithm: webhook.HMAC, Secret: "whsec_0", Until: at}},
 		}

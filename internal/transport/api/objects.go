@@ -204,6 +204,9 @@ type (
 		Object string    `query:"object" required:"true" maxLength:"256" doc:"STIX identifier, or an artifact's"`
 		For    string    `query:"for" required:"true" maxLength:"128" doc:"organisation, or login of a person"`
 		At     time.Time `query:"at" doc:"absent: now"`
+
+		Hat     string `query:"hat" maxLength:"63" doc:"in which the recipient acts; absent: in all of the organisation's"`
+		Purpose string `query:"purpose" maxLength:"63" doc:"for which the recipient reads; absent: none is named"`
 	}
 	why struct {
 		Item         string    `json:"item"`
@@ -231,7 +234,7 @@ func (s *server) why(ctx context.Context, a exchange.Actor, in *inWhy) (*answer[
 	if at.IsZero() {
 		at = s.Now()
 	}
-	got, err := s.Delivery.Why(ctx, a, exchange.ProgramID(in.Program), in.Object, in.For, at)
+	got, err := s.Delivery.Why(ctx, a, exchange.ProgramID(in.Program), in.Object, delivery.As(in.For, in.Hat, in.Purpose), at)
 	if err != nil {
 		return nil, err
 	}

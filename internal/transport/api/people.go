@@ -295,6 +295,8 @@ type (
 			TLPCeiling string   `json:"tlp_ceiling,omitempty" maxLength:"32"`
 			Days       int      `json:"valid_for_days,omitempty" minimum:"1" maximum:"365" doc:"absent: 90"`
 			Machine    bool     `json:"machine,omitempty" doc:"a service account: no named individual reads with it"`
+			Hat        string   `json:"hat,omitempty" maxLength:"63" doc:"of the organisation's hats, in which it acts; absent: in all of them"`
+			Purpose    string   `json:"purpose,omitempty" maxLength:"63" doc:"for which it reads; absent: none is named"`
 		}
 	}
 	issued struct {
@@ -317,7 +319,7 @@ func (s *server) issueToken(ctx context.Context, a exchange.Actor, in *inToken) 
 	secret, t, err := s.Members.IssueToken(ctx, a, membership.TokenRequest{
 		Person: exchange.PersonID(in.Body.Person), Name: in.Body.Name, Verbs: as[exchange.Verb](in.Body.Verbs),
 		Program: exchange.ProgramID(in.Body.Program), Ceiling: ceiling,
-		TTL: time.Duration(days) * 24 * time.Hour, Machine: in.Body.Machine,
+		TTL: time.Duration(days) * 24 * time.Hour, Machine: in.Body.Machine, Hat: in.Body.Hat, Purpose: in.Body.Purpose,
 	})
 	if err != nil {
 		return nil, err

@@ -24,6 +24,8 @@ type (
 		Program      string       `json:"program,omitempty" doc:"the one program of the token"`
 		TLPCeiling   string       `json:"tlp_ceiling,omitempty"`
 		Machine      bool         `json:"machine,omitempty"`
+		Hat          string       `json:"hat,omitempty" doc:"in which the caller acts; absent: in all of the organisation's"`
+		Purpose      string       `json:"purpose,omitempty" doc:"for which the caller reads"`
 		TimeZone     string       `json:"time_zone,omitempty"`
 		Memberships  []member     `json:"memberships"`
 		Collections  []collection `json:"collections"`
@@ -34,7 +36,7 @@ func (s *server) me(ctx context.Context, a exchange.Actor, _ *none) (*answer[cal
 	out := caller{
 		Person: string(a.Person), Token: string(a.Token), Organisation: string(a.Org), Name: a.Name,
 		Roles: texts(a.Roles), Verbs: some(a.Verbs), Program: string(a.Program), TLPCeiling: a.Ceiling.String(),
-		Machine: a.Machine, TimeZone: a.Zone, Memberships: []member{}, Collections: []collection{},
+		Machine: a.Machine, Hat: a.Hat, Purpose: a.Purpose, TimeZone: a.Zone, Memberships: []member{}, Collections: []collection{},
 	}
 	members, err := s.Members.Memberships(ctx, a)
 	if err != nil {
@@ -117,6 +119,13 @@ type (
 		Revision int64        `json:"revision,omitempty"`
 		Changes  []difference `json:"changes" doc:"what differs from the charter in force"`
 		Moves    []move       `json:"moves" doc:"members that change cohort"`
+		Tests    []ruleTest   `json:"tests,omitempty" doc:"tests of the charter's policies; all have passed"`
+	}
+	ruleTest struct {
+		Name   string `json:"name"`
+		Action string `json:"action" enum:"read,enter"`
+		Expect string `json:"expect" enum:"permit,forbid"`
+		Why    string `json:"why" doc:"by which policy"`
 	}
 	difference struct {
 		Path string `json:"path"`
@@ -153,6 +162,7 @@ func (s *server) applyCharter(ctx context.Context, a exchange.Actor, in *inChart
 		Moves: wires(r.Moves, func(m exchange.Move) move {
 			return move{string(m.Org), m.From.String(), m.To.String()}
 		}),
+		Tests: wires(r.Tests, func(t program.TestResult) ruleTest { return ruleTest{t.Name, t.Action, t.Expect, t.Why} }),
 	})
 	if !in.DryRun {
 		out.ETag = etag(r.Revision)

@@ -81,6 +81,8 @@ type (
 		Program      string    `json:"program,omitempty" doc:"absent: every program"`
 		TLPCeiling   string    `json:"tlp_ceiling,omitempty"`
 		Machine      bool      `json:"machine,omitempty" doc:"a service account: no named individual reads with it"`
+		Hat          string    `json:"hat,omitempty" doc:"in which it acts; absent: in all of the organisation's"`
+		Purpose      string    `json:"purpose,omitempty" doc:"for which it reads"`
 		State        string    `json:"state" enum:"active,expired,revoked"`
 		CreatedAt    time.Time `json:"created_at,omitzero"`
 		ExpiresAt    time.Time `json:"expires_at,omitzero"`
@@ -309,6 +311,7 @@ func wireToken(t exchange.Token, now time.Time) token {
 	return token{
 		ID: string(t.ID), Person: string(t.Person), Organisation: string(t.Org), Name: t.Name,
 		Verbs: texts(t.Verbs), Program: string(t.Program), TLPCeiling: t.Ceiling.String(), Machine: t.Machine, State: state,
+		Hat: t.Hat, Purpose: t.Purpose,
 		CreatedAt: utc(t.CreatedAt), ExpiresAt: utc(t.ExpiresAt),
 		RevokedAt: utc(t.RevokedAt), LastUsedAt: utc(t.LastUsed),
 	}

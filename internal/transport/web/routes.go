@@ -17,6 +17,8 @@ func (s *site) routes(mux *http.ServeMux) {
 	}
 	for pattern, h := range map[string]handler{
 		"GET /{$}":                                       s.first,
+		"GET /acting":                                    s.acting,
+		"POST /acting":                                   s.act,
 		"GET /notices":                                   s.notices,
 		"POST /notices/{notice}/read":                    s.markRead,
 		"GET /programs":                                  s.programs,

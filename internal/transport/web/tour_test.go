@@ -53,7 +53,7 @@ func itinerary(t *testing.T, s *server.Server, r demo.Ready) []stops {
 	if err != nil {
 		t.Fatal(err)
 	}
-	staff := []string{"/", "/programs", p, p + "/outcome", p + "/releases", p + "/releases/new", p + "/objects", p + "/held", "/releases", "/organisations", "/connections", "/webhooks", "/notices", "/help/keys", "/nowhere"}
+	staff := []string{"/", "/programs", p, p + "/outcome", p + "/releases", p + "/releases/new", p + "/objects", p + "/held", "/releases", "/organisations", "/connections", "/webhooks", "/notices", "/acting", "/help/keys", "/nowhere"}
 	var public string
 	for _, rel := range rs {
 		staff = append(staff, "/releases/"+string(rel.ID))
@@ -68,7 +68,7 @@ func itinerary(t *testing.T, s *server.Server, r demo.Ready) []stops {
 	if err != nil {
 		t.Fatal(err)
 	}
-	member := []string{"/", "/programs", p, p + "/outcome", p + "/releases", p + "/objects", p + "/objects?q=spool", org, "/connections", "/notices", "/nowhere"}
+	member := []string{"/", "/programs", p, p + "/outcome", p + "/releases", p + "/objects", p + "/objects?q=spool", org, "/connections", "/notices", "/acting", "/nowhere"}
 	given, err := s.Exchange.Delivery.Releases(context.WithoutCancel(t.Context()), actor, demo.Program)
 	if err != nil || len(given) == 0 {
 		t.Fatal(given, err)

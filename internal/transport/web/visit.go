@@ -149,6 +149,7 @@ func (v *visit) frame(title string) page.Frame {
 		return f
 	}
 	f.Person, f.Zone = v.a.Name, v.clock.Zone.String()
+	f.Acting = actsAs(v.a)
 	f.Org, f.OrgHref = v.org(v.a.Org), "/organisations/"+string(v.a.Org)
 	first := page.Link{Label: "Home", Href: "/", Key: "o"}
 	if v.staff() {
@@ -295,7 +296,7 @@ var fields = map[string]string{
 	"ready": "ready", "ready_at": "ready", "live": "live", "live_at": "live", "share": "share", "evidence": "evidence", "regions": "regions",
 	"persons": "persons", "organisations": "organisations", "expires": "expires", "statement": "statement", "tlp": "tlp", "pap": "pap",
 	"groups": "groups", "sectors": "sectors", "not_organisations": "not-organisations", "not_cohorts": "not-cohorts", "not_in": "not-in", "attribution": "attribution",
-	"login": "login", "id": "org-id", "name": "org-name", "url": "hook-url", "since": "since", "kind": "org-kind",
+	"login": "login", "id": "org-id", "name": "org-name", "url": "hook-url", "since": "since", "kind": "org-kind", "hat": "hat", "purpose": "purpose",
 }
 
 // field is the form field for the path in a problem; empty: none.
@@ -334,4 +335,5 @@ var done = map[string]string{
 	"hook-test": "The test message is on its way.", "hook-again": "The message is on its way again.", "hook-replay": "What came since is announced anew.",
 	"hook-paused": "Nothing is sent until you resume it.", "hook-resumed": "It goes on where it stopped.", "hook-removed": "The webhook was removed.",
 	"read": "Marked as read.", "basis": "The line was added to the register.", "hidden": "What other members see was changed.",
+	"acting": "You act like this from now on.",
 }

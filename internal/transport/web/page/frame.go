@@ -15,6 +15,7 @@ type Frame struct {
 	Program  string // title of the program that Sub is about
 	Sub      []Link // within a program
 	Person   string // empty: nobody signed in
+	Acting   string // in which hat, for what purpose; empty: nothing was chosen
 	Org      string
 	OrgHref  string
 	Zone     string
