@@ -159,6 +159,11 @@ type Config struct {
 	// Arrivals grows whenever members wrote something: feeds hold more, and what
 	// was decided holds.
 	Arrivals func(ctx context.Context) (int64, error)
+	// Gone answers whether what was asked for, and is not for the actor, was taken
+	// back from its organisation: of which program it was, and an error of the kind
+	// exchange.Gone, or nil. id is an artifact's, a release's, or with a program a
+	// STIX object's. nil: nothing is ever taken back.
+	Gone func(ctx context.Context, a exchange.Actor, program exchange.ProgramID, id string) (of exchange.ProgramID, gone, err error)
 	// Memory is how many bytes of what feeds hold are kept in memory, without
 	// their runs; 0: DefaultMemory.
 	Memory int64
