@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -117,4 +118,28 @@ func timeReader(r io.Reader) time.Duration {
 		panic(err)
 	}
 	return time.Since(start)
+}
+
+// BenchmarkRedact measures a copy against reading the object by the standard.
+func BenchmarkRedact(b *testing.B) {
+	in := []byte(sdo("malware", `"is_family":false,"name":"n","description":"`+strings.Repeat("text ", 120)+`","aliases":["a","b","c"],"external_references":[{"source_name":"a","external_id":"1"}]`))
+	ref := func(id string) (string, bool) { return id, true }
+	for name, r := range map[string]stix.Redaction{"nothing": {Ref: ref}, "two fields": {Fields: []string{"description", "aliases.[1]"}, Ref: ref, By: exchangeID}} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(in)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := stix.Redact(in, r); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	k := stix.NewChecker(stix.Options{})
+	b.Run("check", func(b *testing.B) {
+		b.SetBytes(int64(len(in)))
+		for b.Loop() {
+			k.Check(in)
+		}
+	})
 }

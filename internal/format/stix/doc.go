@@ -120,4 +120,9 @@ type Summary struct {
 	// most 10,000. UnresolvedMore says that there may be others: refuse then.
 	UnresolvedMarkings []string
 	UnresolvedMore     bool
+
+	// SelfContained says that the input has no problem and that every reference in
+	// it (see Refs) leads to an object of it. It is false also where 100,000
+	// references wait at once for an object that has not come.
+	SelfContained bool
 }
