@@ -5,6 +5,7 @@ import (
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/contribution"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/recall"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/release"
 )
@@ -24,8 +25,9 @@ func (x *Exchange) recalls(c Config) *recall.Service {
 }
 
 // gone asks the recall room, which is made after the delivery room.
-func (x *Exchange) gone(ctx context.Context, a exchange.Actor, program exchange.ProgramID, id string) (exchange.ProgramID, error, error) {
-	return x.Recalls.Gone(ctx, a, program, id)
+func (x *Exchange) gone(ctx context.Context, a exchange.Actor, program exchange.ProgramID, id string) (delivery.Loss, error) {
+	l, err := x.Recalls.Gone(ctx, a, program, id)
+	return delivery.Loss(l), err
 }
 
 type recalled struct{ Blobs }

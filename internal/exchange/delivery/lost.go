@@ -2,9 +2,22 @@ package delivery
 
 import (
 	"context"
+	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/policy"
 )
+
+// Loss is what was taken back from an organisation.
+type Loss struct {
+	Program exchange.ProgramID
+	// Class is the handling class of what was asked for, and Was its artifact's
+	// handling before it was taken back: to whom it was withheld then has lost
+	// nothing. 0: it was given for certain.
+	Class int64
+	Was   exchange.Handling
+	Gone  error // of the kind exchange.Gone; nil: nothing was taken back
+}
 
 // lost is the answer to a miss: that what was asked for was taken back, to those
 // who were given it, and err to everybody else. What that costs does not depend
@@ -13,21 +26,49 @@ func (s *Service) lost(ctx context.Context, a exchange.Actor, program exchange.P
 	if s.c.Gone == nil || a.Anonymous() || exchange.KindOf(err) != exchange.NotFound {
 		return err
 	}
-	of, gone, failed := s.c.Gone(ctx, a, program, id)
+	l, failed := s.c.Gone(ctx, a, program, id)
 	if failed != nil {
 		return failed
 	}
-	if gone == nil {
+	if l.Gone == nil {
 		return err
 	}
-	v, failed := s.view(ctx, a, of)
+	v, failed := s.view(ctx, a, l.Program)
 	if exchange.KindOf(failed) == exchange.NotFound || failed == nil && !v.reads() {
 		return err
 	}
-	if failed != nil {
-		return failed
+	had := l.Class == 0
+	if failed == nil && !had {
+		failed = s.c.Store.View(ctx, func(tx Tx) (err error) {
+			had, err = v.had(tx, l, s.c.Now())
+			return err
+		})
 	}
-	return gone
+	switch {
+	case failed != nil:
+		return failed
+	case !had:
+		return err
+	}
+	return l.Gone
+}
+
+// had reports whether the reader might have what it lost, before it was taken back.
+func (v *view) had(tx Tx, l Loss, now time.Time) (bool, error) {
+	h, err := tx.HandlingClass(l.Class)
+	if err != nil {
+		return false, err
+	}
+	art, err := tx.ArtifactByNumber(h.Artifact)
+	if err != nil {
+		return false, err
+	}
+	art.RecalledAt, art.Handling, h.Handling.Expires = time.Time{}, l.Was, time.Time{}
+	k, err := v.facts(tx, art, h)
+	if err != nil {
+		return false, err
+	}
+	return policy.Decide(v.r, k.item, now).Allowed(), nil
 }
 
 // Sees answers nil when the actor may have the artifact, and exchange.NotFound

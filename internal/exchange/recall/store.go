@@ -53,9 +53,9 @@ type Things interface {
 	// ObjectsFrom lists an artifact's objects from a position on, without those
 	// that were removed.
 	ObjectsFrom(artifact, position int64, limit int) ([]Object, error)
-	// HeldIn answers which of the artifacts hold an object with the id. It costs no
-	// more for one that others hold than for one that nobody holds.
-	HeldIn(artifacts []int64, id string) ([]int64, error)
+	// HeldIn lists the objects with the id that the artifacts hold. It costs no more
+	// for one that others hold than for one that nobody holds.
+	HeldIn(artifacts []int64, id string) ([]Object, error)
 	// TakeOut takes objects out for everybody. The bytes of an artifact that held
 	// one are given to nobody as a whole any more.
 	TakeOut(objects []Object) error

@@ -62,25 +62,24 @@ func (tx *Tx) ObjectsFrom(artifact, position int64, limit int) ([]recall.Object,
 	return out, nil
 }
 
-// HeldIn answers which of the artifacts hold an object with the id.
-func (tx *Tx) HeldIn(artifacts []int64, id string) ([]int64, error) {
+// HeldIn lists the objects with the id that the artifacts hold.
+func (tx *Tx) HeldIn(artifacts []int64, id string) ([]recall.Object, error) {
 	seqs, err := tx.seqsOf(exchange.IDHash(id))
 	if err != nil {
 		return nil, fmt.Errorf("reading objects by id: %w", err)
 	}
 	r := tx.blocks()
-	var out []int64
+	var out []recall.Object
 	for _, seq := range seqs {
-		n := seq >> positionBits
-		if !slices.Contains(artifacts, n) || slices.Contains(out, n) {
+		if !slices.Contains(artifacts, seq>>positionBits) {
 			continue
 		}
 		e, err := r.entry(seq)
 		if err != nil {
 			return nil, err
 		}
-		if e.ID == id {
-			out = append(out, n)
+		if e.ID == id && !e.Removed {
+			out = append(out, recallable(seq>>positionBits, e))
 		}
 	}
 	return out, nil
