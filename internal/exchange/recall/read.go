@@ -89,9 +89,8 @@ func (s *Service) Read(ctx context.Context, a exchange.Actor, id ID) (v View, er
 		v.hide(a)
 		return v, nil
 	}
-	// Who did it, and the rest of its notes, are not the holder's business; what
-	// takes its place is named to those alone who see that.
-	v.Person, v.Owners, v.Persons, v.Was = "", nil, nil, exchange.Handling{}
+	v.forHolder()
+	// What takes its place is named to those alone who see that.
 	if v.Replacement != "" {
 		err := s.c.Sees(ctx, a, v.Replacement)
 		if exchange.KindOf(err) == exchange.NotFound {
@@ -101,8 +100,15 @@ func (s *Service) Read(ctx context.Context, a exchange.Actor, id ID) (v View, er
 			return View{}, err
 		}
 	}
-	v.By = ""
 	return v, nil
+}
+
+// forHolder takes away what is not the holder's business: who did it, and whom
+// its handling names.
+func (v *View) forHolder() {
+	v.By, v.Person, v.Owners, v.Persons, v.Was = "", "", nil, nil, exchange.Handling{}
+	h := v.Handling
+	v.Handling = exchange.Handling{TLP: h.TLP, PAP: h.PAP, Expires: h.Expires, Statement: h.Statement}
 }
 
 // hide takes the names of holders away where the charter keeps them.
@@ -146,7 +152,8 @@ func (s *Service) List(ctx context.Context, a exchange.Actor, f Filter) ([]View,
 				}
 				v.hide(a)
 			} else {
-				v.Person, v.By, v.Owners, v.Persons, v.Was, v.Replacement = "", "", nil, nil, exchange.Handling{}, ""
+				v.forHolder()
+				v.Replacement = ""
 			}
 			out = append(out, v)
 		}
