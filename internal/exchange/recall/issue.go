@@ -204,7 +204,7 @@ func (d *deed) whom(s *Service, tx Tx) error {
 		all = slices.DeleteFunc(all, func(h Holder) bool { return !knows[h.Org] })
 	}
 	for i := range all {
-		all[i].Loses = !future && !keeps[all[i].Org]
+		all[i].Loses = all[i].Holds() && !future && !keeps[all[i].Org]
 	}
 	d.Holders = all
 	return nil

@@ -103,9 +103,10 @@ func (s *Service) Read(ctx context.Context, a exchange.Actor, id ID) (v View, er
 	return v, nil
 }
 
-// forHolder takes away what is not the holder's business: who did it, and whom
-// its handling names.
+// forHolder takes away what is not the holder's business: who did it, whom its
+// handling names, and how many objects it held, of which some may be withheld.
 func (v *View) forHolder() {
+	v.Objects, v.Tombstones, v.Number = 0, 0, 0
 	v.By, v.Person, v.Owners, v.Persons, v.Was = "", "", nil, nil, exchange.Handling{}
 	h := v.Handling
 	v.Handling = exchange.Handling{TLP: h.TLP, PAP: h.PAP, Expires: h.Expires, Statement: h.Statement}

@@ -68,10 +68,10 @@ type (
 		Replacement  string         `json:"replacement,omitempty"`
 		Handling     *handling      `json:"handling,omitempty" doc:"after narrow and expire"`
 		Objects      int64          `json:"objects,omitempty" doc:"STIX objects that it takes back"`
-		Losing       int            `json:"losing" doc:"organisations that are asked to delete it"`
-		Held         int            `json:"held" doc:"organisations that were given something of it"`
-		Offered      int            `json:"offered" doc:"organisations that were offered it and fetched nothing"`
-		Acknowledged int            `json:"acknowledged" doc:"of those that are asked"`
+		Losing       *int           `json:"losing,omitempty" doc:"organisations that are asked to delete it"`
+		Held         *int           `json:"held,omitempty" doc:"organisations that were given something of it"`
+		Offered      *int           `json:"offered,omitempty" doc:"organisations that were offered it and fetched nothing"`
+		Acknowledged *int           `json:"acknowledged,omitempty" doc:"of those that are asked"`
 		Asked        bool           `json:"asked" doc:"the caller's organisation is asked, and has not answered"`
 		Mine         *recallHolder  `json:"mine,omitempty" doc:"the caller's own line"`
 		Holders      []recallHolder `json:"holders,omitempty"`
@@ -105,11 +105,12 @@ func wireRecall(v recall.View) recalled {
 		out.Mine, out.Asked = &mine, v.Mine.Asked()
 		return out
 	}
-	out.Losing, out.Held = v.Losing(), v.Held()
-	out.Offered = len(v.Holders) - out.Held
+	losing, held, answered := v.Losing(), v.Held(), 0
+	offered := len(v.Holders) - held
+	out.Losing, out.Held, out.Offered, out.Acknowledged = &losing, &held, &offered, &answered
 	for _, h := range v.Holders {
 		if h.Answer != "" {
-			out.Acknowledged++
+			answered++
 		}
 		out.Holders = append(out.Holders, wireRecallHolder(h))
 	}
