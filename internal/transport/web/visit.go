@@ -295,6 +295,7 @@ var fields = map[string]string{
 	"ready": "ready", "ready_at": "ready", "live": "live", "live_at": "live", "share": "share", "evidence": "evidence", "regions": "regions",
 	"persons": "persons", "organisations": "organisations", "expires": "expires", "statement": "statement", "tlp": "tlp", "pap": "pap",
 	"login": "login", "id": "org-id", "name": "org-name", "url": "hook-url", "since": "since", "kind": "org-kind",
+	"reason": "reason", "replacement": "replacement", "at": "at", "confirm": "confirm", "note": "note", "answer": "answer", "not_in": "not-in", "not_organisations": "not",
 }
 
 // field is the form field for the path in a problem; empty: none.
@@ -331,5 +332,5 @@ var done = map[string]string{
 	"suspended": "Suspended. Every channel is cut.", "org-resumed": "Resumed.", "revoked": "The token was revoked.", "disconnected": "The connection was removed. Its credential is dead.",
 	"hook-test": "The test message is on its way.", "hook-again": "The message is on its way again.", "hook-replay": "What came since is announced anew.",
 	"hook-paused": "Nothing is sent until you resume it.", "hook-resumed": "It goes on where it stopped.", "hook-removed": "The webhook was removed.",
-	"read": "Marked as read.",
+	"read": "Marked as read.", "recalled": "It was taken back. Those who hold it are told.", "answered": "Your answer was recorded.", "reminded": "Those who are silent were told once more.",
 }
