@@ -130,7 +130,7 @@ func (v *visit) formOf(act recall.Act, plan recall.Plan) *page.RecallForm {
 	p.TLP = plan.TLP
 	for name, value := range map[string]string{"artifact": string(act.Artifact), "program": string(act.Program), "object": act.Object} {
 		if value != "" {
-			p.Fields = append(p.Fields, page.Fact{Name: name, Value: value})
+			p.Fields = append(p.Fields, page.Hidden{Field: name, Value: value})
 		}
 	}
 	kinds := []page.Option{{Value: "recall", Label: "Recall it: nobody has it any more"}, {Value: "supersede", Label: "Correct it: another artifact takes its place"}}
@@ -200,7 +200,7 @@ func (s *site) recallPlan(v *visit, act recall.Act, plan recall.Plan) error {
 	}
 	for _, name := range formFields {
 		if value := v.form(name); value != "" {
-			of.Again = append(of.Again, page.Fact{Name: name, Value: value})
+			of.Again = append(of.Again, page.Hidden{Field: name, Value: value})
 		}
 	}
 	p.Plan = of
@@ -249,8 +249,12 @@ func (s *site) recall(v *visit) error {
 	}
 	p.TLP = r.TLP
 	p.Facts = []page.Fact{
-		{Name: "Id", Value: string(r.ID)}, {Name: "Act", Value: kindWords[r.Kind]}, {Name: "Program", Value: string(r.Program)},
-		{Name: "Artifact", Value: string(r.Artifact)}, {Name: "STIX object", Value: r.Object}, {Name: "What takes its place", Value: string(r.Replacement)},
+		{Name: "Id", Value: string(r.ID)},
+		{Name: "Act", Value: kindWords[r.Kind]},
+		{Name: "Program", Value: string(r.Program)},
+		{Name: "Artifact", Value: string(r.Artifact)},
+		{Name: "STIX object", Value: r.Object},
+		{Name: "What takes its place", Value: string(r.Replacement)},
 	}
 	if r.Kind == recall.Narrowed {
 		p.Facts = append(p.Facts, page.Fact{Name: "Label", Value: r.Handling.TLP.String() + " " + r.Handling.PAP.String()}, page.Fact{Name: "Conditions", Value: r.Handling.Statement})

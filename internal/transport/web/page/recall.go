@@ -21,8 +21,8 @@ type RecallLine struct {
 type RecallForm struct {
 	Frame
 	Heading     string
-	Target      string // what is typed to confirm
-	Fields      []Fact // of the target, as hidden fields
+	Target      string   // what is typed to confirm
+	Fields      []Hidden // of the target
 	Kinds       []Option
 	Object      bool
 	Kind        string
@@ -51,8 +51,11 @@ type RecallPlan struct {
 	Keep    []string
 	Offered int
 	Objects int64
-	Again   []Fact // the form, as hidden fields
+	Again   []Hidden // the form
 }
+
+// Hidden is a field of a form that is not shown.
+type Hidden struct{ Field, Value string }
 
 // Recall is one act: what is asked of a holder, or who holds it and what they did.
 type Recall struct {
