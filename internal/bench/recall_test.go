@@ -2,6 +2,8 @@ package bench
 
 import (
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,7 +19,7 @@ import (
 // how long after the commit the last of them is denied it, each asked once, next
 // to asking each once when nothing was recalled.
 func BenchmarkRecall(b *testing.B) {
-	const members = 1000
+	const members, clientsAtOnce = 1000, 8
 	w := servertest.New(b)
 	r := w.Draft("recalled", w.Clock.Now().Add(100*time.Hour))
 	guidance := w.Submit(r.ID, exchange.DetectionGuidance, "guidance.json", servertest.Bundle(100, 7))
@@ -60,17 +62,25 @@ func BenchmarkRecall(b *testing.B) {
 	// all asks everybody once for an object in the version that was shared, and
 	// answers how many were given it.
 	q := delivery.Query{Limit: 1, IDs: []string{objs[0].ID}, Versions: delivery.Versions{At: []int64{first.VersionAt()}}}
-	all := func() (given int, took time.Duration) {
+	all := func() (int, time.Duration) {
 		start := time.Now()
-		for _, a := range readers {
-			p, err := w.X.Delivery.Page(b.Context(), a, testkit.Program, q)
-			if err != nil {
-				b.Fatal(err)
-			}
-			given += p.Len
-			p.Close()
+		var given atomic.Int64
+		var clients sync.WaitGroup
+		for c := range clientsAtOnce {
+			clients.Go(func() {
+				for i := c; i < members; i += clientsAtOnce {
+					p, err := w.X.Delivery.Page(b.Context(), readers[i], testkit.Program, q)
+					if err != nil {
+						b.Error(err)
+						return
+					}
+					given.Add(int64(p.Len))
+					p.Close()
+				}
+			})
 		}
-		return given, time.Since(start)
+		clients.Wait()
+		return int(given.Load()), time.Since(start)
 	}
 	given, before := all()
 	if given != members {

@@ -18,6 +18,18 @@ var kindWords = map[recall.Kind]string{
 	recall.Recalled: "recalled", recall.Superseded: "corrected", recall.Narrowed: "narrowed", recall.Expired: "expires",
 }
 
+// recallPages are the addresses of what was taken back.
+func (s *site) recallPages() map[string]handler {
+	return map[string]handler{
+		"GET /recalls":                       s.recalls,
+		"POST /recalls":                      s.takeBack,
+		"GET /recalls/new":                   s.recallForm,
+		"GET /recalls/{recall}":              s.recall,
+		"POST /recalls/{recall}/acknowledge": s.answerRecall,
+		"POST /recalls/{recall}/remind":      s.remindRecall,
+	}
+}
+
 const recallPage = 50
 
 // recalls lists what was taken back and concerns the visitor.

@@ -50,12 +50,6 @@ func (s *site) routes(mux *http.ServeMux) {
 		"POST /releases/{release}/feedback":              s.feedback,
 		"GET /artifacts/{artifact}":                      s.artifact,
 		"GET /artifacts/{artifact}/content":              s.content,
-		"GET /recalls":                                   s.recalls,
-		"POST /recalls":                                  s.takeBack,
-		"GET /recalls/new":                               s.recallForm,
-		"GET /recalls/{recall}":                          s.recall,
-		"POST /recalls/{recall}/acknowledge":             s.answerRecall,
-		"POST /recalls/{recall}/remind":                  s.remindRecall,
 		"GET /webhooks":                                  s.webhooks,
 		"POST /webhooks":                                 s.addWebhook,
 		"GET /webhooks/{webhook}":                        s.webhook,
@@ -78,8 +72,10 @@ func (s *site) routes(mux *http.ServeMux) {
 	} {
 		mux.Handle(pattern, s.person(h))
 	}
-	for pattern, h := range s.hookActs() {
-		mux.Handle(pattern, s.person(h))
+	for _, more := range []map[string]handler{s.hookActs(), s.recallPages()} {
+		for pattern, h := range more {
+			mux.Handle(pattern, s.person(h))
+		}
 	}
 	// Uploads of any size: streamed, with the limit of submissions.
 	mux.Handle("POST /releases/{release}/artifacts", s.adapt(s.upload, true, -1))
