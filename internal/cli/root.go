@@ -133,7 +133,7 @@ The exchange and the credential come from, in this order: flags, the environment
 		a.personCommands(), a.tokenCommands(), a.connectionCommands(), a.memberCommands(), a.releaseCommands(),
 		a.submitCommand(), a.artifactCommands(), a.pullCommand(), a.objectCommands(),
 		a.searchCommand(), a.lookupCommand(), a.whyCommand(), a.feedbackCommands(), a.outcomeCommands(),
-		a.eventsCommands(), a.noticesCommands(), a.verifyCommands(), a.webhookCommands(), a.meCommand(), a.configCommands(), a.versionCommand(), a.manCommand(),
+		a.eventsCommands(), a.noticesCommands(), a.verifyCommands(), a.recallCommands(), a.webhookCommands(), a.meCommand(), a.configCommands(), a.versionCommand(), a.manCommand(),
 		a.stixCommands(), a.markingCommands(),
 	}
 	root.AddCommand(nouns...)

@@ -292,8 +292,7 @@ func moments(now time.Time, flags ...*string) error {
 // confirm asks the person at the terminal to type the name of what a dangerous
 // act concerns. A script has decided already.
 func (a *app) confirm(act, name string) error {
-	f, ok := a.in.(*os.File)
-	if a.yes || !ok || !term.IsTerminal(int(f.Fd())) {
+	if !a.asks() {
 		return nil
 	}
 	fmt.Fprintf(a.err, "%s. Type %s to go on: ", act, name)
@@ -302,6 +301,12 @@ func (a *app) confirm(act, name string) error {
 		return errors.New("not confirmed; nothing was done")
 	}
 	return nil
+}
+
+// asks reports whether somebody is there to confirm.
+func (a *app) asks() bool {
+	f, ok := a.in.(*os.File)
+	return !a.yes && ok && term.IsTerminal(int(f.Fd()))
 }
 
 func (a *app) configCommands() *cobra.Command {

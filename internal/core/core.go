@@ -21,6 +21,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/exchange/membership"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/program"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/pulse"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/recall"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/record"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/release"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/submission"
@@ -41,6 +42,7 @@ type Stores struct {
 	Contributions contribution.Store
 	Connections   connection.Store
 	Bases         basis.Store
+	Recalls       recall.Store
 }
 
 // Blob is stored bytes.
@@ -95,6 +97,7 @@ type Exchange struct {
 	Contributions *contribution.Service
 	Webhooks      *webhook.Service
 	Mail          *mail.Service
+	Recalls       *recall.Service
 	Pulse         *pulse.Pulse // wakes who follows feeds
 
 	Now  func() time.Time
@@ -116,7 +119,7 @@ func New(c Config) *Exchange {
 	x.Releases = release.New(release.Config{Store: c.Stores.Releases, Now: c.Now, Log: c.Log})
 	due := x.due(c.Log)
 	x.Delivery = delivery.New(delivery.Config{
-		Store: c.Stores.Delivery, Blobs: delivered{c.Blobs}, Now: c.Now, Due: due, Generation: c.Generation, Arrivals: c.Arrivals,
+		Store: c.Stores.Delivery, Blobs: delivered{c.Blobs}, Now: c.Now, Due: due, Generation: c.Generation, Arrivals: c.Arrivals, Gone: x.gone,
 	})
 	x.Lookup = newLookup(c, x.Delivery)
 	x.Feedback = feedback.New(feedback.Config{Store: c.Stores.Feedback, Due: due, MaySee: x.Delivery.MaySee})
@@ -126,6 +129,7 @@ func New(c Config) *Exchange {
 	})
 	x.Bases = basis.New(basis.Config{Store: c.Stores.Bases})
 	x.Connections = x.connections(c)
+	x.Recalls = x.recalls(c)
 	x.push(c)
 	x.mail(c)
 	return x

@@ -153,6 +153,7 @@ type Artifact struct {
 	DerivedFrom   []string  // artifacts and STIX objects that it was made from
 	Relation      string    // how: summary, tear-line or report
 	SelfContained bool      // every reference of its objects leads to one of them
+	Lessened      bool      // some of its objects were taken back: its bytes as a whole are given to nobody
 }
 
 // HandlingClass is the interned handling of some objects of one artifact: what

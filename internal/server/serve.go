@@ -73,7 +73,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	var background sync.WaitGroup
 	for _, job := range []func(context.Context){
 		s.Exchange.Releases.Run, s.Exchange.Contributions.Run, s.sweep, s.flush, s.pages, s.polls, s.daily,
-		s.Exchange.Pulse.Run, s.webhooks, s.mail, s.Exchange.Lookup.Run,
+		s.Exchange.Pulse.Run, s.webhooks, s.mail, s.Exchange.Lookup.Run, s.recalls,
 	} {
 		background.Go(func() { job(run) })
 	}
@@ -141,6 +141,11 @@ func (s *Server) polls(ctx context.Context) {
 // mail tells people that notices wait for them.
 func (s *Server) mail(ctx context.Context) {
 	s.every(ctx, 5*time.Second, "sending mail", s.Exchange.Mail.Round)
+}
+
+// recalls tells of what expired, and reminds who is silent.
+func (s *Server) recalls(ctx context.Context) {
+	s.every(ctx, time.Minute, "telling of what expired", s.Exchange.Recalls.Tick)
 }
 
 // daily does what depends on the date alone: cohort rules that ask for how

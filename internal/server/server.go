@@ -23,6 +23,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/exchange/mail"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/membership"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/program"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/recall"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/record"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/release"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/submission"
@@ -105,6 +106,7 @@ func (s *Server) open(ctx context.Context) error {
 			Connections:   sqlstore.For[connection.Tx](s.DB),
 			Lookup:        sqlstore.For[lookup.Tx](s.DB),
 			Bases:         sqlstore.For[basis.Tx](s.DB),
+			Recalls:       sqlstore.For[recall.Tx](s.DB),
 		},
 		Blobs: blobs{s.Blobs}, Generation: s.DB.Generation, Arrivals: s.DB.Arrivals, Now: s.o.Now, Log: s.o.Log,
 		Name: s.o.Config.Name, URL: s.o.Config.URL, Shared: s.DB.Engine() == "postgres",

@@ -66,7 +66,7 @@ func (s *Service) journal(ctx context.Context, j *job, f *facts, n, size int64) 
 }
 
 func begin(tx Tx, w writer) (Journal, error) {
-	r, err := standing(tx, w.charter)
+	r, err := Standing(tx, w.charter)
 	if err != nil {
 		return Journal{}, err
 	}
@@ -96,9 +96,10 @@ func begin(tx Tx, w writer) (Journal, error) {
 	return j, tx.BumpGeneration()
 }
 
-// standing is the release that holds what members write. It is public from the
-// beginning, so that no embargo lies on it, and never opened to the public.
-func standing(tx Tx, c exchange.Charter) (exchange.Release, error) {
+// Standing is the release that holds what members write, and what else no
+// release plans. It is public from the beginning, so that no embargo lies on it,
+// and never opened to the public.
+func Standing(tx Tx, c exchange.Charter) (exchange.Release, error) {
 	r, err := tx.StandingRelease(c.ID)
 	if exchange.KindOf(err) != exchange.NotFound {
 		return r, err

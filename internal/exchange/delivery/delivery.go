@@ -161,6 +161,10 @@ type Config struct {
 	// Arrivals grows whenever members wrote something: feeds hold more, and what
 	// was decided holds.
 	Arrivals func(ctx context.Context) (int64, error)
+	// Gone answers whether what was asked for, and is not for the actor, was taken
+	// back from its organisation. id is an artifact's, a release's, or with a
+	// program a STIX object's. nil: nothing is ever taken back.
+	Gone func(ctx context.Context, a exchange.Actor, program exchange.ProgramID, id string) (Loss, error)
 	// Memory is how many bytes of what feeds hold are kept in memory, without
 	// their runs; 0: DefaultMemory.
 	Memory int64

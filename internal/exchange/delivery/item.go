@@ -147,7 +147,7 @@ func stateWord(r exchange.Release) string {
 func (s *Service) Release(ctx context.Context, a exchange.Actor, id exchange.ReleaseID) (MemberRelease, error) {
 	h, _, err := s.holding(ctx, a, func(m MemberRelease) bool { return m.ID == id })
 	if err != nil {
-		return MemberRelease{}, err
+		return MemberRelease{}, s.lost(ctx, a, "", string(id), err)
 	}
 	if a.Channel != exchange.ChannelWeb {
 		return h.MemberRelease, nil
@@ -200,7 +200,7 @@ func (s *Service) entitled(ctx context.Context, a exchange.Actor, id exchange.Ar
 func (s *Service) Artifact(ctx context.Context, a exchange.Actor, id exchange.ArtifactID) (Item, error) {
 	k, _, err := s.entitled(ctx, a, id)
 	if err != nil {
-		return Item{}, err
+		return Item{}, s.lost(ctx, a, "", string(id), err)
 	}
 	i := k.shown(s.c.Now())
 	if a.Channel != exchange.ChannelWeb {
@@ -214,7 +214,7 @@ func (s *Service) Artifact(ctx context.Context, a exchange.Actor, id exchange.Ar
 func (s *Service) Content(ctx context.Context, a exchange.Actor, id exchange.ArtifactID) (*Content, error) {
 	k, _, err := s.entitled(ctx, a, id)
 	if err != nil {
-		return nil, err
+		return nil, s.lost(ctx, a, "", string(id), err)
 	}
 	permit, ok := k.decision.Permit(k.artifact.Number)
 	if !ok || !k.whole {
@@ -270,13 +270,13 @@ func (s *Service) Object(ctx context.Context, a exchange.Actor, program exchange
 		if k, err = v.classOf(tx, o.Object.Class, s.c.Now()); err != nil {
 			return err
 		}
-		if !k.decision.Allowed() {
+		if !k.decision.Allowed() || mourned(k, a) {
 			return exchange.Missing()
 		}
 		return nil
 	})
 	if err != nil {
-		return ObjectView{}, err
+		return ObjectView{}, s.lost(ctx, a, program, id, err)
 	}
 	o.Artifact, o.Release, o.Title = v.named(k.artifact), k.release.ID, k.release.Title
 	o.TLP, o.T0, o.PublicAt = k.decision.TLP, k.release.Plan.T0, k.release.PublicAt
@@ -307,7 +307,7 @@ func (s *Service) raw(k *class, o Object) ([]byte, error) {
 func (s *Service) Objects(ctx context.Context, a exchange.Actor, id exchange.ArtifactID, after int64, limit int) ([]Object, error) {
 	k, v, err := s.entitled(ctx, a, id)
 	if err != nil {
-		return nil, err
+		return nil, s.lost(ctx, a, "", string(id), err)
 	}
 	var out []Object
 	err = s.c.Store.View(ctx, func(tx Tx) error {

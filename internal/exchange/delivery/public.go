@@ -51,6 +51,11 @@ func (s *Service) Notices(ctx context.Context, a exchange.Actor, before time.Tim
 			return nil, err
 		}
 		for _, n := range all {
+			if n.Kind == exchange.EventRecalled || n.Kind == exchange.EventRecallReminded {
+				if before = n.At; a.Capped() || !a.Reaches(n.Program) { // it says of what it is, whatever the label
+					continue
+				}
+			}
 			ok, asked := known[n.Release]
 			if !asked && n.Release != "" {
 				if ok, err = s.mayBeTold(ctx, a, n.Release); err != nil {

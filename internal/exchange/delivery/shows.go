@@ -36,7 +36,7 @@ func (s *Service) Shows(ctx context.Context, a exchange.Actor, program exchange.
 // it is who wrote it that is kept from other members, unless the charter shows
 // them each other's names; a journal has no hash.
 func (v *view) named(a exchange.Artifact) exchange.Artifact {
-	if a.Kind != exchange.ArtifactJournal {
+	if a.Kind != exchange.ArtifactJournal && a.Kind != exchange.ArtifactTombstone {
 		return a
 	}
 	a.SHA256 = ""

@@ -345,6 +345,7 @@ func (v *view) wholeFacts(tx Tx, art exchange.Artifact) (*class, error) {
 // policy.Explain.
 func (k *class) decide(r policy.Recipient, at time.Time, by func(policy.Recipient, policy.Item, time.Time) policy.Decision) {
 	k.decision, k.whole = policy.Whole(by, r, k.item, k.marks, at)
+	k.whole = k.whole && !k.artifact.Lessened // some of its objects are nobody's any more
 }
 
 // shown is the artifact as the reader sees it.

@@ -12,19 +12,19 @@ var _ submission.Tx = (*Tx)(nil)
 
 const artifactColumns = `number, id, release, program, class, kind, title, filename, media_type, handling,
 	sha256, size, objects, originator, submitted_by, submitted_at, supersedes, removed_at,
-	recalled_at, originators, derived_from, relation, self_contained`
+	recalled_at, originators, derived_from, relation, self_contained, lessened`
 
 func scanArtifact(s Scanner) (a exchange.Artifact, err error) {
 	var id, release, prog, class, kind, hand, originator, by, supersedes string
-	var at, removed, recalled, whole int64
+	var at, removed, recalled, whole, lessened int64
 	var owners, parents string
 	err = s.Scan(&a.Number, &id, &release, &prog, &class, &kind, &a.Title, &a.Filename, &a.MediaType, &hand,
 		&a.SHA256, &a.Size, &a.Objects, &originator, &by, &at, &supersedes, &removed,
-		&recalled, &owners, &parents, &a.Relation, &whole)
+		&recalled, &owners, &parents, &a.Relation, &whole, &lessened)
 	if err != nil {
 		return exchange.Artifact{}, err
 	}
-	a.RecalledAt, a.SelfContained = instant(recalled), whole != 0
+	a.RecalledAt, a.SelfContained, a.Lessened = instant(recalled), whole != 0, lessened != 0
 	if a.Originators, err = wordsOf[exchange.OrgID](owners); err != nil {
 		return a, err
 	}
@@ -41,10 +41,10 @@ func scanArtifact(s Scanner) (a exchange.Artifact, err error) {
 }
 
 // Artifact answers one artifact that is ready, also when it was taken out.
-// Journals are not had as artifacts: their objects are.
+// Journals and tombstones are not had as artifacts: their objects are.
 func (tx *Tx) Artifact(id exchange.ArtifactID) (exchange.Artifact, error) {
 	a, err := scanArtifact(tx.QueryRow(`
-		SELECT `+artifactColumns+` FROM artifact WHERE id = ?1 AND ready = 1 AND kind <> 'journal'`, string(id)))
+		SELECT `+artifactColumns+` FROM artifact WHERE id = ?1 AND ready = 1 AND kind NOT IN ('journal', 'tombstone')`, string(id)))
 	return found(a, err, "reading an artifact")
 }
 
@@ -96,12 +96,12 @@ func (tx *Tx) StageArtifact(a exchange.Artifact) (int64, error) {
 	_, err = tx.Exec(`
 		INSERT INTO artifact (number, id, release, program, class, kind, title, filename, media_type, handling,
 			sha256, size, objects, originator, submitted_by, submitted_at, supersedes, removed_at, ready,
-			recalled_at, originators, derived_from, relation, self_contained)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, 0, 0, 0, ?18, ?19, ?20, 0)`,
+			recalled_at, originators, derived_from, relation, self_contained, settled)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, 0, 0, 0, ?18, ?19, ?20, 0, ?21)`,
 		number, string(a.ID), string(a.Release), string(a.Program), string(a.Class), string(a.Kind),
 		a.Title, a.Filename, a.MediaType, hand, a.SHA256, a.Size, a.Objects, string(a.Originator),
 		string(a.SubmittedBy), micros(a.SubmittedAt), string(a.Supersedes),
-		owners, parents, a.Relation)
+		owners, parents, a.Relation, flag(a.Handling.Expires.IsZero()))
 	if err != nil {
 		return 0, fmt.Errorf("storing an artifact: %w", err)
 	}

@@ -216,7 +216,7 @@ func (tx *Tx) bearers(r *blocks, program exchange.ProgramID, keys []contribution
 		if err != nil {
 			return nil, err
 		}
-		if !a.ready || a.program != program {
+		if !a.ready || a.tombstone || a.program != program {
 			continue
 		}
 		e, err := r.entry(h[1])

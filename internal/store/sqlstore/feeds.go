@@ -355,6 +355,7 @@ type artifactFacts struct {
 	sha256     string
 	originator exchange.OrgID
 	journal    bool
+	tombstone  bool
 	ready      bool // and not taken out
 }
 
@@ -520,7 +521,7 @@ func (r *blocks) artifact(number int64) (artifactFacts, error) {
 		var ready, removed int64
 		err = s.Scan(&program, &a.sha256, &originator, &kind, &ready, &removed)
 		a.program, a.ready = exchange.ProgramID(program), ready == 1 && removed == 0
-		a.originator, a.journal = exchange.OrgID(originator), kind == string(exchange.ArtifactJournal)
+		a.originator, a.journal, a.tombstone = exchange.OrgID(originator), kind == string(exchange.ArtifactJournal), kind == string(exchange.ArtifactTombstone)
 		return a, err
 	}, `SELECT program, sha256, originator, kind, ready, removed_at FROM artifact WHERE number = ?1`, number)
 	if err != nil {

@@ -91,7 +91,7 @@ func (tx *Tx) ObjectsByHash(program exchange.ProgramID, idHash int64, among func
 		if err != nil {
 			return nil, err
 		}
-		if a.program != program || !a.ready {
+		if a.program != program || !a.ready || a.tombstone && among == nil { // who runs the program reads what was shared
 			continue
 		}
 		e, err := r.entry(seq)

@@ -30,6 +30,7 @@ func tags() []*huma.Tag {
 		{Name: "notices"},
 		{Name: "search"},
 		{Name: "stream", Description: "Server-sent events: what enters the caller's view, as it does."},
+		{Name: "recalls", Description: "What was taken back, superseded, narrowed or has expired; who holds it, and what they did."},
 		{Name: "webhooks", Description: "Signed messages to a receiver of the caller's: that something waits, and where."},
 		{Name: "lookup", Description: "Which values the exchange knows, of those that the caller may see."},
 		{Name: "why", Description: "The decision on one item for one recipient, explained."},
@@ -121,6 +122,12 @@ func (s *server) routes() []registration {
 		on("GET /programs/{program}/search", "search", "Objects, artifacts and releases by text", s.search),
 		on("GET /programs/{program}/why", "why", "Why a recipient is or is not given an item", s.why),
 		on("GET /programs/{program}/outcome", "program-outcome", "What came of a program", s.programOutcome),
+
+		on("GET /recalls", "list-recalls", "What was taken back and concerns the caller, newest first", s.listRecalls),
+		on("POST /recalls", "issue-recall", "Recall, supersede, narrow or expire what the caller's organisation originated", s.issueRecall),
+		on("GET /recalls/{recall}", "read-recall", "A recall: what is asked, or who holds it and what they did", s.readRecall),
+		on("POST /recalls/{recall}/acknowledge", "acknowledge-recall", "Say what the caller's organisation did", s.answerRecall),
+		on("POST /recalls/{recall}/remind", "remind-holders", "Tell the holders that are silent once more", s.remindRecall),
 
 		on("GET /webhooks", "list-webhooks", "The webhooks that the caller may know of", s.listHooks),
 		on("POST /webhooks", "add-webhook", "Add a webhook; a shared secret is shown once", s.addHook, created),

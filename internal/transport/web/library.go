@@ -279,6 +279,9 @@ func (s *site) object(v *visit) error {
 		p.Feedback = v.feedbackForms(o.Release, c, o.PublicAt)
 		p.Feedback.Object, p.Feedback.Back, p.Feedback.Only = o.Object.ID, objectHref(c.ID, o.Object.ID), true
 	}
+	if v.a.Operates(c.Owner) || slices.Contains(a.Owners(), v.a.Org) {
+		p.TakeBack = "/recalls/new?program=" + string(c.ID) + "&object=" + o.Object.ID
+	}
 	if a.Kind == exchange.ArtifactJournal { // a member wrote it: there is no release to look at or to answer
 		p.Release.Href, p.Artifact.Href, p.Feedback = "", "", nil
 	}

@@ -139,7 +139,10 @@ func (v *visit) parts(p *page.Operate, r release.View) {
 		line := page.ArtifactLine{
 			ID: string(a.ID), Title: a.Title, Href: "/artifacts/" + string(a.ID),
 			Class: string(a.Class), Kind: string(a.Kind), TLP: a.Handling.TLP, PAP: a.Handling.PAP.String(), Size: a.Size, Objects: a.Objects,
-			SHA256: a.SHA256, Removed: !a.RemovedAt.IsZero(), Removable: a.RemovedAt.IsZero() && p.Edit,
+			SHA256: a.SHA256, Removed: !a.RemovedAt.IsZero(), Recalled: !a.RecalledAt.IsZero(), Removable: a.RemovedAt.IsZero() && p.Edit,
+		}
+		if a.RemovedAt.IsZero() && a.RecalledAt.IsZero() && !v.a.Is(exchange.RoleAuditor) {
+			line.TakeBack = "/recalls/new?artifact=" + string(a.ID)
 		}
 		if a.RemovedAt.IsZero() {
 			p.TLP = max(p.TLP, a.Handling.TLP)

@@ -79,8 +79,10 @@ func (s *site) routes(mux *http.ServeMux) {
 	} {
 		mux.Handle(pattern, s.person(h))
 	}
-	for pattern, h := range s.hookActs() {
-		mux.Handle(pattern, s.person(h))
+	for _, more := range []map[string]handler{s.hookActs(), s.recallPages()} {
+		for pattern, h := range more {
+			mux.Handle(pattern, s.person(h))
+		}
 	}
 	// Uploads of any size: streamed, with the limit of submissions.
 	mux.Handle("POST /releases/{release}/artifacts", s.adapt(s.upload, true, -1))

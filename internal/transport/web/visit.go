@@ -297,6 +297,7 @@ var fields = map[string]string{
 	"persons": "persons", "organisations": "organisations", "expires": "expires", "statement": "statement", "tlp": "tlp", "pap": "pap",
 	"groups": "groups", "sectors": "sectors", "not_organisations": "not-organisations", "not_cohorts": "not-cohorts", "not_in": "not-in", "attribution": "attribution",
 	"login": "login", "id": "org-id", "name": "org-name", "url": "hook-url", "since": "since", "kind": "org-kind", "hat": "hat", "purpose": "purpose",
+	"reason": "reason", "replacement": "replacement", "at": "at", "confirm": "confirm", "note": "note", "answer": "answer",
 }
 
 // field is the form field for the path in a problem; empty: none.
@@ -336,4 +337,5 @@ var done = map[string]string{
 	"hook-paused": "Nothing is sent until you resume it.", "hook-resumed": "It goes on where it stopped.", "hook-removed": "The webhook was removed.",
 	"read": "Marked as read.", "basis": "The line was added to the register.", "hidden": "What other members see was changed.",
 	"acting": "You act like this from now on.",
+	"recalled": "It was taken back. Those who hold it are told.", "answered": "Your answer was recorded.", "reminded": "Those who are silent were told once more.",
 }

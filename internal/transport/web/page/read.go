@@ -116,6 +116,7 @@ type Object struct {
 	Relations   []Relation
 	Feedback    *FeedbackForms
 	Exposure    []MemberState // those who run the program only
+	TakeBack    string        // of the form that takes it back, for those who may
 	Receipt     string
 }
 

@@ -97,7 +97,9 @@ type ArtifactLine struct {
 	Objects         int64
 	SHA256          string
 	Removed         bool
+	Recalled        bool
 	Removable       bool
+	TakeBack        string // of the form that takes it back
 }
 
 // Upload is the form that adds an artifact.

@@ -1,0 +1,276 @@
+package recall
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
+)
+
+// Side is from where an actor looks at an act.
+type Side string
+
+// The sides.
+const (
+	Issuer Side = "issuer" // an organisation that owns what it is about
+	Runs   Side = "runs"   // who oversees the program
+	Asked  Side = "holder" // an organisation that was given something of it
+)
+
+// View is an act as an actor sees it.
+type View struct {
+	Plan
+	Side Side
+	Mine *Holder // of a holder: its own line; Plan.Holders is then empty
+	// Hidden says that the charter keeps the names of members from each other:
+	// holders are numbered.
+	Hidden bool
+}
+
+// sides answers from where the actor looks at an act; exchange.NotFound for who
+// may not know of it.
+func sides(tx Tx, a exchange.Actor, r Recall) (v View, err error) {
+	if a.Anonymous() || !a.Reaches(r.Program) || a.Ceiling != exchange.TLPUnset && a.Ceiling < r.TLP {
+		return v, exchange.Missing()
+	}
+	v.Recall = r
+	c, err := tx.Charter(r.Program)
+	if err != nil {
+		return v, err
+	}
+	if a.Oversees(c.Owner) {
+		v.Side = Runs
+		return v, nil
+	}
+	if slices.Contains(r.Owners, a.Org) && a.Org != c.Owner {
+		v.Side, v.Hidden = Issuer, c.Visibility.MembersSee != exchange.SeeNames
+		return v, nil
+	}
+	h, err := tx.HolderOf(r, a.Org)
+	if err != nil {
+		return v, err
+	}
+	m, err := tx.Member(r.Program, a.Org)
+	if err != nil {
+		return v, err
+	}
+	named := len(r.Persons) == 0 || slices.Contains(r.Persons, a.Person)
+	if !h.Holds() || !named || m.State == exchange.MemberSuspended || !a.May(exchange.VerbRead) {
+		return v, exchange.Missing()
+	}
+	v.Side, v.Mine = Asked, &h
+	return v, nil
+}
+
+// Read returns an act. Its originator and those who run the program see every
+// holder with what it did; a holder sees what it is asked, and its own answer.
+func (s *Service) Read(ctx context.Context, a exchange.Actor, id ID) (v View, err error) {
+	err = s.c.Store.View(ctx, func(tx Tx) error {
+		r, err := tx.Recall(id)
+		if err != nil {
+			return err
+		}
+		if v, err = sides(tx, a, r); err != nil {
+			return err
+		}
+		if v.Side == Asked {
+			return nil
+		}
+		v.Holders, err = tx.HoldersOfRecall(r)
+		return err
+	})
+	if err != nil {
+		return View{}, err
+	}
+	if v.Side != Asked {
+		v.hide(a)
+		return v, nil
+	}
+	v.forHolder()
+	// What takes its place is named to those alone who see that.
+	if v.Replacement != "" {
+		err := s.c.Sees(ctx, a, v.Replacement)
+		if exchange.KindOf(err) == exchange.NotFound {
+			v.Replacement, err = "", nil
+		}
+		if err != nil {
+			return View{}, err
+		}
+	}
+	return v, nil
+}
+
+// forHolder takes away what is not the holder's business: who did it, whom its
+// handling names, and how many objects it held, of which some may be withheld.
+func (v *View) forHolder() {
+	v.Objects, v.Tombstones, v.Number = 0, 0, 0
+	v.By, v.Person, v.Owners, v.Persons, v.Was = "", "", nil, nil, exchange.Handling{}
+	h := v.Handling
+	v.Handling = exchange.Handling{TLP: h.TLP, PAP: h.PAP, Expires: h.Expires, Statement: h.Statement}
+}
+
+// hide takes the names of holders away where the charter keeps them.
+func (v *View) hide(a exchange.Actor) {
+	if !v.Hidden {
+		return
+	}
+	for i := range v.Holders {
+		h := &v.Holders[i]
+		h.Org, h.Name, h.By, h.Notice = "", "", "", ""
+	}
+	// In an order that says nothing of who they are: by when each had it.
+	slices.SortStableFunc(v.Holders, func(a, b Holder) int { return a.Since.Compare(b.Since) })
+}
+
+// List lists acts, newest first: those about what the actor's organisation owns
+// or was given, and those of the programs that the actor oversees.
+func (s *Service) List(ctx context.Context, a exchange.Actor, f Filter) ([]View, error) {
+	if a.Anonymous() || !a.May(exchange.VerbRead) && !a.May(exchange.VerbSubmit) {
+		return nil, exchange.Missing()
+	}
+	limit := min(max(f.Limit, 1), 1000)
+	var out []View
+	err := s.c.Store.View(ctx, func(tx Tx) error {
+		out = nil
+		all, err := gather(tx, a, Filter{Before: f.Before, Limit: limit})
+		if err != nil {
+			return err
+		}
+		for _, r := range all {
+			v, err := sides(tx, a, r)
+			if exchange.KindOf(err) == exchange.NotFound {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			if v.Side != Asked {
+				if v.Holders, err = tx.HoldersOfRecall(r); err != nil {
+					return err
+				}
+				v.hide(a)
+			} else {
+				v.forHolder()
+				v.Replacement = ""
+			}
+			out = append(out, v)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// gather merges what the actor may look at, newest first.
+func gather(tx Tx, a exchange.Actor, f Filter) ([]Recall, error) {
+	asks := []Filter{{Owner: a.Org}, {Holder: a.Org}}
+	if a.Runs() {
+		cs, err := tx.Charters()
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range cs {
+			if a.Oversees(c.Owner) && a.Reaches(c.ID) {
+				asks = append(asks, Filter{Program: c.ID})
+			}
+		}
+	}
+	var all []Recall
+	for _, q := range asks {
+		q.Before, q.Limit = f.Before, f.Limit
+		some, err := tx.Recalls(q)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
+	}
+	slices.SortFunc(all, func(a, b Recall) int {
+		if c := b.At.Compare(a.At); c != 0 {
+			return c
+		}
+		return strings.Compare(string(b.ID), string(a.ID))
+	})
+	all = slices.CompactFunc(all, func(a, b Recall) bool { return a.ID == b.ID })
+	return all[:min(len(all), f.Limit)], nil
+}
+
+// mostGone bounds how many acts are looked through for an answer.
+const mostGone = 10_000
+
+// Loss is what was taken back from an organisation that asks for it.
+type Loss struct {
+	Program exchange.ProgramID
+	// Class is the handling class of an object of an artifact that was taken back as
+	// a whole, and Was the artifact's handling before: who might not have that
+	// object then has not lost it. 0: it was given for certain.
+	Class int64
+	Was   exchange.Handling
+	Gone  error // of the kind exchange.Gone; nil: nothing was taken back
+}
+
+// Gone answers whether what an actor asked for, and may not have, was taken back
+// from its organisation after it was given. id is an artifact's, a release's or,
+// with a program, a STIX object's. It costs the same whether the id exists or not.
+func (s *Service) Gone(ctx context.Context, a exchange.Actor, program exchange.ProgramID, id string) (l Loss, err error) {
+	err = s.c.Store.View(ctx, func(tx Tx) error {
+		l = Loss{}
+		all, err := tx.Recalls(Filter{Holder: a.Org, Limit: mostGone})
+		if err != nil {
+			return err
+		}
+		all = slices.DeleteFunc(all, func(r Recall) bool {
+			return r.Effective.After(tx.Now()) || program != "" && r.Program != program
+		})
+		whole := map[int64]Recall{}
+		for _, r := range all {
+			if program != "" && r.Object == "" {
+				if _, later := whole[r.Number]; !later {
+					whole[r.Number] = r
+				}
+			}
+			if r.names(program, id) {
+				if l, err = lost(tx, a, r); err != nil || l.Gone != nil {
+					return err
+				}
+			}
+		}
+		if len(whole) == 0 {
+			return nil
+		}
+		held, err := tx.HeldIn(slices.Collect(maps.Keys(whole)), id)
+		for i := 0; i < len(held) && err == nil && l.Gone == nil; i++ {
+			if l, err = lost(tx, a, whole[held[i].Artifact()]); l.Gone != nil {
+				l.Class = held[i].Class
+			}
+		}
+		return err
+	})
+	return l, err
+}
+
+// names reports whether the act is about what has the id; with a program, that
+// is a STIX object.
+func (r Recall) names(program exchange.ProgramID, id string) bool {
+	if program != "" {
+		return r.Object == id
+	}
+	return r.Object == "" && (id == string(r.Artifact) || id == string(r.Release))
+}
+
+// lost is the loss of a holder that lost it.
+func lost(tx Tx, a exchange.Actor, r Recall) (Loss, error) {
+	v, err := sides(tx, a, r)
+	if exchange.KindOf(err) == exchange.NotFound || err == nil && (v.Mine == nil || !v.Mine.Loses) {
+		return Loss{}, nil
+	}
+	if err != nil {
+		return Loss{}, err
+	}
+	was := r.Was
+	if r.Kind == Expired {
+		was.Expires = time.Time{}
+	}
+	return Loss{Program: r.Program, Was: was, Gone: r.gone(*v.Mine)}, nil
+}
