@@ -18,7 +18,7 @@ const (
 // markings and by the other references; what those mean may stand later in the
 // bundle, so it is decided at the end.
 type markings struct {
-	base    exchange.TLP // of the artifact: no object is below it
+	base    exchange.TLP // no object is below it
 	classes []class
 	byKey   map[string]int
 	labels  map[string]exchange.TLP // that other marking definitions define

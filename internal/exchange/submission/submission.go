@@ -25,6 +25,9 @@ type Config struct {
 	// Shared says that other processes store into the same database: what they
 	// may be storing now is not swept.
 	Shared bool
+	// Parent answers what the actor may have under an identifier, an artifact's or
+	// a STIX object's of the program; exchange.NotFound. nil: nothing can be derived.
+	Parent func(ctx context.Context, actor exchange.Actor, program exchange.ProgramID, id string) (Parent, error)
 }
 
 const defaultLimit = 64 << 30
@@ -56,7 +59,11 @@ type Input struct {
 	MediaType  string
 	Handling   exchange.Handling // what is left out is filled in by the program's default
 	Supersedes exchange.ArtifactID
-	Progress   func(bytes int64) // called with the bytes taken so far; may be nil
+	// DerivedFrom are the artifacts and STIX objects of the program that it was
+	// made from, and Relation is how: one of Relations.
+	DerivedFrom []string
+	Relation    string
+	Progress    func(bytes int64) // called with the bytes taken so far; may be nil
 }
 
 // Receipt is the answer to a submission.
