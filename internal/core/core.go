@@ -21,6 +21,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/exchange/pulse"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/record"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/release"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/reshare"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/submission"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/webhook"
 )
@@ -38,6 +39,7 @@ type Stores struct {
 
 	Contributions contribution.Store
 	Connections   connection.Store
+	Reshares      reshare.Store
 }
 
 // Blob is stored bytes.
@@ -88,6 +90,7 @@ type Exchange struct {
 
 	Contributions *contribution.Service
 	Webhooks      *webhook.Service
+	Reshares      *reshare.Service
 	Pulse         *pulse.Pulse // wakes who follows feeds
 
 	Now  func() time.Time
@@ -103,7 +106,7 @@ func New(c Config) *Exchange {
 	x := &Exchange{Now: c.Now, Name: c.Name, URL: c.URL}
 	x.Programs = program.New(program.Config{Store: c.Stores.Programs, Place: place})
 	x.Members = membership.New(membership.Config{Store: c.Stores.Members, Entitled: entitled})
-	x.Submissions = submission.New(submission.Config{Store: c.Stores.Submissions, Blobs: submitted{c.Blobs}, Shared: c.Shared})
+	x.Submissions = submission.New(submission.Config{Store: c.Stores.Submissions, Blobs: submitted{c.Blobs}, Shared: c.Shared, Parent: x.parent})
 	x.Releases = release.New(release.Config{Store: c.Stores.Releases, Now: c.Now, Log: c.Log})
 	due := x.due(c.Log)
 	x.Delivery = delivery.New(delivery.Config{
@@ -116,6 +119,7 @@ func New(c Config) *Exchange {
 		Store: c.Stores.Contributions, Blobs: contributed{c.Blobs}, Shows: x.Delivery.Shows, Log: c.Log,
 	})
 	x.Connections = x.connections(c)
+	x.Reshares = x.reshares(c)
 	x.push(c)
 	return x
 }

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -30,7 +31,23 @@ type Charter struct {
 	Approvals           Approvals
 	Visibility          Visibility
 	Contributions       Contributions
+	Resharing           Resharing
 	Groups              []SharingGroup // named lists of organisations, for the allow-lists of handlings
+}
+
+// Resharing says how long originators have to answer who asks to pass something
+// on, and for how long at most they permit it. Zero values: 72 hours, 90 days.
+type Resharing struct {
+	AnswerWithin time.Duration
+	MaxDays      int
+}
+
+// Within is how long originators have to answer.
+func (r Resharing) Within() time.Duration { return cmp.Or(r.AnswerWithin, 72*time.Hour) }
+
+// Longest is for how long something is permitted at most.
+func (r Resharing) Longest() time.Duration {
+	return time.Duration(cmp.Or(r.MaxDays, 90)) * 24 * time.Hour
 }
 
 // SharingGroup is a named list of organisations.

@@ -39,6 +39,7 @@ type (
 		Approvals        approvalsDoc   `toml:"approvals,omitempty"`
 		Visibility       visibilityDoc  `toml:"visibility,omitempty"`
 		Contributions    contributions  `toml:"contributions,omitempty"`
+		Resharing        resharingDoc   `toml:"resharing,omitempty"`
 		Group            []SharingGroup `toml:"group,omitempty"`
 	}
 	measureDoc struct {
@@ -86,6 +87,10 @@ type (
 	}
 	visibilityDoc struct {
 		MembersSee string `toml:"members_see,omitempty"`
+	}
+	resharingDoc struct {
+		AnswerWithin string `toml:"answer_within,omitempty"`
+		MaxDays      int    `toml:"max_days,omitempty"`
 	}
 	contributions struct {
 		From []CohortID `toml:"from,omitempty"`
@@ -155,7 +160,9 @@ func (d charterDoc) charter(f *findings) Charter {
 		Visibility:          Visibility{cmp.Or(d.Visibility.MembersSee, SeeCounts)},
 		Contributions:       Contributions{some(d.Contributions.From), some(d.Contributions.To)},
 		Groups:              some(d.Group),
+		Resharing:           Resharing{MaxDays: d.Resharing.MaxDays},
 	}
+	c.Resharing.AnswerWithin = f.span("resharing.answer_within", d.Resharing.AnswerWithin)
 	var err error
 	c.Handling.TLP, err = ParseTLP(d.Handling.TLP)
 	f.fault("handling.tlp", err)
@@ -231,6 +238,7 @@ func (c Charter) TOML() []byte {
 		Compelled:  compelledDoc(c.CompelledDisclosure),
 		Approvals:  approvalsDoc(c.Approvals),
 		Visibility: visibilityDoc(c.Visibility), Contributions: contributions(c.Contributions), Group: c.Groups,
+		Resharing: c.Resharing.toml(),
 	}
 	for _, m := range c.Measures {
 		d.Measure = append(d.Measure, measureDoc{m.ID, m.Target.String(), m.By.toml(), m.Lead})
@@ -249,6 +257,33 @@ func (c Charter) TOML() []byte {
 		panic(fmt.Errorf("writing a charter: %w", err))
 	}
 	return b
+}
+
+func (r Resharing) toml() resharingDoc {
+	d := resharingDoc{MaxDays: r.MaxDays}
+	if r.AnswerWithin != 0 {
+		text := r.AnswerWithin.String() // such as 72h0m0s
+		if strings.HasSuffix(text, "m0s") {
+			text = strings.TrimSuffix(text, "0s")
+		}
+		if strings.HasSuffix(text, "h0m") {
+			text = strings.TrimSuffix(text, "0m")
+		}
+		d.AnswerWithin = text
+	}
+	return d
+}
+
+// span reads a span of time such as 72h; empty: none was given.
+func (f *findings) span(path, text string) time.Duration {
+	if text == "" {
+		return 0
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		f.add(path, "%q is no span of time; write hours, such as 72h", clip(text))
+	}
+	return d
 }
 
 func (d Date) toml() any {

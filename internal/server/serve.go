@@ -72,7 +72,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	defer stop()
 	var background sync.WaitGroup
 	for _, job := range []func(context.Context){
-		s.Exchange.Releases.Run, s.Exchange.Contributions.Run, s.sweep, s.flush, s.pages, s.polls, s.daily,
+		s.Exchange.Releases.Run, s.Exchange.Contributions.Run, s.sweep, s.flush, s.pages, s.polls, s.daily, s.lapse,
 		s.Exchange.Pulse.Run, s.webhooks, s.Exchange.Lookup.Run,
 	} {
 		background.Go(func() { job(run) })
@@ -136,6 +136,11 @@ func (s *Server) pages(ctx context.Context) {
 // polls writes down what machines asked for, away from the requests.
 func (s *Server) polls(ctx context.Context) {
 	s.every(ctx, 5*time.Second, "noting polls", s.Exchange.Connections.Flush)
+}
+
+// lapse ends the requests to originators that nobody answered in time.
+func (s *Server) lapse(ctx context.Context) {
+	s.every(ctx, time.Minute, "ending requests", s.Exchange.Reshares.Lapse)
 }
 
 // daily does what depends on the date alone: cohort rules that ask for how

@@ -23,6 +23,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/exchange/program"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/record"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/release"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/reshare"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/submission"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/webhook"
 	outbound "github.com/forewarn-exchange/forewarn/internal/outbound/webhook"
@@ -93,6 +94,7 @@ func (s *Server) open(ctx context.Context) error {
 			Contributions: sqlstore.For[contribution.Tx](s.DB),
 			Connections:   sqlstore.For[connection.Tx](s.DB),
 			Lookup:        sqlstore.For[lookup.Tx](s.DB),
+			Reshares:      sqlstore.For[reshare.Tx](s.DB),
 		},
 		Blobs: blobs{s.Blobs}, Generation: s.DB.Generation, Arrivals: s.DB.Arrivals, Now: s.o.Now, Log: s.o.Log,
 		Name: s.o.Config.Name, URL: s.o.Config.URL, Shared: s.DB.Engine() == "postgres",
