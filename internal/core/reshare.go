@@ -49,10 +49,7 @@ func (h holdings) Grantable(ctx context.Context, org exchange.OrgID, artifact in
 	}, until)
 }
 
-const (
-	pageOfObjects = 1000
-	mostByOne     = 1000 // objects that are fetched one by one
-)
+const mostByOne = 1000 // objects that are fetched one by one
 
 // Objects gives the bytes of an object, or of those of an artifact's objects
 // that the actor may have: as a whole where that is all of them, else one by one.
@@ -61,20 +58,12 @@ func (h holdings) Objects(ctx context.Context, a exchange.Actor, program exchang
 		o, err := h.d.Object(ctx, a, program, id)
 		return [][]byte{o.Raw}, err
 	}
-	var objs []delivery.Object
-	for after := int64(-1); ; {
-		page, err := h.d.Objects(ctx, a, exchange.ArtifactID(id), after, pageOfObjects)
-		if err != nil {
-			return nil, err
-		}
-		objs = append(objs, page...)
-		if len(objs) > limit {
-			return nil, exchange.Fail(exchange.Exhausted, "a copy holds %d objects at most; ask for single objects", limit)
-		}
-		if len(page) == 0 {
-			break
-		}
-		after = page[len(page)-1].Seq & (1<<24 - 1)
+	objs, err := h.d.Allowed(ctx, a, exchange.ArtifactID(id), limit)
+	if err != nil {
+		return nil, err
+	}
+	if len(objs) > limit {
+		return nil, exchange.Fail(exchange.Exhausted, "a copy holds %d objects at most; ask for single objects", limit)
 	}
 	whole, err := h.d.Content(ctx, a, exchange.ArtifactID(id))
 	if exchange.KindOf(err) == exchange.NotFound {

@@ -120,6 +120,41 @@ func joined(h exchange.Handling, c exchange.HandlingClass) exchange.Handling {
 	return h
 }
 
+// Allowed lists the objects of one artifact that the actor may have, in the order
+// in which they were submitted, and at most limit and one more. It gives no
+// content, so nothing is recorded.
+func (s *Service) Allowed(ctx context.Context, a exchange.Actor, id exchange.ArtifactID, limit int) ([]Object, error) {
+	k, v, err := s.entitled(ctx, a, id)
+	if err != nil {
+		return nil, err
+	}
+	var out []Object
+	after := int64(-1)
+	for more := true; more && len(out) <= limit; {
+		err = s.c.Store.View(ctx, func(tx Tx) error {
+			objs, err := tx.ObjectsIn(k.artifact.Number, after, MaxLimit)
+			if more = len(objs) > 0; err != nil || !more {
+				return err
+			}
+			after = objs[len(objs)-1].Seq
+			for _, o := range objs {
+				oc, err := v.classOf(tx, o.Class, s.c.Now())
+				if err != nil {
+					return err
+				}
+				if oc.decision.Allowed() {
+					out = append(out, o)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out[:min(len(out), limit+1)], nil
+}
+
 // Grantable answers whether the organisation would be given the item if its
 // originators gave it to that organisation by name now, until the instant
 // (zero: without end), and of a STIX object also its bytes as they are kept.

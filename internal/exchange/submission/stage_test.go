@@ -84,20 +84,20 @@ func TestMarkings(t *testing.T) {
 	)
 	r := h.mustSubmit(submission.Input{Handling: green}, text)
 	want := map[string]handled{
-		"00000001": {TLP: exchange.TLPGreen},
+		"00000001": {},
 		"00000002": {TLP: exchange.TLPRed},
-		"00000003": {TLP: exchange.TLPGreen},
+		"00000003": {TLP: exchange.TLPClear},
 		"00000004": {TLP: exchange.TLPAmberStrict},
 		"00000005": {TLP: exchange.TLPRed},
-		"00000006": {TLP: exchange.TLPGreen, Markings: statement},
-		"00000007": {TLP: exchange.TLPGreen, Held: true, Markings: nowhere},
-		"00000008": {TLP: exchange.TLPGreen, Held: true, Markings: nowhere},
+		"00000006": {Markings: statement},
+		"00000007": {Held: true, Markings: nowhere},
+		"00000008": {Held: true, Markings: nowhere},
 		"00000009": {TLP: exchange.TLPAmber, Held: true, Markings: statement + " " + nowhere},
-		"0000000d": {TLP: exchange.TLPGreen},
-		"0000000c": {TLP: exchange.TLPGreen},
+		"0000000d": {},
+		"0000000c": {},
 		"0000000f": {TLP: exchange.TLPRed, Markings: ownRed},
-		"e828b379": {TLP: exchange.TLPGreen},
-		"939a9414": {TLP: exchange.TLPGreen},
+		"e828b379": {},
+		"939a9414": {},
 	}
 	if d := cmp.Diff(want, h.classes()); d != "" {
 		t.Error(d)
