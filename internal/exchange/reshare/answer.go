@@ -383,7 +383,7 @@ func (s *Service) prepare(ctx context.Context, r Request) (*prepared, error) {
 	p.art = exchange.Artifact{
 		ID: exchange.ArtifactID(exchange.RandomID("art")), Program: r.Program, Kind: exchange.ArtifactSTIX, Title: "Copy of " + r.Object.ID,
 		MediaType: "application/stix+json;version=2.1", SHA256: sha, Size: size, Objects: int64(len(objs)),
-		Originator: r.Owners[0], SubmittedBy: exchange.System().Person, Originators: r.Owners, DerivedFrom: []string{r.Object.ID}, Relation: "copy",
+		SubmittedBy: exchange.System().Person, Originators: r.Owners, DerivedFrom: []string{r.Object.ID}, Relation: RelationCopy,
 	}
 	return p, nil
 }

@@ -94,6 +94,48 @@ func (c Change) apply(h exchange.Handling) exchange.Handling {
 	return h
 }
 
+// RelationCopy is how the copy of an object, which was given by a grant, was made
+// from it.
+const RelationCopy = "copy"
+
+// About is what somebody who may ask needs to know beforehand.
+type About struct {
+	Program exchange.ProgramID
+	Item    string
+	Title   string
+	TLP     exchange.TLP
+	Whole   bool // an artifact, whose handling can be loosened
+	Within  time.Duration
+	Longest time.Duration
+}
+
+// About answers for an item that the actor may have and may ask about.
+//
+// Errors: exchange.NotFound, Denied.
+func (s *Service) About(ctx context.Context, a exchange.Actor, program exchange.ProgramID, item string) (About, error) {
+	held, err := s.c.Items.Held(ctx, a, program, item)
+	if err != nil {
+		return About{}, err
+	}
+	if !asks(a) {
+		return About{}, denied()
+	}
+	out := About{Program: held.Artifact.Program, Item: item, Title: held.Artifact.Title, TLP: held.TLP, Whole: held.Object.ID == ""}
+	if !out.Whole {
+		out.Title = item
+	}
+	err = s.c.Store.View(ctx, func(tx Tx) error {
+		c, err := tx.Charter(out.Program)
+		out.Within, out.Longest = c.Resharing.Within(), c.Resharing.Longest()
+		return err
+	})
+	return out, err
+}
+
+func denied() error {
+	return exchange.Fail(exchange.Denied, "only analysts and operators, and tokens with the verb feedback, ask to re-share")
+}
+
 const (
 	maxTo   = 100
 	maxWhy  = 4000 // characters
@@ -119,7 +161,7 @@ func (s *Service) Ask(ctx context.Context, a exchange.Actor, q Question) (View, 
 		return View{}, err
 	}
 	if !asks(a) {
-		return View{}, exchange.Fail(exchange.Denied, "only analysts and operators, and tokens with the verb feedback, ask to re-share")
+		return View{}, denied()
 	}
 	var r Request
 	err = s.c.Store.View(ctx, func(tx Tx) error {

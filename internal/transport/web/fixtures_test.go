@@ -18,7 +18,7 @@ func all() []page.Page {
 		&page.Releases{}, &page.Compose{}, &page.Operate{}, &page.Read{}, &page.Library{}, &page.Object{}, &page.Lookup{},
 		&page.Artifact{}, &page.Organisations{}, &page.Organisation{}, &page.Suspend{}, &page.Secret{},
 		&page.SignIn{}, &page.Keys{}, &page.Fault{}, &page.Public{}, &page.PublicRelease{},
-		&page.Connections{}, &page.Settings{}, &page.Connection{}, &page.TestPoll{}, &page.Webhooks{}, &page.Webhook{},
+		&page.Connections{}, &page.Settings{}, &page.Connection{}, &page.TestPoll{}, &page.Webhooks{}, &page.Webhook{}, &page.AskReshare{}, &page.Reshares{}, &page.Reshare{},
 	}
 }
 
@@ -45,7 +45,7 @@ type filler struct {
 // addresses are the fields that the handlers fill with addresses of their own,
 // never with foreign text; codes are the fields that stand in id or name.
 var (
-	addresses = []string{"Href", "Action", "Back", "Base", "Content", "Next", "First", "Older", "ObjectsAll", "MembersMore", "Nonce"}
+	addresses = []string{"Href", "Action", "Back", "Base", "Content", "Next", "First", "Older", "ObjectsAll", "MembersMore", "Nonce", "Ask"}
 	codes     = []string{"ID", "Field", "Class", "Value", "Path", "Key"}
 )
 

@@ -72,6 +72,9 @@ func (s *site) routes(mux *http.ServeMux) {
 	} {
 		mux.Handle(pattern, s.person(h))
 	}
+	for pattern, h := range s.reshareActs() {
+		mux.Handle(pattern, s.person(h))
+	}
 	for pattern, h := range s.hookActs() {
 		mux.Handle(pattern, s.person(h))
 	}

@@ -159,6 +159,7 @@ func (v *visit) frame(title string) page.Frame {
 		f.Nav = append(f.Nav, page.Link{Label: "Members", Href: "/organisations", Key: "m"})
 	}
 	f.Nav = append(f.Nav, page.Link{Label: "Connections", Href: "/connections", Key: "c"})
+	f.Nav = append(f.Nav, page.Link{Label: "Re-share", Href: "/reshares", Key: "s"})
 	f.Nav = append(f.Nav, page.Link{Label: "Notices", Href: "/notices", Key: "n"})
 	for i := range f.Nav {
 		f.Nav[i].Current = f.Nav[i].Href == v.r.URL.Path
@@ -293,8 +294,9 @@ var fields = map[string]string{
 	"t0": "t0", "title": "title", "message": "message", "count": "count", "first": "seen-first", "last": "seen-last",
 	"first_seen": "seen-first", "last_seen": "seen-last", "product": "product", "type": "ptype", "format": "format",
 	"ready": "ready", "ready_at": "ready", "live": "live", "live_at": "live", "share": "share", "evidence": "evidence", "regions": "regions",
-	"persons": "persons", "organisations": "organisations", "expires": "expires", "statement": "statement", "tlp": "tlp", "pap": "pap",
-	"login": "login", "id": "org-id", "name": "org-name", "url": "hook-url", "since": "since", "kind": "org-kind",
+	"derived_from": "derived", "relation": "relation", "persons": "persons", "organisations": "organisations", "expires": "expires", "statement": "statement", "tlp": "tlp", "pap": "pap",
+	"login": "login", "id": "org-id", "name": "org-name", "url": "hook-url", "since": "since",
+	"to": "ask-to", "outside": "ask-outside", "why": "ask-why", "until": "ask-until", "condition": "ask-condition", "kind": "org-kind",
 }
 
 // field is the form field for the path in a problem; empty: none.
@@ -321,7 +323,9 @@ func sentence(s string) string {
 
 // done are the words for what the act before a page did.
 var done = map[string]string{
-	"signed-in": "You are signed in.", "saved": "Saved and checked.", "created": "The draft was created.", "sent": "Sent to the approvers.",
+	"asked": "The originators were asked.", "answered": "Your answer was recorded.", "took-back": "The request was taken back.",
+	"revoked-grant": "What was granted has ended.",
+	"signed-in":     "You are signed in.", "saved": "Saved and checked.", "created": "The draft was created.", "sent": "Sent to the approvers.",
 	"approved": "Your approval was recorded.", "armed": "Your approval was recorded. The release is on the clock.",
 	"added": "The artifact was added.", "same": "The same artifact was here before; nothing was stored.", "removed": "The artifact was removed.",
 	"moved": "T0 was moved and everyone concerned was told.", "held": "The wave is held until somebody resumes it.", "resumed": "The wave is back on the clock.",

@@ -115,6 +115,7 @@ type Object struct {
 	Explanation []StepLine
 	Relations   []Relation
 	Feedback    *FeedbackForms
+	Passing     *Passing
 	Exposure    []MemberState // those who run the program only
 	Receipt     string
 }
@@ -146,6 +147,8 @@ type Artifact struct {
 	May       []string
 	MayNot    []string
 	Prose     template.HTML // of Markdown
+	Passing   *Passing
+	Lineage   *Lineage
 	Submitted Moment
 	Receipt   string
 }
