@@ -81,6 +81,8 @@ func (v *visit) noticeLines(ns []exchange.Notice) []page.NoticeLine {
 	for _, n := range ns {
 		l := page.NoticeLine{ID: string(n.ID), Text: n.Text, At: v.clock.At(n.At), New: n.ReadAt.IsZero()}
 		switch {
+		case n.Kind == exchange.EventReshareAsked:
+			l.Href = "/reshares"
 		case n.Kind == exchange.EventReleaseWithdrawn: // there is nothing to read any more
 		case n.Release != "":
 			l.Href = "/releases/" + string(n.Release)
