@@ -60,14 +60,19 @@ func (s *Service) Answer(ctx context.Context, a exchange.Actor, id ID, in Reply)
 		return r, checkReply(in, r, tx.Now())
 	}, do: func(tx Tx, r Request) (Request, error) {
 		r = answer(r, tx.Now())
-		_, err := tx.Record(exchange.Event{
+		seq, err := tx.Record(exchange.Event{
 			Kind: exchange.EventReshareAnswered, Actor: a, Program: r.Program, Release: r.Release, Org: r.By,
 			Subject: []string{string(r.ID), r.Item()},
 			Detail: exchange.Detail{
 				"yes": in.Yes, "condition": in.Condition != "", "until": in.Until, "seconds": int64(tx.Now().Sub(r.AskedAt) / time.Second),
 			},
 		})
-		return r, err
+		if err != nil || r.State != Refused {
+			return r, err
+		}
+		return r, tx.Notify([]exchange.OrgID{r.By}, exchange.Notice{
+			Program: r.Program, Kind: exchange.EventReshareAnswered, Event: seq, Text: "The request " + string(r.ID) + " was refused: " + title(r) + ".",
+		})
 	}})
 }
 
@@ -161,14 +166,10 @@ func (s *Service) foresee(ctx context.Context, do act) (*prepared, error) {
 	return s.prepare(ctx, r)
 }
 
-// follow does what follows when the request came out of being open.
+// follow puts into effect what the act granted.
 func (s *Service) follow(tx Tx, a exchange.Actor, was State, r *Request, p *prepared) error {
-	switch {
-	case was != Open:
-	case r.State == Granted || r.State == Conditional:
+	if was == Open && (r.State == Granted || r.State == Conditional) {
 		return s.grant(tx, a, r, p)
-	case r.State == Refused:
-		return tell(tx, r, []exchange.OrgID{r.By}, exchange.EventReshareAnswered, a, "The request "+string(r.ID)+" was refused: "+title(*r)+".")
 	}
 	return nil
 }
@@ -235,16 +236,19 @@ func (s *Service) grant(tx Tx, a exchange.Actor, r *Request, p *prepared) error 
 		}
 		r.Given = append(r.Given, org)
 	}
-	if err := tell(tx, r, []exchange.OrgID{r.By}, exchange.EventReshareGranted, a, "The request "+string(r.ID)+" was granted: "+title(*r)+"."); err != nil {
-		return err
-	}
 	// Who is excluded, or has not accepted the agreement, learns nothing.
 	r.Told = slices.DeleteFunc(slices.Clone(r.Given), func(o exchange.OrgID) bool { return !slices.Contains(p.allowed, o) })
-	if len(r.Told) > 0 {
-		text := fmt.Sprintf("Its originators gave you %s until %s (%s).", title(*r), moment(r.End()), r.ID)
-		if err := tell(tx, r, r.Told, exchange.EventReshareGranted, a, text); err != nil {
-			return err
-		}
+	n := exchange.Notice{Program: r.Program, Kind: exchange.EventReshareGranted}
+	if n.Event, err = record(tx, r, n.Kind, a); err != nil {
+		return err
+	}
+	n.Text = fmt.Sprintf("Its originators gave you %s until %s (%s).", title(*r), moment(r.End()), r.ID)
+	if err := tx.Notify(r.Told, n); err != nil {
+		return err
+	}
+	n.Text = "The request " + string(r.ID) + " was granted: " + title(*r) + "."
+	if err := tx.Notify([]exchange.OrgID{r.By}, n); err != nil {
+		return err
 	}
 	return tx.BumpGeneration()
 }
@@ -343,15 +347,19 @@ func loosen(tx Tx, a exchange.Actor, r *Request) error {
 
 // tell records what became of the request and notifies organisations of it.
 func tell(tx Tx, r *Request, orgs []exchange.OrgID, kind exchange.EventKind, a exchange.Actor, text string) error {
-	seq, err := tx.Record(exchange.Event{
-		Kind: kind, Actor: a, Program: r.Program, Release: r.Release, Org: r.By,
-		Subject: []string{string(r.ID), r.Item()},
-		Detail:  exchange.Detail{"state": string(r.State), "until": r.End(), "given": words(r.Given), "told": words(orgs)},
-	})
+	seq, err := record(tx, r, kind, a)
 	if err != nil {
 		return err
 	}
 	return tx.Notify(orgs, exchange.Notice{Program: r.Program, Kind: kind, Event: seq, Text: text})
+}
+
+func record(tx Tx, r *Request, kind exchange.EventKind, a exchange.Actor) (seq int64, err error) {
+	return tx.Record(exchange.Event{
+		Kind: kind, Actor: a, Program: r.Program, Release: r.Release, Org: r.By,
+		Subject: []string{string(r.ID), r.Item()},
+		Detail:  exchange.Detail{"state": string(r.State), "until": r.End(), "given": words(r.Given), "told": words(r.Told)},
+	})
 }
 
 // prepare makes what a grant needs: it asks for each recipient whether the item
