@@ -134,7 +134,7 @@ The exchange and the credential come from, in this order: flags, the environment
 		a.submitCommand(), a.artifactCommands(), a.pullCommand(), a.objectCommands(),
 		a.searchCommand(), a.lookupCommand(), a.whyCommand(), a.feedbackCommands(), a.outcomeCommands(),
 		a.eventsCommands(), a.noticesCommands(), a.verifyCommands(), a.recallCommands(), a.webhookCommands(), a.meCommand(), a.configCommands(), a.versionCommand(), a.manCommand(),
-		a.stixCommands(), a.markingCommands(),
+		a.stixCommands(), a.markingCommands(), a.reshareCommands(),
 	}
 	root.AddCommand(nouns...)
 	for _, cmd := range localCommands() {

@@ -31,9 +31,9 @@ func opener(b []byte) func() (io.ReadCloser, error) {
 
 // handed are the flags of a submission.
 type handed struct {
-	release, class, tlp, pap, title, kind, statement, supersedes, expires string
-	persons, only, notOrgs, notIn                                         []string
-	finer                                                                 finer
+	release, class, tlp, pap, title, kind, statement, supersedes, expires, relation string
+	persons, only, notOrgs, notIn, derived                                          []string
+	finer                                                                           finer
 }
 
 func (a *app) submitCommand() *cobra.Command {
@@ -67,6 +67,8 @@ nothing is stored. The same submission twice is one.`,
 	f.StringVar(&h.kind, "kind", "", "stix, csaf, markdown or file; recognised when absent")
 	f.StringVar(&h.statement, "statement", "", "further conditions, shown with the item")
 	f.StringVar(&h.supersedes, "supersedes", "", "the artifact that it corrects")
+	f.StringSliceVar(&h.derived, "derived-from", nil, "artifact or STIX object that it was made from: its handling and its originators govern this one, too")
+	f.StringVar(&h.relation, "relation", "", "how it was made: summary, tear-line or report")
 	f.StringSliceVar(&h.persons, "person", nil, "login or identifier of a named person of TLP:RED")
 	f.StringSliceVar(&h.only, "only", nil, "these organisations alone")
 	f.StringSliceVar(&h.notOrgs, "not-org", nil, "never to these organisations")
@@ -122,7 +124,7 @@ func (a *app) submitAll(ctx context.Context, files []string, h handed) error {
 
 func (h handed) query(filename string) url.Values {
 	return h.finer.query(given("class", h.class, "filename", filename, "tlp", h.tlp, "pap", h.pap, "title", h.title, "kind", h.kind,
-		"statement", h.statement, "supersedes", h.supersedes, "expires", h.expires, "person", strings.Join(h.persons, ","),
+		"statement", h.statement, "supersedes", h.supersedes, "derived_from", strings.Join(h.derived, ","), "relation", h.relation, "expires", h.expires, "person", strings.Join(h.persons, ","),
 		"organisation", strings.Join(h.only, ","), "not_organisation", strings.Join(h.notOrgs, ","), "not_in", strings.Join(h.notIn, ",")))
 }
 

@@ -24,6 +24,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/exchange/recall"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/record"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/release"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/reshare"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/submission"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/webhook"
 )
@@ -43,6 +44,7 @@ type Stores struct {
 	Connections   connection.Store
 	Bases         basis.Store
 	Recalls       recall.Store
+	Reshares      reshare.Store
 }
 
 // Blob is stored bytes.
@@ -98,6 +100,7 @@ type Exchange struct {
 	Webhooks      *webhook.Service
 	Mail          *mail.Service
 	Recalls       *recall.Service
+	Reshares      *reshare.Service
 	Pulse         *pulse.Pulse // wakes who follows feeds
 
 	Now  func() time.Time
@@ -115,7 +118,9 @@ func New(c Config) *Exchange {
 	x := &Exchange{Now: c.Now, Name: c.Name, URL: c.URL, notary: c.Notary}
 	x.Programs = program.New(program.Config{Store: c.Stores.Programs, Place: place})
 	x.Members = membership.New(membership.Config{Store: c.Stores.Members, Entitled: entitled})
-	x.Submissions = submission.New(submission.Config{Store: c.Stores.Submissions, Blobs: submitted{c.Blobs}, Shared: c.Shared, Grounds: submittedOn})
+	x.Submissions = submission.New(submission.Config{
+		Store: c.Stores.Submissions, Blobs: submitted{c.Blobs}, Shared: c.Shared, Grounds: submittedOn, Parent: x.parent,
+	})
 	x.Releases = release.New(release.Config{Store: c.Stores.Releases, Now: c.Now, Log: c.Log})
 	due := x.due(c.Log)
 	x.Delivery = delivery.New(delivery.Config{
@@ -130,6 +135,7 @@ func New(c Config) *Exchange {
 	x.Bases = basis.New(basis.Config{Store: c.Stores.Bases})
 	x.Connections = x.connections(c)
 	x.Recalls = x.recalls(c)
+	x.Reshares = x.reshares(c)
 	x.push(c)
 	x.mail(c)
 	return x

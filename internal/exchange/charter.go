@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -30,7 +31,8 @@ type Charter struct {
 	Approvals           Approvals
 	Visibility          Visibility
 	Contributions       Contributions
-	LegalBasis          []BasisID      // of the register: on which grounds members share
+	LegalBasis          []BasisID // of the register: on which grounds members share
+	Resharing           Resharing
 	Groups              []SharingGroup // named lists of organisations, for the allow-lists of handlings
 	Policies            string         // Cedar: rules that take away from what the fixed steps allow
 	PolicyTests         []PolicyTest   // cases that the policies must decide as they expect
@@ -81,6 +83,21 @@ const (
 	MaxPolicyBytes = 256 << 10
 	maxPolicyTests = 500
 )
+
+// Resharing says how long originators have to answer who asks to pass something
+// on, and for how long at most they permit it. Zero values: 72 hours, 90 days.
+type Resharing struct {
+	AnswerWithin time.Duration
+	MaxDays      int
+}
+
+// Within is how long originators have to answer.
+func (r Resharing) Within() time.Duration { return cmp.Or(r.AnswerWithin, 72*time.Hour) }
+
+// Longest is for how long something is permitted at most.
+func (r Resharing) Longest() time.Duration {
+	return time.Duration(cmp.Or(r.MaxDays, 90)) * 24 * time.Hour
+}
 
 // SharingGroup is a named list of organisations.
 type SharingGroup struct {

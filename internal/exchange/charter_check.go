@@ -32,6 +32,12 @@ func (c Charter) Check(now time.Time) []Problem {
 	if n := c.Approvals.Default; n < 0 || n > 5 {
 		f.add("approvals.default", "%d people is not between 1 and 5", n)
 	}
+	if d := c.Resharing.AnswerWithin; d != 0 && (d < time.Hour || d > 30*24*time.Hour) {
+		f.add("resharing.answer_within", "between 1h and 720h")
+	}
+	if n := c.Resharing.MaxDays; n < 0 || n > 3650 {
+		f.add("resharing.max_days", "between 1 and 3650")
+	}
 	each(&f, "approvals.two_person", c.Approvals.TwoPerson, AllContentClasses)
 	f.one("visibility.members_see", cmp.Or(c.Visibility.MembersSee, SeeCounts), SeeNothing, SeeCounts, SeeNames)
 	if n := c.Visibility.Floor; n < 0 || n > 1000 {

@@ -40,6 +40,7 @@ type (
 		Visibility       visibilityDoc  `toml:"visibility,omitempty"`
 		Contributions    contributions  `toml:"contributions,omitempty"`
 		LegalBasis       []BasisID      `toml:"legal_basis,omitempty"`
+		Resharing        resharingDoc   `toml:"resharing,omitempty"`
 		Group            []SharingGroup `toml:"group,omitempty"`
 		Purposes         []string       `toml:"purposes,omitempty"`
 		CountsFor        []ProgramID    `toml:"counts_for,omitempty"`
@@ -102,6 +103,10 @@ type (
 	visibilityDoc struct {
 		MembersSee string `toml:"members_see,omitempty"`
 		Floor      int    `toml:"count_floor,omitempty"`
+	}
+	resharingDoc struct {
+		AnswerWithin string `toml:"answer_within,omitempty"`
+		MaxDays      int    `toml:"max_days,omitempty"`
 	}
 	contributions struct {
 		From []CohortID `toml:"from,omitempty"`
@@ -170,7 +175,9 @@ func (d charterDoc) charter(f *findings) Charter {
 		LegalBasis:          some(d.LegalBasis),
 		Groups:              some(d.Group),
 		Policies:            d.Policies, PolicyTests: some(d.PolicyTest), Purposes: some(d.Purposes), CountsFor: some(d.CountsFor),
+		Resharing: Resharing{MaxDays: d.Resharing.MaxDays},
 	}
+	c.Resharing.AnswerWithin = f.span("resharing.answer_within", d.Resharing.AnswerWithin)
 	var err error
 	for i, m := range d.Measure {
 		path := fmt.Sprintf("measure[%d]", i)
@@ -270,7 +277,8 @@ func (c Charter) TOML() []byte {
 		Approvals:  approvalsDoc(c.Approvals),
 		Visibility: visibilityDoc(c.Visibility), Contributions: contributions(c.Contributions), Group: c.Groups,
 		LegalBasis: c.LegalBasis,
-		Policies: c.Policies, PolicyTest: c.PolicyTests, Purposes: c.Purposes, CountsFor: c.CountsFor,
+		Policies:   c.Policies, PolicyTest: c.PolicyTests, Purposes: c.Purposes, CountsFor: c.CountsFor,
+		Resharing: c.Resharing.toml(),
 	}
 	for _, m := range c.Measures {
 		d.Measure = append(d.Measure, measureDoc{m.ID, m.Target.String(), m.By.toml(), m.Lead})
@@ -289,6 +297,33 @@ func (c Charter) TOML() []byte {
 		panic(fmt.Errorf("writing a charter: %w", err))
 	}
 	return b
+}
+
+func (r Resharing) toml() resharingDoc {
+	d := resharingDoc{MaxDays: r.MaxDays}
+	if r.AnswerWithin != 0 {
+		text := r.AnswerWithin.String() // such as 72h0m0s
+		if strings.HasSuffix(text, "m0s") {
+			text = strings.TrimSuffix(text, "0s")
+		}
+		if strings.HasSuffix(text, "h0m") {
+			text = strings.TrimSuffix(text, "0m")
+		}
+		d.AnswerWithin = text
+	}
+	return d
+}
+
+// span reads a span of time such as 72h; empty: none was given.
+func (f *findings) span(path, text string) time.Duration {
+	if text == "" {
+		return 0
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		f.add(path, "%q is no span of time; write hours, such as 72h", clip(text))
+	}
+	return d
 }
 
 func (d Date) toml() any {

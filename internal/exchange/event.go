@@ -76,8 +76,10 @@ const (
 	EventRecallReminded     EventKind = "recall.remind"
 	EventReshareAsked       EventKind = "reshare.ask"
 	EventReshareAnswered    EventKind = "reshare.answer"
-	EventReshareLapsed      EventKind = "reshare.lapse" // nobody answered in time: no
-	EventReshareGranted     EventKind = "reshare.grant" // every originator said yes
+	EventReshareLapsed      EventKind = "reshare.lapse"    // nobody answered in time: no
+	EventReshareGranted     EventKind = "reshare.grant"    // every originator said yes
+	EventReshareWithdrawn   EventKind = "reshare.withdraw" // by who asked
+	EventReshareRevoked     EventKind = "reshare.revoke"   // by an originator: what was granted ends
 	EventHandlingChanged    EventKind = "handling.change"
 	EventMarkingResolved    EventKind = "marking.resolve"
 	EventBasisAdded         EventKind = "basis.add"

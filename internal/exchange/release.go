@@ -161,7 +161,7 @@ type Artifact struct {
 type HandlingClass struct {
 	ID       int64
 	Artifact int64           // Artifact.Number
-	TLP      TLP             // join of artifact and object markings
+	TLP      TLP             // join of the object markings; to be joined with the artifact's
 	Held     bool            // a marking could not be resolved: a steward must look
 	Markings string          // the sorted marking references behind it, for the explanation
 	Handling Handling        // join of the object markings; its TLP is in TLP

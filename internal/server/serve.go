@@ -72,7 +72,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	defer stop()
 	var background sync.WaitGroup
 	for _, job := range []func(context.Context){
-		s.Exchange.Releases.Run, s.Exchange.Contributions.Run, s.sweep, s.flush, s.pages, s.polls, s.daily,
+		s.Exchange.Releases.Run, s.Exchange.Contributions.Run, s.sweep, s.flush, s.pages, s.polls, s.daily, s.lapse,
 		s.Exchange.Pulse.Run, s.webhooks, s.mail, s.Exchange.Lookup.Run, s.recalls,
 	} {
 		background.Go(func() { job(run) })
@@ -146,6 +146,11 @@ func (s *Server) mail(ctx context.Context) {
 // recalls tells of what expired, and reminds who is silent.
 func (s *Server) recalls(ctx context.Context) {
 	s.every(ctx, time.Minute, "telling of what expired", s.Exchange.Recalls.Tick)
+}
+
+// lapse ends the requests to originators that nobody answered in time.
+func (s *Server) lapse(ctx context.Context) {
+	s.every(ctx, time.Minute, "ending requests", s.Exchange.Reshares.Lapse)
 }
 
 // daily does what depends on the date alone: cohort rules that ask for how

@@ -26,6 +26,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/exchange/recall"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/record"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/release"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/reshare"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/submission"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/webhook"
 	"github.com/forewarn-exchange/forewarn/internal/notary"
@@ -107,6 +108,7 @@ func (s *Server) open(ctx context.Context) error {
 			Lookup:        sqlstore.For[lookup.Tx](s.DB),
 			Bases:         sqlstore.For[basis.Tx](s.DB),
 			Recalls:       sqlstore.For[recall.Tx](s.DB),
+			Reshares:      sqlstore.For[reshare.Tx](s.DB),
 		},
 		Blobs: blobs{s.Blobs}, Generation: s.DB.Generation, Arrivals: s.DB.Arrivals, Now: s.o.Now, Log: s.o.Log,
 		Name: s.o.Config.Name, URL: s.o.Config.URL, Shared: s.DB.Engine() == "postgres",

@@ -31,7 +31,7 @@ func (j *job) bundle(ctx context.Context, blob Blob) (Receipt, error) {
 		return Receipt{}, err
 	}
 	defer leave()
-	g := &stage{ctx: ctx, j: j, blob: blob, marks: newMarkings(j.art.Handling), others: map[string]Blob{}}
+	g := &stage{ctx: ctx, j: j, blob: blob, marks: newMarkings(), others: map[string]Blob{}}
 	defer g.close()
 	if err := g.open(); err != nil {
 		return Receipt{}, err

@@ -14,10 +14,9 @@ const (
 )
 
 // markings interns the markings of a bundle's objects into few handling
-// classes. What the references mean may stand later in the bundle, so it is
+// classes, apart from the artifact's own handling, which may change later. What the references mean may stand later in the bundle, so it is
 // decided at the end.
 type markings struct {
-	base    exchange.Handling // of the artifact
 	classes []class
 	byKey   map[string]int
 	bytes   int
@@ -34,8 +33,8 @@ type class struct {
 	objects int
 }
 
-func newMarkings(base exchange.Handling) *markings {
-	return &markings{base: base, byKey: map[string]int{}}
+func newMarkings() *markings {
+	return &markings{byKey: map[string]int{}}
 }
 
 // class is the index of the class for the object's markings.
@@ -99,7 +98,7 @@ type staged struct {
 // is not understood is not given out.
 func (m *markings) resolve(into *staged) {
 	for _, c := range m.classes {
-		h, open := c.marks.Class(m.base, m.words.Of)
+		h, open := c.marks.Class(exchange.Handling{}, m.words.Of)
 		h.ID = c.id
 		into.classes = append(into.classes, h)
 		for _, o := range open {

@@ -86,9 +86,9 @@ func TestMarkings(t *testing.T) {
 	r := h.mustSubmit(submission.Input{Handling: green}, text)
 	said := exchange.Handling{Statement: "internal use"}
 	want := map[string]handled{
-		"00000001": {TLP: exchange.TLPGreen},
+		"00000001": {},
 		"00000002": {TLP: exchange.TLPRed},
-		"00000003": {TLP: exchange.TLPGreen},
+		"00000003": {TLP: exchange.TLPClear},
 		"00000004": {TLP: exchange.TLPAmberStrict},
 		"00000005": {TLP: exchange.TLPGreen, Fields: []exchange.FieldHandling{
 			{Selectors: []string{"pattern"}, Handling: exchange.Handling{TLP: exchange.TLPRed}},
@@ -102,8 +102,8 @@ func TestMarkings(t *testing.T) {
 		"0000000d": {TLP: exchange.TLPGreen},
 		"0000000c": {TLP: exchange.TLPGreen},
 		"0000000f": {TLP: exchange.TLPRed, Markings: ownRed},
-		"e828b379": {TLP: exchange.TLPGreen},
-		"939a9414": {TLP: exchange.TLPGreen},
+		"e828b379": {},
+		"939a9414": {},
 	}
 	if d := cmp.Diff(want, h.classes()); d != "" {
 		t.Error(d)

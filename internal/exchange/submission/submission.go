@@ -27,6 +27,9 @@ type Config struct {
 	Shared bool
 	// Grounds keeps the legal basis of a share in its transaction; may be nil.
 	Grounds func(tx Tx, c exchange.Charter, a exchange.Artifact, event int64) error
+	// Parent answers what the actor may have under an identifier, an artifact's or
+	// a STIX object's of the program; exchange.NotFound. nil: nothing can be derived.
+	Parent func(ctx context.Context, actor exchange.Actor, program exchange.ProgramID, id string) (Parent, error)
 }
 
 const defaultLimit = 64 << 30
@@ -58,7 +61,11 @@ type Input struct {
 	MediaType  string
 	Handling   exchange.Handling // what is left out is filled in by the program's default
 	Supersedes exchange.ArtifactID
-	Progress   func(bytes int64) // called with the bytes taken so far; may be nil
+	// DerivedFrom are the artifacts and STIX objects of the program that it was
+	// made from, and Relation is how: one of Relations.
+	DerivedFrom []string
+	Relation    string
+	Progress    func(bytes int64) // called with the bytes taken so far; may be nil
 }
 
 // Receipt is the answer to a submission.

@@ -34,7 +34,11 @@ func (s *Service) Submit(ctx context.Context, actor exchange.Actor, in Input, r 
 	if err != nil {
 		return Receipt{}, err
 	}
-	if len(ps) > 0 {
+	more, err := j.derive(ctx)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if ps = append(ps, more...); len(ps) > 0 {
 		return Receipt{}, exchange.InvalidWith("the submission was not accepted; nothing was stored", ps)
 	}
 	sha, size, err := s.c.Blobs.Write(ctx, &counter{r: r, told: in.Progress}, s.c.Limit)
@@ -70,6 +74,9 @@ type job struct {
 	release exchange.Release
 	art     exchange.Artifact
 	super   bool // the artifact that is superseded was found
+	old     exchange.Artifact
+
+	tightened []exchange.Problem // what of the stated handling did not hold
 
 	from   string             // the SHA-256 of the STIX 2.0 bundle that the artifact was lifted from
 	lifted []exchange.Problem // what that changed
@@ -100,6 +107,7 @@ func (j *job) admit(tx Tx) error {
 		if err != nil && exchange.KindOf(err) != exchange.NotFound {
 			return err
 		}
+		j.old = old
 		j.super = err == nil && old.Program == release.Program && old.RemovedAt.IsZero()
 	}
 	return nil
@@ -209,11 +217,11 @@ func (j *job) same(tx Tx) (Receipt, bool, error) {
 	if err != nil {
 		return Receipt{}, false, err
 	}
-	if !alike(old.Handling, j.art.Handling) {
+	if !alike(old.Handling, j.art.Handling) || !slices.Equal(old.DerivedFrom, j.art.DerivedFrom) {
 		return Receipt{}, false, exchange.Fail(exchange.Conflict,
-			"the same bytes are in this release with another handling; take that artifact out, or give the new one another file name and say that it supersedes %s", old.ID)
+			"the same bytes are in this release with another handling or other parents; take that artifact out, or give the new one another file name and say that it supersedes %s", old.ID)
 	}
-	return Receipt{Artifact: old, Duplicate: true, Warnings: j.lifted, Release: j.release}, true, nil
+	return Receipt{Artifact: old, Duplicate: true, Warnings: slices.Concat(j.tightened, j.lifted), Release: j.release}, true, nil
 }
 
 func alike(a, b exchange.Handling) bool {
@@ -322,6 +330,7 @@ func (j *job) store(tx Tx, g staged, r *Receipt) error {
 			"class": string(a.Class), "kind": string(a.Kind), "sha256": a.SHA256, "size": a.Size,
 			"objects": a.Objects, "tlp": a.Handling.TLP.String(), "expires": a.Handling.Expires, "held": int64(r.Held),
 			"supersedes": string(a.Supersedes), "revision": release.Revision, "lifted_from": j.from,
+			"derived_from": a.DerivedFrom, "relation": a.Relation,
 		},
 	})
 	if err != nil {
@@ -335,7 +344,7 @@ func (j *job) store(tx Tx, g staged, r *Receipt) error {
 	if err := j.tell(tx, a, g, seq); err != nil {
 		return err
 	}
-	r.Artifact, r.Release, r.Warnings = a, release, append(j.lifted, r.Warnings...)
+	r.Artifact, r.Release, r.Warnings = a, release, slices.Concat(j.tightened, j.lifted, r.Warnings)
 	return tx.BumpGeneration()
 }
 

@@ -43,9 +43,11 @@ type inArtifact struct {
 	Statement  string    `query:"statement" maxLength:"4000"`
 	References []string  `query:"reference" maxItems:"20" doc:"the policies behind it, such as iep:UUID"`
 	Dimensions
-	Supersedes string `query:"supersedes" maxLength:"64"`
-	MediaType  string `header:"Content-Type" maxLength:"255"`
-	Digest     string `header:"Content-Digest" maxLength:"512" doc:"sha-256=:…: (RFC 9530); when given, bytes that differ are refused"`
+	Supersedes string   `query:"supersedes" maxLength:"64"`
+	Derived    []string `query:"derived_from" maxItems:"200" doc:"what it was made from: artifacts and STIX objects of the program"`
+	Relation   string   `query:"relation" enum:"summary,tear-line,report" doc:"how it was made from that"`
+	MediaType  string   `header:"Content-Type" maxLength:"255"`
+	Digest     string   `header:"Content-Digest" maxLength:"512" doc:"sha-256=:…: (RFC 9530); when given, bytes that differ are refused"`
 
 	r *http.Request
 	w http.ResponseWriter
@@ -99,6 +101,7 @@ func (s *server) submitArtifact(ctx context.Context, a exchange.Actor, in *inArt
 	got, err := s.Submissions.Submit(ctx, a, submission.Input{
 		Release: exchange.ReleaseID(in.Release), Class: exchange.ContentClass(in.Class), Kind: exchange.ArtifactKind(in.Kind),
 		Title: in.Title, Filename: in.Filename, MediaType: in.MediaType, Handling: h, Supersedes: exchange.ArtifactID(in.Supersedes),
+		DerivedFrom: in.Derived, Relation: in.Relation,
 	}, body)
 	if err != nil {
 		return nil, err

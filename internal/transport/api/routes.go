@@ -33,6 +33,7 @@ func tags() []*huma.Tag {
 		{Name: "recalls", Description: "What was taken back, superseded, narrowed or has expired; who holds it, and what they did."},
 		{Name: "webhooks", Description: "Signed messages to a receiver of the caller's: that something waits, and where."},
 		{Name: "lookup", Description: "Which values the exchange knows, of those that the caller may see."},
+		{Name: "reshares", Description: "Asking originators to pass something on, or to loosen its handling."},
 		{Name: "why", Description: "The decision on one item for one recipient, explained."},
 	}
 }
@@ -113,6 +114,7 @@ func (s *server) routes() []registration {
 
 		on("GET /artifacts/{artifact}", "read-artifact", "An artifact", s.readArtifact),
 		on("GET /artifacts/{artifact}/content", "read-content", "The bytes of an artifact, or a range of them", s.readContent, bytesAnswer),
+		on("GET /artifacts/{artifact}/lineage", "read-lineage", "What it was made from, and what was made from it", s.lineage),
 		on("DELETE /artifacts/{artifact}", "remove-artifact", "Take an artifact out of a release before anybody holds it", s.removeArtifact),
 
 		on("GET /programs/{program}/objects", "list-objects", "STIX objects in the caller's view, oldest first", s.listObjects, objectsAnswer),
@@ -142,6 +144,15 @@ func (s *server) routes() []registration {
 		on("POST /webhooks/{webhook}/deliveries/{delivery}/send", "send-again", "Send a message once more, under the same id", s.sendAgain),
 		s.lookups(),
 		s.bases(),
+
+		on("GET /reshares", "list-reshares", "The requests that the caller takes part in, newest first", s.listReshares),
+		on("POST /reshares", "ask-reshare", "Ask the originators of an item", s.ask, created),
+		on("GET /reshares/{reshare}", "read-reshare", "A request and its answers", s.readReshare),
+		on("POST /reshares/{reshare}/answer", "answer-reshare", "Answer as an originator", s.answerReshare),
+		on("POST /reshares/{reshare}/withdraw", "withdraw-reshare", "Take a request back", s.withdrawReshare),
+		on("POST /reshares/{reshare}/revoke", "revoke-reshare", "End what was granted", s.revokeReshare),
+		on("GET /reshares/{reshare}/copy", "copy-reshare", "What was granted, with the permission on it", s.copyReshare, copyAnswer),
+		on("GET /programs/{program}/reshares/times", "reshare-times", "How long originators take to answer", s.answerTimes),
 
 		on("GET /events", "list-events", "Events in commit order, one line of JSON each", s.listEvents, linesAnswer),
 		on("GET /notices", "list-notices", "What the caller's organisation was told", s.listNotices),

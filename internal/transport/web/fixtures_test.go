@@ -20,6 +20,7 @@ func all() []page.Page {
 		&page.SignIn{}, &page.Keys{}, &page.Fault{}, &page.Public{}, &page.PublicRelease{},
 		&page.Acting{}, &page.Connections{}, &page.Settings{}, &page.Connection{}, &page.TestPoll{}, &page.Webhooks{}, &page.Webhook{}, &page.Bases{},
 		&page.Recalls{}, &page.RecallForm{}, &page.Recall{},
+		&page.AskReshare{}, &page.Reshares{}, &page.Reshare{},
 	}
 }
 
@@ -46,7 +47,7 @@ type filler struct {
 // addresses are the fields that the handlers fill with addresses of their own,
 // never with foreign text; codes are the fields that stand in id or name.
 var (
-	addresses = []string{"Href", "Action", "Back", "Base", "Content", "Next", "First", "Older", "ObjectsAll", "MembersMore", "Nonce", "TakeBack"}
+	addresses = []string{"Href", "Action", "Back", "Base", "Content", "Next", "First", "Older", "ObjectsAll", "MembersMore", "Nonce", "TakeBack", "Ask"}
 	codes     = []string{"ID", "Field", "Class", "Value", "Path", "Key"}
 )
 

@@ -15,6 +15,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/record"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/reshare"
 	"github.com/forewarn-exchange/forewarn/internal/transport/httpkit"
 	"github.com/forewarn-exchange/forewarn/internal/transport/web/page"
 )
@@ -282,8 +283,11 @@ func (s *site) object(v *visit) error {
 	if v.a.Operates(c.Owner) || slices.Contains(a.Owners(), v.a.Org) {
 		p.TakeBack = "/recalls/new?program=" + string(c.ID) + "&object=" + o.Object.ID
 	}
-	if a.Kind == exchange.ArtifactJournal { // a member wrote it: there is no release to look at or to answer
+	if a.Kind == exchange.ArtifactJournal || a.Relation == reshare.RelationCopy { // a member wrote it: there is no release to look at or to answer
 		p.Release.Href, p.Artifact.Href, p.Feedback = "", "", nil
+	}
+	if p.Passing, err = v.passing(c.ID, o.Object.ID); err != nil {
+		return err
 	}
 	return v.show(p)
 }
@@ -378,6 +382,12 @@ func (s *site) artifact(v *visit) error {
 	}
 	p.MayNot = mayNot(i.TLP, c.Agreement, p.Embargoed)
 	if p.Shared, err = v.shared(a.ID); err != nil {
+		return err
+	}
+	if p.Passing, err = v.passing(c.ID, string(a.ID)); err != nil {
+		return err
+	}
+	if p.Lineage, err = v.lineage(a.ID, c.ID); err != nil {
 		return err
 	}
 	if p.Prose, err = prose(a, func() (*delivery.Content, error) { return s.Delivery.Content(v.ctx(), v.a, a.ID) }); err != nil {

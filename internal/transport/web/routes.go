@@ -79,7 +79,7 @@ func (s *site) routes(mux *http.ServeMux) {
 	} {
 		mux.Handle(pattern, s.person(h))
 	}
-	for _, more := range []map[string]handler{s.hookActs(), s.recallPages()} {
+	for _, more := range []map[string]handler{s.hookActs(), s.recallPages(), s.reshareActs()} {
 		for pattern, h := range more {
 			mux.Handle(pattern, s.person(h))
 		}

@@ -83,6 +83,8 @@ func (v *visit) noticeLines(ns []exchange.Notice) []page.NoticeLine {
 		switch {
 		case recallOf(n) != "":
 			l.Href = recallOf(n)
+		case n.Kind == exchange.EventReshareAsked:
+			l.Href = "/reshares"
 		case n.Kind == exchange.EventReleaseWithdrawn: // there is nothing to read any more
 		case n.Release != "":
 			l.Href = "/releases/" + string(n.Release)

@@ -98,6 +98,7 @@ func input(id exchange.ReleaseID, fields map[string]string, file *multipart.Part
 	in := submission.Input{
 		Release: id, Class: exchange.ContentClass(fields["class"]), Kind: exchange.ArtifactKind(fields["kind"]), Title: fields["title"],
 		Filename: file.FileName(), MediaType: file.Header.Get("Content-Type"),
+		DerivedFrom: split(fields["derived_from"]), Relation: fields["relation"],
 	}
 	var ps []exchange.Problem
 	note := func(path, message string, err error) {

@@ -160,6 +160,7 @@ func (v *visit) frame(title string) page.Frame {
 		f.Nav = append(f.Nav, page.Link{Label: "Members", Href: "/organisations", Key: "m"})
 	}
 	f.Nav = append(f.Nav, page.Link{Label: "Connections", Href: "/connections", Key: "c"})
+	f.Nav = append(f.Nav, page.Link{Label: "Re-share", Href: "/reshares", Key: "s"})
 	f.Nav = append(f.Nav, page.Link{Label: "Notices", Href: "/notices", Key: "n"})
 	for i := range f.Nav {
 		f.Nav[i].Current = f.Nav[i].Href == v.r.URL.Path
@@ -298,6 +299,8 @@ var fields = map[string]string{
 	"groups": "groups", "sectors": "sectors", "not_organisations": "not-organisations", "not_cohorts": "not-cohorts", "not_in": "not-in", "attribution": "attribution",
 	"login": "login", "id": "org-id", "name": "org-name", "url": "hook-url", "since": "since", "kind": "org-kind", "hat": "hat", "purpose": "purpose",
 	"reason": "reason", "replacement": "replacement", "at": "at", "confirm": "confirm", "note": "note", "answer": "answer",
+	"derived_from": "derived", "relation": "relation",
+	"to": "ask-to", "outside": "ask-outside", "why": "ask-why", "until": "ask-until", "condition": "ask-condition",
 }
 
 // field is the form field for the path in a problem; empty: none.
@@ -324,7 +327,9 @@ func sentence(s string) string {
 
 // done are the words for what the act before a page did.
 var done = map[string]string{
-	"signed-in": "You are signed in.", "saved": "Saved and checked.", "created": "The draft was created.", "sent": "Sent to the approvers.",
+	"asked": "The originators were asked.", "answered": "Your answer was recorded.", "took-back": "The request was taken back.",
+	"revoked-grant": "What was granted has ended.",
+	"signed-in":     "You are signed in.", "saved": "Saved and checked.", "created": "The draft was created.", "sent": "Sent to the approvers.",
 	"approved": "Your approval was recorded.", "armed": "Your approval was recorded. The release is on the clock.",
 	"added": "The artifact was added.", "same": "The same artifact was here before; nothing was stored.", "removed": "The artifact was removed.",
 	"moved": "T0 was moved and everyone concerned was told.", "held": "The wave is held until somebody resumes it.", "resumed": "The wave is back on the clock.",
@@ -336,6 +341,6 @@ var done = map[string]string{
 	"hook-test": "The test message is on its way.", "hook-again": "The message is on its way again.", "hook-replay": "What came since is announced anew.",
 	"hook-paused": "Nothing is sent until you resume it.", "hook-resumed": "It goes on where it stopped.", "hook-removed": "The webhook was removed.",
 	"read": "Marked as read.", "basis": "The line was added to the register.", "hidden": "What other members see was changed.",
-	"acting": "You act like this from now on.",
+	"acting":   "You act like this from now on.",
 	"recalled": "It was taken back. Those who hold it are told.", "answered": "Your answer was recorded.", "reminded": "Those who are silent were told once more.",
 }

@@ -115,6 +115,7 @@ type Object struct {
 	Explanation []StepLine
 	Relations   []Relation
 	Feedback    *FeedbackForms
+	Passing     *Passing
 	Exposure    []MemberState // those who run the program only
 	TakeBack    string        // of the form that takes it back, for those who may
 	Receipt     string
@@ -147,6 +148,8 @@ type Artifact struct {
 	May       []string
 	MayNot    []string
 	Prose     template.HTML // of Markdown
+	Passing   *Passing
+	Lineage   *Lineage
 	Submitted Moment
 	Receipt   string
 	Shared    []SharedUnder // its legal basis, for who shared it
