@@ -108,6 +108,7 @@ func New(c Config) *Exchange {
 	due := x.due(c.Log)
 	x.Delivery = delivery.New(delivery.Config{
 		Store: c.Stores.Delivery, Blobs: delivered{c.Blobs}, Now: c.Now, Due: due, Generation: c.Generation, Arrivals: c.Arrivals,
+		Audiences: audiences,
 	})
 	x.Lookup = newLookup(c, x.Delivery)
 	x.Feedback = feedback.New(feedback.Config{Store: c.Stores.Feedback, Due: due, MaySee: x.Delivery.MaySee})
@@ -147,6 +148,12 @@ func place(tx program.Tx, c exchange.Charter) ([]exchange.Move, error) {
 		return nil, err
 	}
 	return moves, release.Offer(tx.(release.Tx), c)
+}
+
+// audiences lets the membership room say who would be in which audience under a
+// charter that is not in force.
+func audiences(tx delivery.Tx, c exchange.Charter) (map[exchange.OrgID]exchange.Audience, error) {
+	return membership.Foresee(tx.(membership.Tx), c)
 }
 
 // entitled lets members who are entitled only now be offered what was given

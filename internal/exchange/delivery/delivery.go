@@ -26,6 +26,7 @@ type Tx interface {
 	Readers
 	Feeds
 	Items
+	Everyone
 }
 
 // Readers is what is known of those who read.
@@ -78,6 +79,8 @@ type Openings interface {
 	// until when; zero: not, and without end.
 	OpenedToOrg(artifact int64, org exchange.OrgID) (at, until time.Time, err error)
 	PlannedFor(release exchange.ReleaseID, a exchange.Audience, c exchange.ContentClass) (time.Time, error)
+	// HeldBy reports whether the organisation was offered or given the artifact.
+	HeldBy(artifact int64, org exchange.OrgID) (bool, error)
 }
 
 // Span is a stretch of a feed that an organisation reads: added in (From, To].
@@ -159,6 +162,9 @@ type Config struct {
 	// Arrivals grows whenever members wrote something: feeds hold more, and what
 	// was decided holds.
 	Arrivals func(ctx context.Context) (int64, error)
+	// Audiences is what the audiences of the program's members would be under a
+	// charter. It reads, no more.
+	Audiences func(tx Tx, c exchange.Charter) (map[exchange.OrgID]exchange.Audience, error)
 	// Memory is how many bytes of what feeds hold are kept in memory, without
 	// their runs; 0: DefaultMemory.
 	Memory int64
@@ -285,6 +291,9 @@ type Why struct {
 	Audience  exchange.Audience
 	At        time.Time
 	Decision  policy.Decision
+	// Limited says that the asker, the originator of the item, is told what its
+	// handling gives a member in good standing, and nothing of the member itself.
+	Limited bool
 }
 
 // Hit is one result of a search.

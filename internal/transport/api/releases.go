@@ -353,7 +353,7 @@ func (s *server) previewAs(ctx context.Context, a exchange.Actor, in *inPreviewA
 	if err != nil {
 		return nil, err
 	}
-	return reply(wireMemberRelease(m)), nil
+	return reply(wireMemberRelease(m.MemberRelease)), nil
 }
 
 func (s *server) listWaves(ctx context.Context, a exchange.Actor, in *InRelease) (*answer[list[wave]], error) {

@@ -286,7 +286,7 @@ func (s *site) releaseAs(v *visit) error {
 	if err != nil {
 		return err
 	}
-	p := v.readPage(r, view.Charter)
+	p := v.readPage(r.MemberRelease, view.Charter)
 	p.Preview = v.org(org)
 	p.StateText = "Once everything that is planned for it has opened."
 	return v.show(p)
