@@ -112,7 +112,7 @@ func New(c Config) *Exchange {
 	})
 	x.Lookup = newLookup(c, x.Delivery)
 	x.Feedback = feedback.New(feedback.Config{Store: c.Stores.Feedback, Due: due, MaySee: x.Delivery.MaySee})
-	x.Record = record.New(record.Config{Store: c.Stores.Record})
+	x.Record = record.New(record.Config{Store: c.Stores.Record, Bearers: x.bearers})
 	x.Contributions = contribution.New(contribution.Config{
 		Store: c.Stores.Contributions, Blobs: contributed{c.Blobs}, Shows: x.Delivery.Shows, Log: c.Log,
 	})
@@ -148,6 +148,12 @@ func place(tx program.Tx, c exchange.Charter) ([]exchange.Move, error) {
 		return nil, err
 	}
 	return moves, release.Offer(tx.(release.Tx), c)
+}
+
+// bearers lets delivery say where an item is, as far as the actor may know.
+func (x *Exchange) bearers(ctx context.Context, a exchange.Actor, program exchange.ProgramID, item string) (record.Bearers, error) {
+	b, err := x.Delivery.Bearers(ctx, a, program, item)
+	return record.Bearers(b), err
 }
 
 // audiences lets the membership room say who would be in which audience under a

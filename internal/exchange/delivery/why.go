@@ -143,13 +143,21 @@ func (q *question) sees(k candidate) (bool, error) {
 	return err == nil && own.decision.Allowed(), err
 }
 
-// apart are the steps that tell something of the member itself, not of the
-// handling of the item.
-var apart = []string{"credential", "owner", "membership", "agreement"}
+// handled are the steps that tell of the handling of the item and of its plan, not
+// of the member itself.
+var handled = []string{"marking", "active", "exclusion", "purpose", "public", "owner", "time", "audience", "channel", "fields", "parts"}
 
 // ofHandling leaves out of an explanation what depends on the member itself.
-func ofHandling(steps []policy.Step) []policy.Step {
-	return slices.DeleteFunc(slices.Clone(steps), func(s policy.Step) bool { return slices.Contains(apart, s.Rule) })
+func ofHandling(steps []policy.Step) (out []policy.Step) {
+	for _, s := range steps {
+		if s.Rule == "exclusion" && !s.Pass { // not whether by its name, its country or a duty of disclosure
+			s.Text = "the handling or the charter excludes this organisation"
+		}
+		if slices.Contains(handled, s.Rule) {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // oversees reports whether the actor may be told what recipients of the program get.
