@@ -27,6 +27,7 @@ type Tx interface {
 	Feeds
 	Items
 	Everyone
+	Secrets
 }
 
 // Readers is what is known of those who read.
@@ -182,6 +183,7 @@ type Service struct {
 	feeds map[int64]*feed
 	model *model
 	tally tally
+	key   sources
 }
 
 // New returns the room.
@@ -261,6 +263,9 @@ type Item struct {
 	// the bytes as a whole are not given, and hash, size and number of objects
 	// are left out.
 	Partial bool
+	// Source is the name under which an originator is shown that must not be named:
+	// to those who run the program and to the originator, beside its own.
+	Source exchange.OrgID
 }
 
 // Content is an artifact's bytes, opened under a permit.
@@ -281,6 +286,7 @@ type ObjectView struct {
 	Decision policy.Decision
 	T0       time.Time
 	PublicAt time.Time
+	Source   exchange.OrgID // as in Item
 }
 
 // Why is the explained decision on one item for one recipient.

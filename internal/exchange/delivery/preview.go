@@ -36,7 +36,11 @@ const MaxPreview = 1000
 // nothing is recorded.
 func (s *Service) PreviewAs(ctx context.Context, a exchange.Actor, id exchange.ReleaseID, org exchange.OrgID) (MemberPreview, error) {
 	var m MemberPreview
-	err := s.c.Store.View(ctx, func(tx Tx) error {
+	key, err := s.sources(ctx)
+	if err != nil {
+		return m, err
+	}
+	err = s.c.Store.View(ctx, func(tx Tx) error {
 		r, err := tx.Release(id)
 		if err != nil {
 			return err
@@ -55,7 +59,7 @@ func (s *Service) PreviewAs(ctx context.Context, a exchange.Actor, id exchange.R
 		if err != nil {
 			return err
 		}
-		v.r.Channel = exchange.ChannelWeb
+		v.r.Channel, v.sources = exchange.ChannelWeb, key
 		arts, err := tx.ArtifactsOf(id)
 		if err != nil {
 			return err
@@ -106,7 +110,7 @@ func (p *previewer) artifact(r exchange.Release, c exchange.Charter, art exchang
 		p.m.Absent++
 		return nil
 	}
-	p.m.Items = append(p.m.Items, k.shown(k.item.OpenedAt))
+	p.m.Items = append(p.m.Items, p.v.item(k, k.shown(k.item.OpenedAt)))
 	marks := map[int64]policy.Decision{}
 	for _, h := range k.marks {
 		marks[h.ID] = policy.Decide(p.v.r, k.item.Under(h), then)

@@ -93,8 +93,8 @@ func TestWhoMayAskWhy(t *testing.T) {
 		want      string // verdict and code; empty: missing
 		limited   bool
 	}{
-		"the operator":                               {w.Operator, written, "edr-b", "ALLOW", false},
-		"an auditor":                                 {w.Auditor, written, "edr-b", "ALLOW", false},
+		"the operator": {w.Operator, written, "edr-b", "ALLOW", false},
+		"an auditor":   {w.Auditor, written, "edr-b", "ALLOW", false},
 		"the operator, on one who is not a reader":   {w.Operator, written, "val-one", "NOT_YET E_TIME", false},
 		"the originator, on one that was given it":   {w.Reader(servertest.EarlyA), written, "edr-b", "ALLOW", true},
 		"the originator, on one that was not":        {w.Reader(servertest.EarlyA), written, "av-a", "", false},

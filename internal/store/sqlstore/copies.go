@@ -18,7 +18,7 @@ func (tx *Tx) Copies(f record.CopyFilter) ([]record.Copy, error) {
 		return nil, nil
 	}
 	var where filter
-	where.and("e.artifact IN ("+numbers(f.Artifacts)+")")
+	where.and("e.artifact IN (" + numbers(f.Artifacts) + ")")
 	where.and(`(e.client <> '' OR NOT EXISTS (
 		SELECT 1 FROM exposure x WHERE x.artifact = e.artifact AND x.org = e.org AND x.client <> ''))`)
 	for _, o := range f.Except {
