@@ -59,6 +59,17 @@ type Outcome struct {
 	Whole   bool // no part of it is withheld
 }
 
+// String is the outcome in words: "ALLOW", "ALLOW in part", "NOT_YET E_TIME".
+func (o Outcome) String() string {
+	switch {
+	case o.Code != "":
+		return o.Verdict.String() + " " + o.Code
+	case o.Verdict == policy.Allow && !o.Whole:
+		return o.Verdict.String() + " in part"
+	}
+	return o.Verdict.String()
+}
+
 // Effect is what a change does for an organisation.
 type Effect string
 
