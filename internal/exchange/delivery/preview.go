@@ -23,6 +23,7 @@ type MemberPreview struct {
 type ObjectPreview struct {
 	Object
 	Artifact exchange.ArtifactID
+	Shown    bool // as a whole, or without the Fields
 	Verdict  policy.Verdict
 	Code     string
 	Fields   []string // selectors of the parts that are withheld
@@ -140,7 +141,7 @@ func (p *previewer) object(art exchange.ArtifactID, o Object, d policy.Decision)
 	}
 	*n++
 	if len(*to) < MaxPreview {
-		*to = append(*to, ObjectPreview{Object: o, Artifact: art, Verdict: d.Verdict, Code: d.Code, Fields: d.Fields})
+		*to = append(*to, ObjectPreview{Object: o, Artifact: art, Shown: d.Allowed(), Verdict: d.Verdict, Code: d.Code, Fields: d.Fields})
 	}
 }
 

@@ -18,7 +18,7 @@ func all() []page.Page {
 		&page.Releases{}, &page.Compose{}, &page.Operate{}, &page.Read{}, &page.Library{}, &page.Object{}, &page.Lookup{},
 		&page.Artifact{}, &page.Organisations{}, &page.Organisation{}, &page.Suspend{}, &page.Secret{},
 		&page.SignIn{}, &page.Keys{}, &page.Fault{}, &page.Public{}, &page.PublicRelease{},
-		&page.Connections{}, &page.Settings{}, &page.Connection{}, &page.TestPoll{}, &page.Webhooks{}, &page.Webhook{},
+		&page.Connections{}, &page.Settings{}, &page.Connection{}, &page.TestPoll{}, &page.Webhooks{}, &page.Webhook{}, &page.Why{}, &page.Holders{},
 	}
 }
 

@@ -28,8 +28,9 @@ type Read struct {
 	NotCovering Moment // since when the reader knows that the fix is incomplete
 	FixOf       *Link
 	FollowedBy  *Link
-	Receipt     string // says that opening is recorded
-	Preview     string // name of the member for whom an operator looks; no forms then
+	Receipt     string   // says that opening is recorded
+	LeftOut     *LeftOut // of a preview
+	Preview     string   // name of the member for whom an operator looks; no forms then
 }
 
 // Name is the template's name.
@@ -116,6 +117,7 @@ type Object struct {
 	Relations   []Relation
 	Feedback    *FeedbackForms
 	Exposure    []MemberState // those who run the program only
+	Has         *Has
 	Receipt     string
 }
 
@@ -148,6 +150,8 @@ type Artifact struct {
 	Prose     template.HTML // of Markdown
 	Submitted Moment
 	Receipt   string
+	Has       *Has
+	From      string // originator
 }
 
 // Name is the template's name.
