@@ -16,6 +16,18 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/transport/web/page"
 )
 
+// asked are the addresses under which people ask why, and who.
+func (s *site) asked() map[string]handler {
+	return map[string]handler{
+		"GET /programs/{program}/why":                          s.why,
+		"GET /programs/{program}/objects/{object}/holders":     s.objectHolders,
+		"GET /programs/{program}/objects/{object}/holders.csv": s.objectCopies,
+		"GET /artifacts/{artifact}/holders":                    s.artifactHolders,
+		"GET /artifacts/{artifact}/holders.csv":                s.artifactCopies,
+		"GET /releases/{release}/as/{org}":                     s.releaseAs,
+	}
+}
+
 var verdicts = map[string]struct {
 	kind, words string
 }{

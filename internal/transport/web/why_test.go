@@ -16,7 +16,9 @@ import (
 var tags = regexp.MustCompile(`<[^>]*>`)
 
 // plain is what a page says, all of it.
-func plain(body string) string { return strings.Join(strings.Fields(tags.ReplaceAllString(body, " ")), " ") }
+func plain(body string) string {
+	return strings.Join(strings.Fields(tags.ReplaceAllString(body, " ")), " ")
+}
 
 // The pages for why, who has it and a preview: what each visitor reads there, and
 // what nobody else does.
