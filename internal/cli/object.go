@@ -2,11 +2,15 @@ package cli
 
 import (
 	"bytes"
+	"context"
+	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -77,7 +81,12 @@ func (a *app) whyCommand() *cobra.Command {
 	var program, recipient, at, hat, purpose string
 	cmd := &cobra.Command{
 		Use: "why OBJECT --for MEMBER", Short: "Explain why a member is or is not given an item", Args: cobra.ExactArgs(1),
-		Long: "Explain why a member is or is not given an item, now or at another moment: each step\nof the decision, in its order. OBJECT is a STIX identifier or an artifact's.",
+		Long: `Explain why a member is or is not given an item, now or at another moment: each step
+of the decision, in its order. OBJECT is a STIX identifier or an artifact's.
+
+Those who run the program ask about everyone. Who handed the item in asks about those
+that were offered or given it, and is told what depends on the item ("limited yes").
+Everybody else asks for their own organisation, about what they may see.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := a.program(cmd.Context(), program)
 			if err != nil {
@@ -92,7 +101,7 @@ func (a *app) whyCommand() *cobra.Command {
 			}
 			return a.show(res.Body, view{
 				id:     "verdict",
-				fields: []string{"verdict", "code", "item", "class", "organisation", "audience", "at", "tlp", "until", "obligations"},
+				fields: []string{"verdict", "code", "item", "class", "organisation", "audience", "at", "tlp", "until", "fields", "obligations", "limited"},
 				parts:  []part{{"steps", "steps", columns("rule", "pass", "text")}},
 			})
 		},
@@ -104,6 +113,143 @@ func (a *app) whyCommand() *cobra.Command {
 	cmd.Flags().StringVar(&purpose, "purpose", "", "as if it read for this purpose")
 	_ = cmd.MarkFlagRequired("for")
 	return cmd
+}
+
+// simulationView is who would gain and who would lose by a change, below path.
+func simulationView(path string) view {
+	var fields []string
+	for _, f := range []string{"gained", "lost", "refused_otherwise", "unchanged", "more", "unnamed", "not_looked_at"} {
+		fields = append(fields, path+f)
+	}
+	return view{id: path + "gained", fields: fields, parts: []part{{"who would gain, who would lose", path + "rows", columns(
+		"effect", "organisation", "from", "to", "before", "after", "before_machine", "after_machine", "artifact", "title")}}}
+}
+
+func (a *app) artifactSimulate() *cobra.Command {
+	var h handed
+	cmd := &cobra.Command{
+		Use: "simulate ARTIFACT", Short: "Show who would gain and who would lose by another handling", Args: cobra.ExactArgs(1),
+		Long: "Show who would gain and who would lose by another handling of an artifact. What is not\ngiven stays as it is. Nothing is changed, and nothing is recorded.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := moments(time.Now(), &h.expires); err != nil {
+				return err
+			}
+			q := h.query("")
+			if len(q) == 0 {
+				return usage(nothingGiven)
+			}
+			res, err := a.get(cmd.Context(), "/artifacts/"+seg(args[0])+"/simulate", q)
+			if err != nil {
+				return err
+			}
+			return a.show(res.Body, simulationView(""))
+		},
+	}
+	h.policy(cmd)
+	return cmd
+}
+
+// copyColumns are the copies of an item.
+var copyColumns = columns("organisation", "client", "client_name", "artifact", "offered_at", "delivered_at", "downloaded_at", "opened_at", "acknowledged_at")
+
+func (a *app) holdersCommand() *cobra.Command {
+	var program string
+	var spread bool
+	cmd := &cobra.Command{
+		Use: "holders ITEM", Short: "Show who has an artifact or a STIX object", Args: cobra.ExactArgs(1),
+		Long: `Show who has an artifact or a STIX object: each organisation and client, and when it was
+first offered, delivered, downloaded, opened and acknowledged, newest first.
+
+Who handed the item in and who runs the program see each copy. Other members see what
+the program lets them see of each other: names, counts, or nothing.
+
+What is recorded is which artifact came to which client. Objects that a member wrote one
+by one share an artifact: a client that has a copy has some of it.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			path := "/artifacts/" + seg(args[0]) + "/holders"
+			if strings.Contains(args[0], "--") {
+				p, err := a.program(cmd.Context(), program)
+				if err != nil {
+					return err
+				}
+				path = "/programs/" + seg(p) + "/objects/" + seg(args[0]) + "/holders"
+			}
+			return a.holders(cmd.Context(), path, spread)
+		},
+	}
+	programFlag(cmd, &program)
+	cmd.Flags().BoolVar(&spread, "csv", false, "print the copies as comma-separated values with a header")
+	return cmd
+}
+
+// holders prints who has an item, of as many pages as there are.
+func (a *app) holders(ctx context.Context, path string, spread bool) error {
+	if spread && a.json {
+		return usage("choose --csv or --json")
+	}
+	c, err := a.client()
+	if err != nil {
+		return err
+	}
+	var whole map[string]any
+	items := []any{}
+	for q := (url.Values{"limit": {"1000"}}); path != ""; q = nil {
+		res, err := c.Do(ctx, client.Request{Method: http.MethodGet, Path: path, Query: q})
+		if err != nil {
+			return err
+		}
+		m, err := decode(res.Body)
+		if err != nil {
+			return err
+		}
+		some, _ := m["items"].([]any)
+		items = append(items, some...)
+		if whole == nil {
+			whole = m
+		}
+		path = client.Next(res.Header)
+	}
+	if spread {
+		return a.spread(items)
+	}
+	whole["items"] = items
+	b, err := json.Marshal(whole)
+	if err != nil {
+		return fmt.Errorf("writing the answer: %w", err)
+	}
+	return a.show(b, view{
+		id: "program", fields: []string{"program", "named", "members_see", "others", "organisations"},
+		parts: []part{
+			{"versions", "versions", columns("artifact", "title", "sha256", "supersedes", "submitted_at", "journal")},
+			{"who has it", "items", copyColumns},
+		},
+	})
+}
+
+// spread prints copies as comma-separated values (RFC 4180). A text that a
+// spreadsheet would take for a formula is kept from being one.
+func (a *app) spread(items []any) error {
+	w := csv.NewWriter(a.out)
+	row := make([]string, len(copyColumns))
+	for i, col := range copyColumns {
+		row[i] = col.path
+	}
+	if err := w.Write(row); err != nil {
+		return fmt.Errorf("writing the values: %w", err)
+	}
+	for _, m := range itemsOf(items) {
+		for i, col := range copyColumns {
+			row[i] = a.text(m[col.path], false)
+			if strings.IndexAny(row[i], "=+-@") == 0 {
+				row[i] = "'" + row[i]
+			}
+		}
+		if err := w.Write(row); err != nil {
+			return fmt.Errorf("writing the values: %w", err)
+		}
+	}
+	w.Flush()
+	return w.Error()
 }
 
 func (a *app) eventsCommands() *cobra.Command {

@@ -22,7 +22,7 @@ import (
 
 func (a *app) programCommands() *cobra.Command {
 	return noun("program", "Programs: why information is shared, with whom, by which rules",
-		a.programList(), a.programApply(), a.programExport(), a.programShow(), a.programCheckRules())
+		a.programList(), a.programApply(), a.programExport(), a.programShow(), a.programCheckRules(), a.programSource())
 }
 
 func (a *app) programList() *cobra.Command {
@@ -39,7 +39,7 @@ func (a *app) programApply() *cobra.Command {
 	var dry bool
 	cmd := &cobra.Command{
 		Use: "apply -f FILE", Short: "Open a program from its charter, or change it", Args: cobra.NoArgs,
-		Long: "Open a program from its charter, or change it. With --dry-run nothing is changed:\nthe difference and the members that would change cohort are shown.",
+		Long: "Open a program from its charter, or change it. With --dry-run nothing is changed:\nthe difference, the members that would change cohort, and who would gain and lose\nwhat are shown.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			text, err := a.read(file)
 			if err != nil {
@@ -120,11 +120,32 @@ func (a *app) apply(ctx context.Context, text []byte, dry bool) error {
 	default:
 		a.done("%s: %d differences applied, revision %d", out.Program, len(out.Changes), out.Revision)
 	}
-	return a.show(res.Body, view{parts: []part{
+	effect := simulationView("simulation.")
+	return a.show(res.Body, view{fields: effect.fields, parts: append([]part{
 		{"changes", "changes", columns("path", "old", "new")},
 		{"members that change cohort", "moves", columns("organisation", "from", "to")},
 		testColumns,
-	}})
+	}, effect.parts...)})
+}
+
+func (a *app) programSource() *cobra.Command {
+	var program string
+	cmd := &cobra.Command{
+		Use: "source NAME", Short: "Say who is shown as source-…; that it was asked is recorded", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			p, err := a.program(cmd.Context(), program)
+			if err != nil {
+				return err
+			}
+			res, err := a.get(cmd.Context(), "/programs/"+seg(p)+"/sources/"+seg(args[0]), nil)
+			if err != nil {
+				return err
+			}
+			return a.show(res.Body, view{id: "organisation", fields: []string{"source", "organisation"}})
+		},
+	}
+	programFlag(cmd, &program)
+	return cmd
 }
 
 // checkCharter lists every fault of a charter, as the server does.

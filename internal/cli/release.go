@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -217,7 +218,10 @@ func (a *app) releasePreview() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return a.show(res.Body, releaseView)
+				v := releaseView
+				v.fields = append(slices.Clone(v.fields), "objects.whole", "objects.redacted", "objects.withheld", "objects.artifacts_withheld")
+				v.parts = append(slices.Clone(v.parts), part{"objects", "object_list", columns("id", "type", "verdict", "code", "fields")})
+				return a.show(res.Body, v)
 			}
 			res, err := a.get(cmd.Context(), path, nil)
 			if err != nil {

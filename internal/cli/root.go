@@ -132,7 +132,7 @@ The exchange and the credential come from, in this order: flags, the environment
 		a.programCommands(), a.agreementCommands(), a.organisationCommands(), a.jurisdictionCommands(), a.basisCommands(),
 		a.personCommands(), a.tokenCommands(), a.connectionCommands(), a.memberCommands(), a.releaseCommands(),
 		a.submitCommand(), a.artifactCommands(), a.pullCommand(), a.objectCommands(),
-		a.searchCommand(), a.lookupCommand(), a.whyCommand(), a.feedbackCommands(), a.outcomeCommands(),
+		a.searchCommand(), a.lookupCommand(), a.whyCommand(), a.holdersCommand(), a.feedbackCommands(), a.outcomeCommands(),
 		a.eventsCommands(), a.noticesCommands(), a.verifyCommands(), a.recallCommands(), a.webhookCommands(), a.meCommand(), a.configCommands(), a.versionCommand(), a.manCommand(),
 		a.stixCommands(), a.markingCommands(), a.reshareCommands(),
 	}

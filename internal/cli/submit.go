@@ -61,22 +61,28 @@ nothing is stored. The same submission twice is one.`,
 	f := cmd.Flags()
 	f.StringVar(&h.release, "release", "", "release that it becomes part of")
 	f.StringVar(&h.class, "class", "", "content class, such as summary, detection-guidance, poc")
-	f.StringVar(&h.tlp, "tlp", "", "TLP label")
-	f.StringVar(&h.pap, "pap", "", "PAP level")
 	f.StringVar(&h.title, "title", "", "title; from the content or the file name when absent")
 	f.StringVar(&h.kind, "kind", "", "stix, csaf, markdown or file; recognised when absent")
-	f.StringVar(&h.statement, "statement", "", "further conditions, shown with the item")
 	f.StringVar(&h.supersedes, "supersedes", "", "the artifact that it corrects")
 	f.StringSliceVar(&h.derived, "derived-from", nil, "artifact or STIX object that it was made from: its handling and its originators govern this one, too")
 	f.StringVar(&h.relation, "relation", "", "how it was made: summary, tear-line or report")
+	h.policy(cmd)
+	_, _ = cmd.MarkFlagRequired("release"), cmd.MarkFlagRequired("class")
+	return cmd
+}
+
+// policy adds the flags of a handling.
+func (h *handed) policy(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&h.tlp, "tlp", "", "TLP label")
+	f.StringVar(&h.pap, "pap", "", "PAP level")
+	f.StringVar(&h.statement, "statement", "", "further conditions, shown with the item")
 	f.StringSliceVar(&h.persons, "person", nil, "login or identifier of a named person of TLP:RED")
 	f.StringSliceVar(&h.only, "only", nil, "these organisations alone")
 	f.StringSliceVar(&h.notOrgs, "not-org", nil, "never to these organisations")
 	f.StringSliceVar(&h.notIn, "not-in", nil, "never in these jurisdictions (country codes)")
 	f.StringVar(&h.expires, "expires", "", "from this moment on nobody receives it; never when absent")
 	h.finer.flags(f)
-	_, _ = cmd.MarkFlagRequired("release"), cmd.MarkFlagRequired("class")
-	return cmd
 }
 
 var receipt = []column{
@@ -201,7 +207,7 @@ func (a *app) artifactCommands() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error { return a.fetch(cmd.Context(), args[0], file) },
 	}
 	fetch.Flags().StringVarP(&file, "output", "o", "", "file to write; the artifact's own name when absent")
-	return noun("artifact", "The parts of a release", fetch,
+	return noun("artifact", "The parts of a release", fetch, a.artifactSimulate(),
 		&cobra.Command{
 			Use: "show ARTIFACT", Short: "Describe an artifact", Args: cobra.ExactArgs(1),
 			RunE: func(cmd *cobra.Command, args []string) error {
@@ -211,7 +217,7 @@ func (a *app) artifactCommands() *cobra.Command {
 				}
 				return a.show(res.Body, view{fields: []string{
 					"id", "release", "class", "kind", "title", "filename", "tlp", "pap", "statement", "expires_at", "size", "sha256", "objects",
-					"originator", "opened_at", "obligations", "superseded",
+					"originator", "source", "opened_at", "obligations", "superseded",
 				}})
 			},
 		},

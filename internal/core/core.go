@@ -125,10 +125,11 @@ func New(c Config) *Exchange {
 	due := x.due(c.Log)
 	x.Delivery = delivery.New(delivery.Config{
 		Store: c.Stores.Delivery, Blobs: delivered{c.Blobs}, Now: c.Now, Due: due, Generation: c.Generation, Arrivals: c.Arrivals, Gone: x.gone,
+		Audiences: audiences,
 	})
 	x.Lookup = newLookup(c, x.Delivery)
 	x.Feedback = feedback.New(feedback.Config{Store: c.Stores.Feedback, Due: due, MaySee: x.Delivery.MaySee})
-	x.Record = record.New(record.Config{Store: c.Stores.Record})
+	x.Record = record.New(record.Config{Store: c.Stores.Record, Bearers: x.bearers})
 	x.Contributions = contribution.New(contribution.Config{
 		Store: c.Stores.Contributions, Blobs: contributed{c.Blobs}, Shows: x.Delivery.Shows, Log: c.Log, Grounds: contributedOn,
 	})
@@ -177,6 +178,18 @@ func place(tx program.Tx, c exchange.Charter) ([]exchange.Move, error) {
 		}
 	}
 	return moves, nil
+}
+
+// bearers lets delivery say where an item is, as far as the actor may know.
+func (x *Exchange) bearers(ctx context.Context, a exchange.Actor, program exchange.ProgramID, item string) (record.Bearers, error) {
+	b, err := x.Delivery.Bearers(ctx, a, program, item)
+	return record.Bearers(b), err
+}
+
+// audiences lets the membership room say who would be in which audience under a
+// charter that is not in force.
+func audiences(tx delivery.Tx, c exchange.Charter) (map[exchange.OrgID]exchange.Audience, error) {
+	return membership.Foresee(tx.(membership.Tx), c)
 }
 
 // entitled lets members who are entitled only now be offered what was given

@@ -84,6 +84,7 @@ const (
 	EventMarkingResolved    EventKind = "marking.resolve"
 	EventBasisAdded         EventKind = "basis.add"
 	EventHatChosen          EventKind = "session.hat"
+	EventSourceNamed        EventKind = "source.name" // an operator asked who stands behind a name
 )
 
 // Event is one act: who did what to what, when. Events are numbered in commit

@@ -1,7 +1,9 @@
 package exchange
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -168,4 +170,19 @@ type Acceptance struct {
 	Version int
 	Person  PersonID
 	At      time.Time
+}
+
+// fewest is the smallest number of other members that members are told.
+const fewest = 5
+
+// Count is how members are told that n others have or did something; empty: not
+// at all. A small number would name them.
+func (v Visibility) Count(n int) string {
+	switch {
+	case v.MembersSee == SeeNothing:
+		return ""
+	case n < fewest && v.MembersSee != SeeNames:
+		return fmt.Sprintf("fewer than %d", fewest)
+	}
+	return strconv.Itoa(n)
 }

@@ -26,6 +26,8 @@ type Tx interface {
 	Readers
 	Feeds
 	Items
+	Everyone
+	Secrets
 }
 
 // Readers is what is known of those who read.
@@ -80,6 +82,8 @@ type Openings interface {
 	// until when; zero: not, and without end.
 	OpenedToOrg(artifact int64, org exchange.OrgID) (at, until time.Time, err error)
 	PlannedFor(release exchange.ReleaseID, a exchange.Audience, c exchange.ContentClass) (time.Time, error)
+	// HeldBy reports whether the organisation was offered or given the artifact.
+	HeldBy(artifact int64, org exchange.OrgID) (bool, error)
 }
 
 // Span is a stretch of a feed that an organisation reads: added in (From, To].
@@ -165,6 +169,9 @@ type Config struct {
 	// back from its organisation. id is an artifact's, a release's, or with a
 	// program a STIX object's. nil: nothing is ever taken back.
 	Gone func(ctx context.Context, a exchange.Actor, program exchange.ProgramID, id string) (Loss, error)
+	// Audiences is what the audiences of the program's members would be under a
+	// charter. It reads, no more.
+	Audiences func(tx Tx, c exchange.Charter) (map[exchange.OrgID]exchange.Audience, error)
 	// Memory is how many bytes of what feeds hold are kept in memory, without
 	// their runs; 0: DefaultMemory.
 	Memory int64
@@ -182,6 +189,7 @@ type Service struct {
 	feeds map[int64]*feed
 	model *model
 	tally tally
+	key   sources
 }
 
 // New returns the room.
@@ -261,6 +269,9 @@ type Item struct {
 	// the bytes as a whole are not given, and hash, size and number of objects
 	// are left out.
 	Partial bool
+	// Source is the name under which an originator is shown that must not be named:
+	// to those who run the program and to the originator, beside its own.
+	Source exchange.OrgID
 }
 
 // Content is an artifact's bytes, opened under a permit.
@@ -281,6 +292,7 @@ type ObjectView struct {
 	Decision policy.Decision
 	T0       time.Time
 	PublicAt time.Time
+	Source   exchange.OrgID // as in Item
 }
 
 // Why is the explained decision on one item for one recipient.
@@ -291,6 +303,9 @@ type Why struct {
 	Audience  exchange.Audience
 	At        time.Time
 	Decision  policy.Decision
+	// Limited says that the asker, the originator of the item, is told what its
+	// handling gives a member in good standing, and nothing of the member itself.
+	Limited bool
 }
 
 // Hit is one result of a search.

@@ -105,7 +105,7 @@ func (l *listing) release(tx Tx, r exchange.Release) (*held, error) {
 		if !k.decision.Allowed() {
 			continue
 		}
-		h.classes, h.Items = append(h.classes, k), append(h.Items, k.shown(l.from))
+		h.classes, h.Items = append(h.classes, k), append(h.Items, l.v.item(k, k.shown(l.from)))
 		if !k.item.OpenedAt.IsZero() && (h.FirstOffered.IsZero() || k.item.OpenedAt.Before(h.FirstOffered)) {
 			h.FirstOffered = k.item.OpenedAt
 		}
@@ -198,11 +198,11 @@ func (s *Service) entitled(ctx context.Context, a exchange.Actor, id exchange.Ar
 
 // Artifact returns an artifact's description; in the browser that is an act.
 func (s *Service) Artifact(ctx context.Context, a exchange.Actor, id exchange.ArtifactID) (Item, error) {
-	k, _, err := s.entitled(ctx, a, id)
+	k, v, err := s.entitled(ctx, a, id)
 	if err != nil {
 		return Item{}, s.lost(ctx, a, "", string(id), err)
 	}
-	i := k.shown(s.c.Now())
+	i := v.item(k, k.shown(s.c.Now()))
 	if a.Channel != exchange.ChannelWeb {
 		return i, nil
 	}
@@ -273,12 +273,16 @@ func (s *Service) Object(ctx context.Context, a exchange.Actor, program exchange
 		if !k.decision.Allowed() || mourned(k, a) {
 			return exchange.Missing()
 		}
-		return nil
+		marks, err := tx.ClassesOf(k.artifact.Number)
+		if o.Artifact = v.named(k.artifact); unnamed(k.item.Handling, marks) {
+			o.Artifact, o.Source = v.attributed(k.artifact, o.Artifact)
+		}
+		return err
 	})
 	if err != nil {
 		return ObjectView{}, s.lost(ctx, a, program, id, err)
 	}
-	o.Artifact, o.Release, o.Title = v.named(k.artifact), k.release.ID, k.release.Title
+	o.Release, o.Title = k.release.ID, k.release.Title
 	o.TLP, o.T0, o.PublicAt = k.decision.TLP, k.release.Plan.T0, k.release.PublicAt
 	o.Decision = policy.Explain(v.r, k.item, s.c.Now())
 	if o.Raw, err = s.raw(k, o.Object); err != nil {

@@ -17,6 +17,7 @@ import (
 type view struct {
 	none     bool // the program does not exist for the reader
 	charter  exchange.Charter
+	sources  sources
 	required int       // agreement version
 	lapses   time.Time // when another version is required; zero: as long as the facts
 	r        policy.Recipient
@@ -133,8 +134,14 @@ func (s *Service) viewIn(ctx context.Context, known *cached, a exchange.Actor, p
 
 // newly reads the facts about the reader.
 func (s *Service) newly(ctx context.Context, a exchange.Actor, program exchange.ProgramID, as facts) (v *view, err error) {
+	key, err := s.sources(ctx)
+	if err != nil {
+		return nil, err
+	}
 	err = s.c.Store.View(ctx, func(tx Tx) (err error) {
-		v, err = s.resolve(tx, a, program, as)
+		if v, err = s.resolve(tx, a, program, as); err == nil {
+			v.sources = key
+		}
 		return err
 	})
 	if exchange.KindOf(err) == exchange.NotFound {

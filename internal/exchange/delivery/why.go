@@ -2,29 +2,39 @@ package delivery
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/policy"
 )
 
-// Why explains to those who run a program what a recipient (an organisation's
-// id, or a person's login) gets of an item (an artifact's id, or a STIX id),
-// and by which step. For an instant to come, waves are taken to open as planned.
+// Why explains what a recipient (an organisation's id, or a person's login) gets
+// of an item (an artifact's id, or a STIX id), and by which step. For an instant
+// to come, waves are taken to open as planned.
+//
+// Those who run the program are told everything. An originator asks about its own
+// items: for organisations that were offered or given them, and for every member
+// where the charter shows members each other's names. It is told what its handling
+// and the plan give a member in good standing; whether a member is suspended or has
+// accepted the agreement is not for it to know. Everybody else asks for themselves,
+// about what they may see. Anything else is exchange.Missing.
 func (s *Service) Why(ctx context.Context, a exchange.Actor, program exchange.ProgramID, item, recipient string, at time.Time) (Why, error) {
-	if err := s.c.Due(ctx); err != nil {
+	own, err := s.view(ctx, a, program)
+	if err != nil && exchange.KindOf(err) != exchange.NotFound {
 		return Why{}, err
 	}
 	w := Why{Item: item, At: at}
 	if at.IsZero() {
 		w.At = s.c.Now()
 	}
-	err := s.c.Store.View(ctx, func(tx Tx) error {
+	err = s.c.Store.View(ctx, func(tx Tx) error {
 		c, err := tx.Charter(program)
 		if err != nil {
 			return err
 		}
-		if !oversees(a, c) {
+		q := question{tx: tx, a: a, own: own, all: oversees(a, c), now: s.c.Now()}
+		if !q.all && (own == nil || !own.takesPart() || !a.May(exchange.VerbRead)) {
 			return exchange.Missing()
 		}
 		v, err := asRecipient(tx, c, recipient)
@@ -36,6 +46,12 @@ func (s *Service) Why(ctx context.Context, a exchange.Actor, program exchange.Pr
 		if err != nil {
 			return err
 		}
+		if ks, err = q.narrow(v, ks); err != nil {
+			return err
+		}
+		if len(ks) == 0 {
+			return exchange.Missing()
+		}
 		for i, k := range ks {
 			k.item = asPlanned(k.item, k.release, w.At)
 			k.decide(v.r, w.At, policy.Explain)
@@ -44,9 +60,104 @@ func (s *Service) Why(ctx context.Context, a exchange.Actor, program exchange.Pr
 			}
 		}
 		w.Recipient, w.Audience = v.r.Org, v.r.Audience
+		if w.Limited = q.limited; w.Limited {
+			w.Audience, w.Decision.Steps = exchange.Audience{}, ofHandling(w.Decision.Steps)
+		}
 		return nil
 	})
 	return w, err
+}
+
+// question is who asks why, and what the asker is told.
+type question struct {
+	tx      Tx
+	a       exchange.Actor
+	own     *view // of the asker
+	all     bool  // the asker oversees the program
+	now     time.Time
+	limited bool // the asker is told what depends on the handling alone
+}
+
+// narrow leaves those of the items about which the asker may ask for the
+// recipient, and makes of the recipient what the asker may know of it.
+func (q *question) narrow(v *view, ks []candidate) (out []candidate, err error) {
+	if q.all {
+		return ks, nil
+	}
+	self := v.r.Org == q.a.Org && (v.r.Person == "" || v.r.Person == q.a.Person)
+	for _, k := range ks {
+		ok := q.owns(k.artifact)
+		if ok && !self {
+			ok, err = q.mayName(v, k.artifact)
+		} else if !ok && self {
+			ok, err = q.sees(k)
+		} else {
+			ok = ok && self
+		}
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			out = append(out, k)
+		}
+	}
+	if !self {
+		q.limited = true
+		v.r.Suspended, v.r.Member, v.r.Accepted = false, true, max(v.r.Accepted, v.required)
+	}
+	return out, nil
+}
+
+// owns reports whether the asker's organisation is an originator of the artifact,
+// and the credential covers its label.
+func (q *question) owns(art exchange.Artifact) bool {
+	return slices.Contains(art.Owners(), q.a.Org) && (q.a.Ceiling == exchange.TLPUnset || art.Handling.TLP <= q.a.Ceiling)
+}
+
+// mayName reports whether an originator may ask about this recipient of its
+// artifact. A person is asked about only where the handling names one.
+func (q *question) mayName(v *view, art exchange.Artifact) (bool, error) {
+	if v.r.Person != "" && !slices.Contains(art.Handling.Persons, v.r.Person) {
+		return false, nil
+	}
+	if v.charter.Visibility.MembersSee == exchange.SeeNames && (v.r.Member || v.r.Suspended) {
+		return true, nil
+	}
+	return q.tx.HeldBy(art.Number, v.r.Org)
+}
+
+// sees reports whether the asker may see the item now.
+func (q *question) sees(k candidate) (bool, error) {
+	if k.object.Seq == 0 {
+		own, err := q.own.wholeFacts(q.tx, k.artifact)
+		if err != nil {
+			return false, err
+		}
+		own.decide(q.own.r, q.now, policy.Decide)
+		return own.decision.Allowed(), nil
+	}
+	if !q.own.reads() || !q.own.holding(k.object.Seq>>24, k.object.Seq&positions, func(stretch) bool { return true }) {
+		return false, nil
+	}
+	own, err := q.own.classOf(q.tx, k.object.Class, q.now)
+	return err == nil && own.decision.Allowed(), err
+}
+
+// handled are the steps that tell of the handling of the item and of its plan, not
+// of the member itself.
+var handled = []string{"marking", "active", "exclusion", "purpose", "public", "owner", "time", "audience", "channel", "fields", "parts"}
+
+// ofHandling leaves out of an explanation what depends on the member itself.
+func ofHandling(steps []policy.Step) (out []policy.Step) {
+	for _, s := range steps {
+		if s.Rule == "exclusion" && !s.Pass { // not whether by its name, its country or a duty of disclosure
+			s.Text = "the handling or the charter excludes this organisation"
+		}
+		if slices.Contains(handled, s.Rule) {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // oversees reports whether the actor may be told what recipients of the program get.
@@ -95,8 +206,15 @@ func asRecipient(tx Tx, c exchange.Charter, recipient string) (*view, error) {
 	return v, nil
 }
 
+// candidate is an artifact that the item names, or one of the objects with the
+// item's id.
+type candidate struct {
+	*class
+	object Object // zero: the artifact as a whole
+}
+
 // candidates are the artifacts that the item names or is in.
-func (v *view) candidates(tx Tx, program exchange.ProgramID, item string) ([]*class, error) {
+func (v *view) candidates(tx Tx, program exchange.ProgramID, item string) ([]candidate, error) {
 	if exchange.HasIDPrefix(item, "art") {
 		art, err := tx.Artifact(exchange.ArtifactID(item))
 		if err == nil && art.Program != program {
@@ -106,13 +224,13 @@ func (v *view) candidates(tx Tx, program exchange.ProgramID, item string) ([]*cl
 			return nil, err
 		}
 		k, err := v.wholeFacts(tx, art)
-		return []*class{k}, err
+		return []candidate{{class: k}}, err
 	}
 	objs, err := tx.ObjectsByHash(program, exchange.IDHash(item), nil)
 	if err != nil {
 		return nil, err
 	}
-	var out []*class
+	var out []candidate
 	for _, o := range objs {
 		if o.ID != item {
 			continue
@@ -129,73 +247,10 @@ func (v *view) candidates(tx Tx, program exchange.ProgramID, item string) ([]*cl
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, k)
+		out = append(out, candidate{k, o})
 	}
 	if len(out) == 0 {
 		return nil, exchange.Missing()
 	}
 	return out, nil
-}
-
-// PreviewAs shows those who run a program what one organisation will see of a
-// release once everything planned for it is open.
-func (s *Service) PreviewAs(ctx context.Context, a exchange.Actor, id exchange.ReleaseID, org exchange.OrgID) (MemberRelease, error) {
-	var m MemberRelease
-	err := s.c.Store.View(ctx, func(tx Tx) error {
-		r, err := tx.Release(id)
-		if err != nil {
-			return err
-		}
-		if r.Standing {
-			return exchange.Missing()
-		}
-		c, err := tx.Charter(r.Program)
-		if err != nil {
-			return err
-		}
-		if !oversees(a, c) {
-			return exchange.Missing()
-		}
-		v, err := asRecipient(tx, c, string(org))
-		if err != nil {
-			return err
-		}
-		v.r.Channel = exchange.ChannelWeb
-		arts, err := tx.ArtifactsOf(id)
-		if err != nil {
-			return err
-		}
-		m = envelope(r)
-		if !a.Reviews(c.Owner) {
-			m.Message = r.Message // content, which an auditor does not read
-		}
-		for _, art := range arts {
-			k, err := v.wholeFacts(tx, art)
-			if err != nil {
-				return err
-			}
-			at := plannedAt(r, c, v.r.Audience, art.Class)
-			if k.item.OpenedAt.IsZero() {
-				k.item.OpenedAt = at
-			}
-			if k.item.ReleasedAt.IsZero() {
-				k.item.ReleasedAt = r.Plan.T0
-			}
-			if k.decide(v.r, exchange.Later(at, s.c.Now()), policy.Decide); k.decision.Allowed() {
-				m.Items = append(m.Items, k.shown(k.item.OpenedAt))
-			}
-		}
-		m.TLP = m.labelled()
-		return nil
-	})
-	return m, err
-}
-
-func plannedAt(r exchange.Release, c exchange.Charter, a exchange.Audience, class exchange.ContentClass) time.Time {
-	for _, slot := range exchange.Schedule(r.Plan, c) {
-		if slot.Audience == a && slot.Class == class && !slot.Never {
-			return slot.At
-		}
-	}
-	return time.Time{}
 }

@@ -94,20 +94,43 @@ type placer struct {
 	orgs     map[exchange.OrgID]exchange.Organisation
 }
 
-func place(tx Tx, c exchange.Charter, capped bool) ([]exchange.Move, error) {
+// placing gathers the facts that decide on the audiences of a program.
+func placing(tx Tx, c exchange.Charter) (*placer, []exchange.Member, error) {
 	members, err := tx.ListMembers(c.ID, "", 0)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	p := placer{tx: tx, charter: c, members: map[exchange.OrgID]exchange.Member{}, orgs: map[exchange.OrgID]exchange.Organisation{}}
+	p := &placer{tx: tx, charter: c, members: map[exchange.OrgID]exchange.Member{}, orgs: map[exchange.OrgID]exchange.Organisation{}}
 	if p.register, err = tx.Jurisdictions(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, m := range members {
 		p.members[m.Org] = m
 		if p.orgs[m.Org], err = tx.Organisation(m.Org); err != nil {
-			return nil, fmt.Errorf("reading member %s: %w", m.Org, err)
+			return nil, nil, fmt.Errorf("reading member %s: %w", m.Org, err)
 		}
+	}
+	return p, members, nil
+}
+
+// Foresee answers the audiences in which Place would put the members of a
+// program. Nothing is changed.
+func Foresee(tx Tx, c exchange.Charter) (map[exchange.OrgID]exchange.Audience, error) {
+	p, members, err := placing(tx, c)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[exchange.OrgID]exchange.Audience, len(members))
+	for _, m := range members {
+		out[m.Org] = p.audience(m)
+	}
+	return out, nil
+}
+
+func place(tx Tx, c exchange.Charter, capped bool) ([]exchange.Move, error) {
+	p, members, err := placing(tx, c)
+	if err != nil {
+		return nil, err
 	}
 	var moves []exchange.Move
 	for _, m := range members {

@@ -16,6 +16,7 @@ type Tx interface {
 	Events(f EventFilter) ([]Entry, error)
 	Exposures(f ExposureFilter) ([]exchange.Exposure, error)
 	ArtifactsOf(release exchange.ReleaseID) ([]exchange.Artifact, error) // ready ones, removed ones included
+	Copies
 }
 
 // EventFilter narrows events; zero fields do not. Events come in ascending Seq,
@@ -73,8 +74,12 @@ type Store interface {
 	View(ctx context.Context, fn func(Tx) error) error
 }
 
-// Config is what the room is built from.
-type Config struct{ Store Store }
+// Config is what the room is built from. Bearers answers where an item is, as far
+// as the actor may know (delivery does it).
+type Config struct {
+	Store   Store
+	Bearers func(ctx context.Context, a exchange.Actor, program exchange.ProgramID, item string) (Bearers, error)
+}
 
 // Service is the room.
 type Service struct{ c Config }

@@ -37,6 +37,7 @@ func testMembers(t *testing.T, e Engine) {
 		{"events", testEvents},
 		{"generation", testGeneration},
 		{"exposures", testExposures},
+		{"copies", testCopies},
 		{"idempotency", testIdempotency},
 	} {
 		t.Run(c.name, func(t *testing.T) {

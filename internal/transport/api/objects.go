@@ -135,6 +135,8 @@ type (
 		PublicAt  time.Time       `json:"public_at,omitzero"`
 		Artifact  string          `json:"artifact"`
 		Duties    []string        `json:"obligations,omitempty"`
+		Maker     string          `json:"originator,omitempty" doc:"source-…: a name that stands for one that must not be named"`
+		Source    string          `json:"source,omitempty" doc:"to operators and originators: the name under which others see the originator"`
 		Object    json.RawMessage `json:"object" doc:"byte for byte as submitted"`
 	}
 	outObject struct {
@@ -161,6 +163,7 @@ func (s *server) readObject(ctx context.Context, a exchange.Actor, in *inObject)
 	o := object{
 		ID: v.Object.ID, Type: v.Object.Type, TLP: v.TLP.String(), Release: string(v.Release), Title: v.Title,
 		T0: utc(v.T0), PublicAt: utc(v.PublicAt), Artifact: string(v.Artifact.ID), Duties: v.Decision.Obligations,
+		Maker: string(v.Artifact.Originator), Source: string(v.Source),
 	}
 	if v.Object.Version != 0 {
 		o.Version = micro(v.Object.Version)
@@ -215,12 +218,14 @@ type (
 		Organisation string    `json:"organisation"`
 		Audience     string    `json:"audience,omitempty"`
 		At           time.Time `json:"at"`
-		Verdict      string    `json:"verdict" doc:"ALLOW, DENY, NOT_YET, NEEDS_CONSENT, HOLD"`
+		Verdict      string    `json:"verdict" doc:"ALLOW, ALLOW_REDACTED, DENY, NOT_YET, NEEDS_CONSENT, HOLD"`
 		Code         string    `json:"code,omitempty"`
 		TLP          string    `json:"tlp,omitempty"`
 		Until        time.Time `json:"until,omitzero" doc:"the next instant at which the clock alone can change it"`
 		Steps        []step    `json:"steps"`
 		Obligations  []string  `json:"obligations,omitempty"`
+		Fields       []string  `json:"fields,omitempty" doc:"of ALLOW_REDACTED: selectors of the parts that are withheld"`
+		Limited      bool      `json:"limited,omitempty" doc:"for the originator: what the handling and the plan give a member in good standing; nothing of the member itself"`
 	}
 	step struct {
 		Rule string `json:"rule"`
@@ -243,7 +248,7 @@ func (s *server) why(ctx context.Context, a exchange.Actor, in *inWhy) (*answer[
 		Item: got.Item, Artifact: string(got.Artifact.ID), Class: string(got.Artifact.Class),
 		Organisation: string(got.Recipient), Audience: got.Audience.String(), At: utc(got.At),
 		Verdict: d.Verdict.String(), Code: d.Code, TLP: d.TLP.String(), Until: utc(d.Until),
-		Steps: []step{}, Obligations: d.Obligations,
+		Steps: []step{}, Obligations: d.Obligations, Fields: d.Fields, Limited: got.Limited,
 	}
 	for _, s := range d.Steps {
 		out.Steps = append(out.Steps, step(s))

@@ -7,6 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/program"
 )
 
@@ -120,6 +121,7 @@ type (
 		Changes  []difference `json:"changes" doc:"what differs from the charter in force"`
 		Moves    []move       `json:"moves" doc:"members that change cohort"`
 		Tests    []ruleTest   `json:"tests,omitempty" doc:"tests of the charter's policies; all have passed"`
+		Effect   *simulation  `json:"simulation,omitempty" doc:"of a dry run on a program that is open: who would gain and who would lose"`
 	}
 	ruleTest struct {
 		Name   string `json:"name"`
@@ -166,6 +168,18 @@ func (s *server) applyCharter(ctx context.Context, a exchange.Actor, in *inChart
 	})
 	if !in.DryRun {
 		out.ETag = etag(r.Revision)
+		return out, nil
+	}
+	if len(r.Changes) > 0 && !r.Created {
+		c, err := exchange.ParseCharter(in.RawBody)
+		if err != nil {
+			return nil, err
+		}
+		m, err := s.Delivery.Simulate(ctx, a, id, delivery.Candidate{Charter: &c})
+		if err != nil {
+			return nil, err
+		}
+		out.Body.Effect = wireSimulation(m)
 	}
 	return out, nil
 }

@@ -42,6 +42,9 @@ type (
 		Reason          string     `json:"reason,omitempty" doc:"of the last change of plan"`
 		Artifacts       []artifact `json:"artifacts,omitempty"`
 		Waves           []wave     `json:"waves,omitempty"`
+
+		Objects    *previewCount   `json:"objects,omitempty" doc:"of a preview"`
+		ObjectList []objectPreview `json:"object_list,omitempty" doc:"of a preview: what the member will see, then what it will not; of each the first 1,000"`
 	}
 	approval struct {
 		Person   string    `json:"person"`
@@ -353,7 +356,7 @@ func (s *server) previewAs(ctx context.Context, a exchange.Actor, in *inPreviewA
 	if err != nil {
 		return nil, err
 	}
-	return reply(wireMemberRelease(m)), nil
+	return reply(wirePreviewAs(m)), nil
 }
 
 func (s *server) listWaves(ctx context.Context, a exchange.Actor, in *InRelease) (*answer[list[wave]], error) {

@@ -34,6 +34,7 @@ func tags() []*huma.Tag {
 		{Name: "webhooks", Description: "Signed messages to a receiver of the caller's: that something waits, and where."},
 		{Name: "lookup", Description: "Which values the exchange knows, of those that the caller may see."},
 		{Name: "reshares", Description: "Asking originators to pass something on, or to loosen its handling."},
+		{Name: "sources", Description: "Names that stand for originators that must not be named."},
 		{Name: "why", Description: "The decision on one item for one recipient, explained."},
 	}
 }
@@ -115,11 +116,15 @@ func (s *server) routes() []registration {
 		on("GET /artifacts/{artifact}", "read-artifact", "An artifact", s.readArtifact),
 		on("GET /artifacts/{artifact}/content", "read-content", "The bytes of an artifact, or a range of them", s.readContent, bytesAnswer),
 		on("GET /artifacts/{artifact}/lineage", "read-lineage", "What it was made from, and what was made from it", s.lineage),
+		on("GET /artifacts/{artifact}/holders", "artifact-holders", "Who has an artifact, copy by copy", s.artifactHolders),
+		on("GET /artifacts/{artifact}/simulate", "simulate-handling", "Who would gain and who would lose by another handling", s.simulateHandling),
 		on("DELETE /artifacts/{artifact}", "remove-artifact", "Take an artifact out of a release before anybody holds it", s.removeArtifact),
 
 		on("GET /programs/{program}/objects", "list-objects", "STIX objects in the caller's view, oldest first", s.listObjects, objectsAnswer),
 		on("GET /programs/{program}/objects/count", "count-objects", "How many objects the caller sees, up to a cap", s.countObjects),
 		on("GET /programs/{program}/objects/{object}", "read-object", "One object", s.readObject, objectAnswer),
+		on("GET /programs/{program}/objects/{object}/holders", "object-holders", "Who has an object, copy by copy", s.objectHolders),
+		on("GET /programs/{program}/sources/{source}", "read-source", "Who is shown under a name; that it was asked is recorded", s.readSource),
 		on("GET /programs/{program}/stream", "open-stream", "What enters the caller's view, as server-sent events", s.openStream, eventsAnswer),
 		on("GET /programs/{program}/search", "search", "Objects, artifacts and releases by text", s.search),
 		on("GET /programs/{program}/why", "why", "Why a recipient is or is not given an item", s.why),

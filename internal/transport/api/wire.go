@@ -117,7 +117,8 @@ type (
 		SHA256      string    `json:"sha256"`
 		Size        int64     `json:"size"`
 		Objects     int64     `json:"objects,omitempty" doc:"STIX objects in it"`
-		Originator  string    `json:"originator,omitempty"`
+		Originator  string    `json:"originator,omitempty" doc:"source-…: a name that stands for one that must not be named"`
+		Source      string    `json:"source,omitempty" doc:"to operators and originators: the name under which others see the originator"`
 		SubmittedBy string    `json:"submitted_by,omitempty"`
 		SubmittedAt time.Time `json:"submitted_at,omitzero"`
 		Supersedes  string    `json:"supersedes,omitempty"`
@@ -349,7 +350,7 @@ func wireItem(i delivery.Item) artifact {
 		Kind: string(a.Kind), Title: a.Title, Filename: a.Filename, MediaType: a.MediaType,
 		TLP: i.TLP.String(), PAP: a.Handling.PAP.String(), SHA256: a.SHA256, Size: a.Size, Objects: a.Objects,
 		Originator: string(a.Originator), Statement: a.Handling.Statement, ExpiresAt: utc(a.Handling.Expires), OpenedAt: utc(i.OpenedAt), Obligations: i.Obligations, Superseded: i.Superseded,
-		Partial: i.Partial,
+		Partial: i.Partial, Source: string(i.Source),
 	}
 	if !i.Partial {
 		w.ContentURL = prefix + "/artifacts/" + string(a.ID) + "/content"

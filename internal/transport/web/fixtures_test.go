@@ -21,6 +21,7 @@ func all() []page.Page {
 		&page.Acting{}, &page.Connections{}, &page.Settings{}, &page.Connection{}, &page.TestPoll{}, &page.Webhooks{}, &page.Webhook{}, &page.Bases{},
 		&page.Recalls{}, &page.RecallForm{}, &page.Recall{},
 		&page.AskReshare{}, &page.Reshares{}, &page.Reshare{},
+		&page.Why{}, &page.Holders{},
 	}
 }
 

@@ -264,7 +264,13 @@ func (s *site) object(v *visit) error {
 	for _, st := range o.Decision.Steps {
 		p.Explanation = append(p.Explanation, page.StepLine{Rule: st.Rule, Text: st.Text})
 	}
+	if o.Source != "" {
+		p.Originator += ", shown to others as " + string(o.Source)
+	}
 	if err := v.relations(p, o, c); err != nil {
+		return err
+	}
+	if p.Has, err = v.has(c.ID, o.Object.ID, objectHref(c.ID, o.Object.ID)); err != nil {
 		return err
 	}
 	if v.runs(c) {
@@ -388,6 +394,12 @@ func (s *site) artifact(v *visit) error {
 		return err
 	}
 	if p.Lineage, err = v.lineage(a.ID, c.ID); err != nil {
+		return err
+	}
+	if p.From = v.org(a.Originator); i.Source != "" {
+		p.From += ", shown to others as " + string(i.Source)
+	}
+	if p.Has, err = v.has("", string(a.ID), "/artifacts/"+string(a.ID)); err != nil {
 		return err
 	}
 	if p.Prose, err = prose(a, func() (*delivery.Content, error) { return s.Delivery.Content(v.ctx(), v.a, a.ID) }); err != nil {

@@ -281,13 +281,17 @@ func (s *site) releaseAs(v *visit) error {
 	if err != nil {
 		return err
 	}
-	org := exchange.OrgID(v.r.URL.Query().Get("org"))
+	org := exchange.OrgID(v.path("org"))
+	if org == "" { // of the form
+		org = exchange.OrgID(v.r.URL.Query().Get("org"))
+	}
 	r, err := s.Delivery.PreviewAs(v.ctx(), v.a, id, org)
 	if err != nil {
 		return err
 	}
-	p := v.readPage(r, view.Charter)
+	p := v.readPage(r.MemberRelease, view.Charter)
 	p.Preview = v.org(org)
+	v.leftOut(p, r)
 	p.StateText = "Once everything that is planned for it has opened."
 	return v.show(p)
 }

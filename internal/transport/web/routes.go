@@ -84,6 +84,9 @@ func (s *site) routes(mux *http.ServeMux) {
 			mux.Handle(pattern, s.person(h))
 		}
 	}
+	for pattern, h := range s.asked() {
+		mux.Handle(pattern, s.person(h))
+	}
 	// Uploads of any size: streamed, with the limit of submissions.
 	mux.Handle("POST /releases/{release}/artifacts", s.adapt(s.upload, true, -1))
 }

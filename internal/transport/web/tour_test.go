@@ -82,6 +82,10 @@ func itinerary(t *testing.T, s *server.Server, r demo.Ready) []stops {
 		t.Fatal(es, err)
 	}
 	seen := map[string]bool{}
+	why := p + "/why?for=" + string(early.Organisation) + "&item="
+	staff = append(staff, p+"/why", why+es[0].ID, p+"/objects/"+es[0].ID+"/holders", "/artifacts/"+string(given[0].Items[0].Artifact.ID)+"/holders",
+		"/releases/"+string(given[0].ID)+"/as/"+string(early.Organisation))
+	member = append(member, p+"/why", why+es[0].ID, p+"/objects/"+es[0].ID+"/holders")
 	for _, e := range es {
 		if !seen[e.Type] && (e.Type == "indicator" || e.Type == "relationship") {
 			seen[e.Type] = true

@@ -28,8 +28,9 @@ type Read struct {
 	NotCovering Moment // since when the reader knows that the fix is incomplete
 	FixOf       *Link
 	FollowedBy  *Link
-	Receipt     string // says that opening is recorded
-	Preview     string // name of the member for whom an operator looks; no forms then
+	Receipt     string   // says that opening is recorded
+	LeftOut     *LeftOut // of a preview
+	Preview     string   // name of the member for whom an operator looks; no forms then
 }
 
 // Name is the template's name.
@@ -118,6 +119,7 @@ type Object struct {
 	Passing     *Passing
 	Exposure    []MemberState // those who run the program only
 	TakeBack    string        // of the form that takes it back, for those who may
+	Has         *Has
 	Receipt     string
 }
 
@@ -153,6 +155,8 @@ type Artifact struct {
 	Submitted Moment
 	Receipt   string
 	Shared    []SharedUnder // its legal basis, for who shared it
+	Has       *Has
+	From      string // originator
 }
 
 // Name is the template's name.
