@@ -26,6 +26,7 @@ type Tx interface {
 	Readers
 	Feeds
 	Items
+	Copies
 }
 
 // Readers is what is known of those who read.
@@ -80,6 +81,25 @@ type Openings interface {
 	PlannedFor(release exchange.ReleaseID, a exchange.Audience, c exchange.ContentClass) (time.Time, error)
 }
 
+// Copies is what is known of redacted copies, and of objects that are not there
+// any more.
+type Copies interface {
+	// PutCopies notes of which objects copies are. What is known already stays.
+	PutCopies(cs []Copy) error
+	// CopiesOf lists the objects of which a copy with the hash of the identifier
+	// was made for anybody, ascending.
+	CopiesOf(idHash int64) ([]int64, error)
+	// Gone reports whether the program held an object with the hash of the
+	// identifier that was taken out.
+	Gone(program exchange.ProgramID, idHash int64) (bool, error)
+}
+
+// Copy says of which object, by number, the redacted copy with the identifier is.
+type Copy struct {
+	ID     string
+	Object int64
+}
+
 // Span is a stretch of a feed that an organisation reads: added in (From, To].
 // It belongs to a period, which begins when the organisation comes into an
 // audience and ends when it leaves it. In each period the organisation reads
@@ -106,6 +126,7 @@ type Entry struct {
 	Offset    int64
 	Length    int64
 	ID        string // filled where it is asked for
+	Redacted  bool   // the reader has a copy, under the identifier of the copy
 }
 
 // VersionAt is the object's version as TAXII 2.1 §3.4 defines it: modified,
@@ -176,6 +197,8 @@ type Service struct {
 	feeds map[int64]*feed
 	model *model
 	tally tally
+	links links
+	made  made
 }
 
 // New returns the room.
@@ -183,6 +206,7 @@ func New(c Config) *Service {
 	return &Service{
 		c: c, seen: map[seenKey]struct{}{}, feeds: map[int64]*feed{}, model: newModel(cmp.Or(c.Memory, DefaultMemory)),
 		tally: tally{of: map[tallyKey]*count{}},
+		links: links{of: map[int64][]string{}}, made: made{of: map[Copy][]byte{}, noted: map[Copy]struct{}{}},
 	}
 }
 
@@ -275,6 +299,12 @@ type ObjectView struct {
 	Decision policy.Decision
 	T0       time.Time
 	PublicAt time.Time
+	// Redacted says that it is a copy without what is withheld from the reader,
+	// under an identifier of its own.
+	Redacted bool
+	// CopyAsked is the identifier of a redacted copy that was asked for, where the
+	// reader may have the original, which is what this is.
+	CopyAsked string
 }
 
 // Why is the explained decision on one item for one recipient.

@@ -120,6 +120,7 @@ func (g *stage) run() (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
+	g.j.art.SelfContained = sum.SelfContained
 	g.j.art.Objects, g.j.art.Title = g.stored, first(g.j.art.Title, g.title, g.j.art.Filename, "STIX bundle")
 	return g.j.finish(g.ctx, staged{g.number, classes}, Receipt{Types: sum.Types, Held: held, Warnings: warnings(sum)})
 }
@@ -190,7 +191,7 @@ func (g *stage) object(o *stix.Object) error {
 	if g.broken || o.Duplicate {
 		return nil
 	}
-	if g.title == "" && o.Type == "report" {
+	if g.title == "" && o.Type == "report" && len(o.MarkingRefs) == 0 && len(o.Granular) == 0 { // the title is shown to all
 		g.title = titled(o.Name)
 	}
 	g.class = append(g.class, g.marks.class(o.MarkingRefs, o.Granular))

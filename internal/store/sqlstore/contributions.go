@@ -267,7 +267,7 @@ func (tx *Tx) RemoveObjects(bs []contribution.Bearer) error {
 	if err := tx.unindex(newsText(ps)); err != nil {
 		return fmt.Errorf("forgetting ids: %w", err)
 	}
-	return nil
+	return tx.forgone(ps)
 }
 
 const statusColumns = `id, program, org, requested_at, total, success, failure, details, spool, actor, done`

@@ -135,7 +135,9 @@ type (
 		PublicAt  time.Time       `json:"public_at,omitzero"`
 		Artifact  string          `json:"artifact"`
 		Duties    []string        `json:"obligations,omitempty"`
-		Object    json.RawMessage `json:"object" doc:"byte for byte as submitted"`
+		Redacted  bool            `json:"redacted,omitempty" doc:"a copy, under an identifier of its own: parts of the original are withheld from the caller"`
+		CopyAsked string          `json:"copy_asked,omitempty" doc:"the identifier that was asked for, of a redacted copy which others have of this object"`
+		Object    json.RawMessage `json:"object" doc:"byte for byte as submitted; of a copy, without what is withheld"`
 	}
 	outObject struct {
 		ContentType string `header:"Content-Type"`
@@ -161,6 +163,7 @@ func (s *server) readObject(ctx context.Context, a exchange.Actor, in *inObject)
 	o := object{
 		ID: v.Object.ID, Type: v.Object.Type, TLP: v.TLP.String(), Release: string(v.Release), Title: v.Title,
 		T0: utc(v.T0), PublicAt: utc(v.PublicAt), Artifact: string(v.Artifact.ID), Duties: v.Decision.Obligations,
+		Redacted: v.Redacted, CopyAsked: v.CopyAsked,
 	}
 	if v.Object.Version != 0 {
 		o.Version = micro(v.Object.Version)
