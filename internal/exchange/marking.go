@@ -89,12 +89,10 @@ func (h Handling) Join(o Handling) Handling {
 	all := slices.Concat(h.AllowLists(), o.AllowLists())
 	slices.SortFunc(all, AllowList.compare)
 	all = slices.CompactFunc(all, func(a, b AllowList) bool { return a.compare(b) == 0 })
-	if len(all) > 0 {
-		out.Organisations, out.Groups, out.Sectors, out.Also = all[0].Organisations, all[0].Groups, all[0].Sectors, all[1:]
-	}
-	if len(out.Also) == 0 {
-		out.Also = nil
-	}
+	if len(all) > 0 && all[0].compare(AllowList{}) != 0 {
+		out.Organisations, out.Groups, out.Sectors, all = all[0].Organisations, all[0].Groups, all[0].Sectors, all[1:]
+	} // else: a list that nobody is on, which only Also can hold
+	out.Also = some(all)
 	return out
 }
 
@@ -130,12 +128,12 @@ func union[T cmp.Ordered](a, b []T) []T {
 
 // intersect treats an empty list as no list; none stands for what is left empty.
 func intersect[T cmp.Ordered](a, b []T, none T) []T {
-	if len(a) == 0 || len(b) == 0 {
-		return union(a, b)
+	if len(a) == 0 && len(b) == 0 {
+		return nil
 	}
 	var out []T
-	for _, v := range a {
-		if v != none && slices.Contains(b, v) {
+	for _, v := range slices.Concat(a, b) {
+		if v != none && (len(a) == 0 || slices.Contains(a, v)) && (len(b) == 0 || slices.Contains(b, v)) {
 			out = append(out, v)
 		}
 	}
@@ -152,7 +150,16 @@ func earliest(a, b time.Time) time.Time {
 	return a
 }
 
+// uniteLines keeps a text as it is while nothing else is said; several are one
+// list of lines.
 func uniteLines(a, b string) string {
+	a, b = strings.TrimSpace(a), strings.TrimSpace(b)
+	switch {
+	case a == "" || a == b:
+		return b
+	case b == "":
+		return a
+	}
 	var all []string
 	for _, s := range [2]string{a, b} {
 		for l := range strings.SplitSeq(s, "\n") {

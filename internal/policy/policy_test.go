@@ -38,6 +38,11 @@ func given() policy.Item {
 	}
 }
 
+// program is the rules of a charter that say the same of everything.
+type program bool
+
+func (p program) Read(*policy.Recipient, *policy.Item) (bool, string) { return bool(p), "rule 1" }
+
 // breach breaks one rule.
 type breach struct {
 	rule    string
@@ -50,10 +55,15 @@ type breach struct {
 // what stands above decides before what stands below.
 var breaches = []breach{
 	{"marking", "E_MARKING", policy.Hold, func(_ *policy.Recipient, i *policy.Item) { i.Held = true }},
+	{"marking", "E_ATTRIBUTION", policy.Hold, func(_ *policy.Recipient, i *policy.Item) {
+		i.Handling = i.Handling.Join(exchange.Handling{Attribution: exchange.AttributionMust}).Join(exchange.Handling{Attribution: exchange.AttributionMustNot})
+	}},
 	{"active", "E_REVOKED", policy.Deny, func(_ *policy.Recipient, i *policy.Item) { i.State = exchange.ReleaseWithdrawn }},
 	{"active", "E_REVOKED", policy.Deny, func(_ *policy.Recipient, i *policy.Item) { i.Removed = true }},
+	{"active", "E_RECALLED", policy.Deny, func(_ *policy.Recipient, i *policy.Item) { i.Recalled = true }},
 	{"active", "E_EXPIRED", policy.Deny, func(_ *policy.Recipient, i *policy.Item) { i.Handling.Expires = now }},
 	{"active", "E_SUSPENDED", policy.Deny, func(r *policy.Recipient, _ *policy.Item) { r.Suspended = true }},
+	{"active", "E_TIME", policy.NotYet, func(_ *policy.Recipient, i *policy.Item) { i.Handling.From = now.Add(time.Microsecond) }},
 	{"credential", "E_SCOPE", policy.Deny, func(r *policy.Recipient, _ *policy.Item) { r.MayRead = false }},
 	{"credential", "E_SCOPE", policy.Deny, func(r *policy.Recipient, _ *policy.Item) { r.Program = "another" }},
 	{"credential", "E_CEILING", policy.Deny, func(r *policy.Recipient, _ *policy.Item) { r.Ceiling = exchange.TLPGreen }},
@@ -61,6 +71,13 @@ var breaches = []breach{
 	{"exclusion", "E_EXCLUDED", policy.Deny, func(_ *policy.Recipient, i *policy.Item) { i.Handling.NotIn = []string{"XB", "DE"} }},
 	{"exclusion", "E_EXCLUDED", policy.Deny, func(r *policy.Recipient, i *policy.Item) {
 		r.DeniedClasses = []exchange.ContentClass{exchange.PoC, i.Class}
+	}},
+	{"exclusion", "E_EXCLUDED", policy.Deny, func(r *policy.Recipient, i *policy.Item) {
+		r.Attributes.Hats, i.Handling.NotHats = []string{"csirt", "regulator"}, []string{"Regulator"}
+	}},
+	{"purpose", "E_PURPOSE", policy.Deny, func(_ *policy.Recipient, i *policy.Item) { i.Handling.Purposes = []string{"defence"} }},
+	{"purpose", "E_PURPOSE", policy.Deny, func(r *policy.Recipient, i *policy.Item) {
+		r.Purpose, i.Handling.Purposes = exchange.NoPurpose, []string{exchange.NoPurpose}
 	}},
 	{"membership", "E_AUDIENCE", policy.Deny, func(r *policy.Recipient, _ *policy.Item) { r.Member = false }},
 	{"membership", "E_AUDIENCE", policy.Deny, func(r *policy.Recipient, _ *policy.Item) { r.Audience = exchange.Audience{} }},
@@ -73,9 +90,11 @@ var breaches = []breach{
 	{"audience", "E_AUDIENCE", policy.Deny, func(r *policy.Recipient, i *policy.Item) {
 		r.Client, i.Handling.TLP = true, max(i.Handling.TLP, exchange.TLPAmberStrict)
 	}},
-	{"audience", "E_AUDIENCE", policy.Deny, func(_ *policy.Recipient, i *policy.Item) {
+	{"audience", "E_AUDIENCE", policy.Deny, func(r *policy.Recipient, i *policy.Item) {
+		r.Person = person
 		i.Handling.TLP, i.Handling.Persons = exchange.TLPRed, []exchange.PersonID{"per_other"}
 	}},
+	{"rules", "E_RULE", policy.Deny, func(r *policy.Recipient, _ *policy.Item) { r.Rules = program(false) }},
 	{"channel", "E_CHANNEL", policy.Deny, func(r *policy.Recipient, i *policy.Item) {
 		r.Person = person
 		i.Handling.TLP, i.Handling.Persons = exchange.TLPRed, append(i.Handling.Persons, person)
@@ -153,7 +172,7 @@ func TestDecisionForTheOwner(t *testing.T) {
 		r, i := member(), given()
 		b.apply(&r, &i)
 		r.Owner, r.Member = true, false
-		past := b.rule == "membership" || b.rule == "agreement" || b.rule == "time" || b.rule == "audience" || b.rule == "channel"
+		past := slices.Contains([]string{"purpose", "membership", "agreement", "time", "audience", "rules", "channel"}, b.rule)
 		if d := policy.Decide(r, i, now); d.Allowed() != past {
 			t.Errorf("breach %d (%s): owner gets %v %s", n, b.rule, d.Verdict, d.Code)
 		}
@@ -272,11 +291,15 @@ func TestObligations(t *testing.T) {
 	i := given()
 	i.Handling.TLP, i.Handling.Statement = exchange.TLPClear, "Credit the finder."
 	before, after := policy.Obligations(i, now), func() []string { i.ReleasedAt = now; return policy.Obligations(i, now) }()
-	if len(before) != 3 || before[0] != "TLP:AMBER: may be shared on need-to-know inside the organisation and with its clients" ||
-		before[1] != "PAP:AMBER: passive checks only; no contact with the infrastructure described" || before[2] != "Credit the finder." {
+	house := []string{
+		"Send it over encrypted connections only.", "Parties that it shows to be affected may be told only once it is public.",
+		"It may not be sold unchanged.", "Its provider may not be named.",
+	}
+	if len(before) != 7 || !slices.Equal(before[2:6], house) || before[0] != "TLP:AMBER: may be shared on need-to-know inside the organisation and with its clients" ||
+		before[1] != "PAP:AMBER: passive checks only; no contact with the infrastructure described" || before[6] != "Credit the finder." {
 		t.Errorf("before: %q", before)
 	}
-	if after[0] != "TLP:CLEAR: may be shared without limit" {
+	if len(after) != 3 || after[0] != "TLP:CLEAR: may be shared without limit" {
 		t.Errorf("after: %q", after)
 	}
 	if d := policy.Explain(member(), i, now); !slices.Equal(d.Obligations, after) {
@@ -316,7 +339,7 @@ func TestContainer(t *testing.T) {
 		"one is withheld":      {own, []policy.Decision{ok, red, own}, true, false, ""},
 		"one is held":          {own, []policy.Decision{held, ok}, true, false, ""},
 		"everything is":        {own, []policy.Decision{held, red}, false, false, "E_EMPTY"},
-		"the container itself": {red, []policy.Decision{ok}, false, false, "E_AUDIENCE"},
+		"the container itself": {red, []policy.Decision{ok}, false, false, "E_CHANNEL"},
 	} {
 		d, whole := policy.Container(c.d, c.parts...)
 		if d.Allowed() != c.may || whole != c.whole || d.Code != c.code {

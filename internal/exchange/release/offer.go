@@ -141,7 +141,7 @@ func (o *offering) had(m Recipient, given func(exchange.Artifact) time.Time) (ou
 			}
 		}
 		item := policy.ItemOf(o.r, a, o.c.Required(o.now))
-		item.OpenedAt = given(a)
+		item.OpenedAt, item.Originators = given(a), nil // what is given, not what is the member's own
 		if d, _ := policy.Whole(policy.Decide, p, item, o.marks[i], o.now); d.Allowed() {
 			out = append(out, a)
 		}
