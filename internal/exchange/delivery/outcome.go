@@ -434,7 +434,7 @@ func (r *resolver) stand(n *subject, circular bool) {
 	if n.done = true; n.place == unknown && n.held {
 		n.place = hidden
 	}
-	if n.place != copied || !circular { // a copy of a circle is not to be taken for the end of a way
+	if !circular { // else whoever comes to it later has to find the circle again
 		r.stood(n)
 	}
 }
