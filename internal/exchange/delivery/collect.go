@@ -207,7 +207,7 @@ func (g *gathering) take(b *block, i, j int, run Run) (upTo int, err error) {
 		return j, nil
 	}
 	g.shut = 0
-	outcomes, err := g.looks(b, i, j, run, under)
+	outcomes, err := g.looks(b, run, under)
 	if err != nil {
 		return 0, err
 	}

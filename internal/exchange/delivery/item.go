@@ -370,8 +370,12 @@ func (r *resolver) givesAll(k *class) (bool, error) {
 	}
 	for after := int64(-1); ; {
 		es, os, err := r.inOrder(k, after, MaxLimit)
-		if err != nil || len(es) == 0 {
-			return err == nil, err
+		if err != nil {
+			return false, err
+		}
+		if len(es) == 0 {
+			r.v.setFree(k.artifact.Number, freedom{true, r.until})
+			return true, nil
 		}
 		if slices.ContainsFunc(os, func(o outcome) bool { return !o.entire() }) {
 			return false, nil

@@ -12,8 +12,14 @@ import (
 type memory struct {
 	objects map[int64]outcome
 	ids     map[string]standing
-	clear   map[uint64]time.Time // blocks that are given as they are, and until when
+	clear   map[stay]time.Time // what is given as it is, and until when
 	free    map[int64]freedom    // artifacts
+}
+
+// stay is the entries of a block that stand in a run.
+type stay struct {
+	block uint64 // its serial
+	run   int64  // its base
 }
 
 // freedom says whether all objects of an artifact are given as they are.
@@ -93,22 +99,22 @@ func (v *view) isFree(artifact int64, now time.Time) (free, known bool) {
 	return f.ok, ok && before(now, f.until)
 }
 
-// isClear reports whether the block is known to be given as it is.
-func (v *view) isClear(b *block, now time.Time) bool {
+// isClear reports whether what stands there is known to be given as it is.
+func (v *view) isClear(at stay, now time.Time) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	until, ok := v.memory.clear[b.serial]
+	until, ok := v.memory.clear[at]
 	return ok && before(now, until)
 }
 
-func (v *view) setClear(b *block, until time.Time) {
+func (v *view) setClear(at stay, until time.Time) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.memory.clear == nil {
-		v.memory.clear = map[uint64]time.Time{}
+		v.memory.clear = map[stay]time.Time{}
 	}
 	makeRoom(v.memory.clear, mostRemembered)
-	v.memory.clear[b.serial] = until
+	v.memory.clear[at] = until
 }
 
 // free reports whether all that the reader may have of an artifact is given as
@@ -140,14 +146,18 @@ func (r *resolver) free(k *class) (bool, error) {
 			}
 		}
 	}
-	r.v.mu.Lock()
-	defer r.v.mu.Unlock()
-	if r.v.memory.free == nil {
-		r.v.memory.free = map[int64]freedom{}
-	}
-	makeRoom(r.v.memory.free, mostRemembered)
-	r.v.memory.free[k.artifact.Number] = f
+	r.v.setFree(k.artifact.Number, f)
 	return f.ok, nil
+}
+
+func (v *view) setFree(artifact int64, f freedom) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.memory.free == nil {
+		v.memory.free = map[int64]freedom{}
+	}
+	makeRoom(v.memory.free, mostRemembered)
+	v.memory.free[artifact] = f
 }
 
 // spared reports whether references of the artifact's objects are not asked
@@ -160,10 +170,10 @@ func (v *view) spared(a exchange.Artifact) bool {
 // serials numbers blocks as they are read.
 var serials atomic.Uint64
 
-// looks answers how the reader has the entries i … j of a block, which stand in
-// the run; nil: all that the classes in under allow is given as it is. In the
-// common case that is known from before.
-func (g *gathering) looks(b *block, i, j int, run Run, under []*class) ([]outcome, error) {
+// looks answers how the reader has the entries of a block that stand in the run,
+// by their places in the block; nil: all that the classes in under allow is given
+// as it is. In the common case that is known from before.
+func (g *gathering) looks(b *block, run Run, under []*class) ([]outcome, error) {
 	every := true
 	var some *class
 	for _, k := range under {
@@ -176,14 +186,16 @@ func (g *gathering) looks(b *block, i, j int, run Run, under []*class) ([]outcom
 	if known && free && every {
 		return nil, nil
 	}
-	// Of a block that the run holds as a whole all is looked at, so that it can be
-	// remembered in one.
-	all := run.First <= b.id.First && b.last <= run.last()
-	if all {
-		if g.v.isClear(b, g.now) {
-			return nil, nil
-		}
-		i, j = 0, b.Len()
+	at := stay{b.serial, run.Base}
+	if g.v.isClear(at, g.now) {
+		return nil, nil
+	}
+	i, j := 0, b.Len()
+	if run.First > b.id.First {
+		i = b.Find(run.First)
+	}
+	if run.last() < b.last {
+		j = b.Find(run.last() + 1)
 	}
 	out := make([]outcome, b.Len())
 	missing, arrivals := []int{}, g.v.arrivals.Load()
@@ -223,9 +235,7 @@ func (g *gathering) looks(b *block, i, j int, run Run, under []*class) ([]outcom
 			until = u
 		}
 	}
-	if all {
-		g.v.setClear(b, until)
-	}
+	g.v.setClear(at, until)
 	return nil, nil
 }
 
