@@ -13,7 +13,7 @@ type memory struct {
 	objects map[int64]outcome
 	ids     map[string]standing
 	clear   map[stay]time.Time // what is given as it is, and until when
-	free    map[int64]freedom    // artifacts
+	free    map[int64]freedom  // artifacts
 }
 
 // stay is the entries of a block that stand in a run.
