@@ -32,7 +32,7 @@ func (s sight) Show(ctx context.Context, objects []int64) ([]lookup.Seen, error)
 	for i, o := range all {
 		out[i] = lookup.Seen{
 			Number: o.Object.Seq, ID: o.Object.ID, Type: o.Object.Type, Program: o.Program, Release: o.Release,
-			Title: o.Title, Artifact: o.Artifact, TLP: o.TLP, Added: o.Added, Key: o,
+			Title: o.Title, Artifact: o.Artifact, TLP: o.TLP, Added: o.Added, Copy: o.Copy, Key: o,
 		}
 	}
 	return out, err

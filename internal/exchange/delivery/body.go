@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"context"
 	"fmt"
 	"hash/maphash"
 	"io"
@@ -34,6 +35,14 @@ type piece struct {
 	from, to int64
 	last     int64   // number of its last object
 	gaps     []int64 // ends of objects after which a separator is to be found
+	made     []byte  // a copy that was made: neither of the above
+}
+
+func (c *piece) size() int {
+	if c.made != nil {
+		return len(c.made)
+	}
+	return int(c.to - c.from)
 }
 
 // maxPage bounds the bytes of a page: a thousand very large objects come in
@@ -47,6 +56,39 @@ func adjacent(a, b Entry) bool {
 	return b.Object == a.Object+1 && gap > 0 && gap <= 64
 }
 
+// copy fills in the bytes of the copies among the parts. One that the reader
+// does not have so any more is left out.
+func (p *Page) copy(ctx context.Context, s *Service, v *view) error {
+	var missing []int
+	for i := range p.parts {
+		part := &p.parts[i]
+		if part.b != nil || !part.alone.Redacted {
+			continue
+		}
+		if part.made = s.made.find(Copy{part.alone.ID, part.alone.Object}); part.made == nil {
+			missing = append(missing, i)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	err := s.look(ctx, func(l *looking) error {
+		r := l.view(v)
+		for _, i := range missing {
+			raw, ok, err := r.copyOf(*p.parts[i].alone)
+			if err != nil {
+				return err
+			}
+			if p.parts[i].made = nil; ok {
+				p.parts[i].made = raw
+			}
+		}
+		return nil
+	})
+	p.parts = slices.DeleteFunc(p.parts, func(o part) bool { return o.b == nil && o.alone.Redacted && o.made == nil })
+	return err
+}
+
 // plan works out which ranges of bytes the page is, and shortens it to maxPage.
 func (p *Page) plan() {
 	size := int64(0)
@@ -56,12 +98,15 @@ func (p *Page) plan() {
 			to := part.reach(from)
 			first, last := part.entry(from), part.entry(to-1)
 			n := last.Offset + last.Length - first.Offset
+			if part.made != nil {
+				n = int64(len(part.made))
+			}
 			if size+n > maxPage {
 				if to = part.fit(from, to, maxPage-size); to == from && size == 0 {
 					to = from + 1
 				}
 				if to > from {
-					p.add(part.k, first, part.entry(to-1))
+					p.add(part, first, part.entry(to-1))
 				}
 				p.More = p.More || to < part.len() || i+1 < len(p.parts)
 				p.parts = p.parts[:i+1]
@@ -73,7 +118,7 @@ func (p *Page) plan() {
 				}
 				return
 			}
-			p.add(part.k, first, last)
+			p.add(part, first, last)
 			size, from = size+n+1, to
 		}
 	}
@@ -96,6 +141,9 @@ func (p *part) reach(from int) int {
 
 // fit is the end of those of the entries from … to that fit into so many bytes.
 func (p *part) fit(from, to int, room int64) (end int) {
+	if p.made != nil {
+		return from
+	}
 	start := p.entry(from).Offset
 	for end = from; end < to; end++ {
 		if e := p.entry(end); e.Offset+e.Length-start > room {
@@ -107,10 +155,15 @@ func (p *part) fit(from, to int, room int64) (end int) {
 
 // add appends the bytes from one object to another, to the last piece when it
 // ends beside them.
-func (p *Page) add(k *class, first, last Entry) {
+func (p *Page) add(of *part, first, last Entry) {
+	k := of.k
+	if of.made != nil {
+		p.pieces = append(p.pieces, piece{k: k, made: of.made})
+		return
+	}
 	if n := len(p.pieces); n > 0 {
 		before := &p.pieces[n-1]
-		if before.k.artifact.Number == k.artifact.Number && adjacent(Entry{Object: before.last, Offset: before.to}, first) {
+		if before.made == nil && before.k.artifact.Number == k.artifact.Number && adjacent(Entry{Object: before.last, Offset: before.to}, first) {
 			before.gaps = append(before.gaps, before.to, first.Offset)
 			before.to, before.last = last.Offset+last.Length, last.Object
 			return
@@ -136,8 +189,8 @@ func (p *Page) load(s *Service, closed bool) error {
 // size is how many bytes the objects take, joined by commas.
 func (p *Page) size() int {
 	size := len(p.pieces) - 1
-	for _, c := range p.pieces {
-		size += int(c.to - c.from)
+	for i := range p.pieces {
+		size += p.pieces[i].size()
 	}
 	return max(0, size)
 }
@@ -152,8 +205,12 @@ func (p *Page) read(s *Service) error {
 			p.buf[at] = ','
 			at++
 		}
-		bytes := p.buf[at : at+int(c.to-c.from)]
+		bytes := p.buf[at : at+c.size()]
 		at += len(bytes)
+		if c.made != nil {
+			copy(bytes, c.made)
+			return nil
+		}
 		if _, err := blob.ReadAt(bytes, c.from); err != nil {
 			return fmt.Errorf("reading objects: %w", err)
 		}
@@ -177,6 +234,10 @@ func (p *Page) refer(s *Service) (ok bool, err error) {
 	}
 	ok = true
 	err = p.each(s, func(blob Blob, c piece) error {
+		if c.made != nil {
+			p.memory = append(p.memory, c.made)
+			return nil
+		}
 		m, can := blob.(mapping)
 		if !can {
 			ok = false
@@ -197,7 +258,7 @@ func (p *Page) refer(s *Service) (ok bool, err error) {
 	return ok, err
 }
 
-// each calls fn for each piece with its blob, which stays open.
+// each calls fn for each piece with its blob, which stays open; a copy has none.
 func (p *Page) each(s *Service, fn func(Blob, piece) error) error {
 	next, number := 0, int64(0)
 	var blob Blob
@@ -205,6 +266,12 @@ func (p *Page) each(s *Service, fn func(Blob, piece) error) error {
 		permit, ok := c.k.decision.Permit(c.k.artifact.Number)
 		if !ok {
 			return fmt.Errorf("reading a page: no permit for artifact %d", c.k.artifact.Number)
+		}
+		if c.made != nil {
+			if err := fn(nil, c); err != nil {
+				return err
+			}
+			continue
 		}
 		if number != c.k.artifact.Number {
 			var err error
@@ -214,7 +281,7 @@ func (p *Page) each(s *Service, fn func(Blob, piece) error) error {
 			number = c.k.artifact.Number
 			p.open = append(p.open, blob)
 		}
-		for ; next < len(p.parts) && p.parts[next].k.artifact.Number == number; next++ {
+		for ; next < len(p.parts) && (p.parts[next].made != nil || p.parts[next].k.artifact.Number == number); next++ {
 			if b := p.parts[next].b; b != nil {
 				if err := b.check(blob); err != nil {
 					return err
@@ -343,7 +410,7 @@ func (p *Page) Between(head, tail string) []byte {
 
 // Mark stands for the page between head and tail: where marks are equal the bytes
 // are, but for a chance of 2^-128. It is made of which bytes they are, without
-// reading them. Marks of another process are others.
+// reading them; a copy is its bytes. Marks of another process are others.
 func (p *Page) Mark(head, tail string) (mark [2]uint64) {
 	for i := range mark {
 		var h maphash.Hash
@@ -352,6 +419,11 @@ func (p *Page) Mark(head, tail string) (mark [2]uint64) {
 		_, _ = h.WriteString(head)
 		_, _ = h.WriteString(tail)
 		for _, c := range p.pieces {
+			if c.made != nil {
+				maphash.WriteComparable(&h, [2]int{-1, len(c.made)})
+				_, _ = h.Write(c.made)
+				continue
+			}
 			maphash.WriteComparable(&h, [3]int64{c.k.artifact.Number, c.from, c.to})
 		}
 		mark[i] = h.Sum64()

@@ -6,22 +6,30 @@ import (
 	"math"
 	"slices"
 	"time"
-
-	"github.com/forewarn-exchange/forewarn/internal/exchange"
 )
 
 // positions masks the position in its artifact out of an object's number.
 const positions = 1<<24 - 1
 
 // part is a piece of a page: entries of one block, or one entry by itself, all
-// given under the same decision.
+// given under the same decision. An entry of which the reader has a copy is by
+// itself.
 type part struct {
 	k        *class
 	b        *block // nil: of alone
 	from, to int    // entries of b, to excluded
 	run      Run
 	alone    *Entry
-	doubtful bool // another object has the same identifier: see gathering.settle
+	made     []byte // bytes of the copy
+	doubtful bool   // another object has the same identifier: see gathering.settle
+}
+
+// id is the identifier of the part's i-th entry, as the reader knows it.
+func (p part) id(i int) string {
+	if p.b == nil {
+		return p.alone.ID
+	}
+	return p.b.ID(p.from + i)
 }
 
 func (p part) len() int {
@@ -199,18 +207,46 @@ func (g *gathering) take(b *block, i, j int, run Run) (upTo int, err error) {
 		return j, nil
 	}
 	g.shut = 0
-	if open == len(under) && !b.special && len(g.q.Types) == 0 && g.q.Versions.plain() {
+	outcomes, err := g.looks(b, run, under)
+	if err != nil {
+		return 0, err
+	}
+	if open == len(under) && outcomes == nil && !b.special && len(g.q.Types) == 0 && g.q.Versions.plain() {
 		j = min(j, i+g.limit+1-g.n)
 		g.parts = append(g.parts, part{k: under[0], b: b, from: i, to: j, run: run})
 		g.n += j - i
 		return j, nil
 	}
 	for ; i < j && g.n <= g.limit; i++ {
-		if k := under[b.kind(i)]; k != nil {
+		k := under[b.kind(i)]
+		switch {
+		case k == nil:
+		case outcomes == nil || outcomes[i].entire():
 			g.one(b, i, k, run)
+		case outcomes[i].redacted:
+			g.copied(b, i, k, run, outcomes[i].id)
 		}
 	}
 	return i, nil
+}
+
+// copied takes the reader's copy of an entry, where the query takes it.
+func (g *gathering) copied(b *block, i int, k *class, run Run, as string) {
+	e := b.Entry(i)
+	if e.Removed || len(g.q.Types) > 0 && !slices.Contains(g.q.Types, e.Type) {
+		return
+	}
+	e.ID, e.Redacted, e.Added = as, true, run.date(e.Object&positions)
+	// Copies of what has no version follow from what is left of it: two may be equal.
+	p := part{k: k, run: run, alone: &e, doubtful: e.Contested || e.Version == 0}
+	if !p.doubtful && !g.q.Versions.takes(e, []Entry{e}) {
+		return
+	}
+	if p.doubtful {
+		g.doubtful++
+	}
+	g.parts = append(g.parts, p)
+	g.n++
 }
 
 // one takes an entry that the class allows, where the query takes it.
@@ -242,7 +278,7 @@ func (g *gathering) one(b *block, i int, k *class, run Run) {
 // this reader may see of those.
 func (g *gathering) settle() error {
 	same := map[int64][]Entry{} // by object
-	err := g.s.c.Store.View(g.ctx, func(tx Tx) error {
+	err := g.s.look(g.ctx, func(l *looking) error {
 		for _, p := range g.parts {
 			if !p.doubtful {
 				continue
@@ -251,7 +287,7 @@ func (g *gathering) settle() error {
 			if _, known := same[e.Object]; known {
 				continue
 			}
-			all, err := g.v.versions(tx, p.b.ID(p.from), g.now)
+			all, err := l.view(g.v).known(p.id(0))
 			if err != nil {
 				return err
 			}
@@ -272,7 +308,7 @@ func (g *gathering) settle() error {
 		}
 		e := p.entry(0)
 		all := same[e.Object]
-		out := !slices.ContainsFunc(all, func(o Entry) bool { return o.Added == e.Added }) || !g.q.Versions.takes(e, all)
+		out := !slices.ContainsFunc(all, func(o Entry) bool { return o.Added == e.Added && o.Redacted == e.Redacted }) || !g.q.Versions.takes(e, all)
 		if out {
 			g.n--
 		}
@@ -287,9 +323,11 @@ func (g *gathering) settle() error {
 // named gathers the objects that the query names.
 func (g *gathering) named() error {
 	var found []part
-	err := g.s.c.Store.View(g.ctx, func(tx Tx) error {
+	err := g.s.look(g.ctx, func(l *looking) error {
+		found = nil
+		r := l.view(g.v)
 		for _, id := range g.q.IDs {
-			es, err := g.v.versions(tx, id, g.now)
+			es, err := r.known(id)
 			if err != nil {
 				return err
 			}
@@ -297,7 +335,7 @@ func (g *gathering) named() error {
 				if e.Added <= g.q.After || !g.q.Versions.takes(e, es) || len(g.q.Types) > 0 && !slices.Contains(g.q.Types, e.Type) {
 					continue
 				}
-				k, err := g.v.classOf(tx, e.Class, g.now)
+				k, err := g.v.classOf(l.tx, e.Class, g.now)
 				if err != nil {
 					return err
 				}
@@ -331,44 +369,6 @@ func (s *Service) newClass(ctx context.Context, v *view, id int64, now time.Time
 		return err
 	})
 	return k, err
-}
-
-// versions returns the versions of one object that the reader may see, oldest
-// first, each by the earliest entry that shows it.
-func (v *view) versions(tx Tx, id string, now time.Time) ([]Entry, error) {
-	objs, err := tx.ObjectsByHash(v.charter.ID, exchange.IDHash(id), v.gives)
-	if err != nil {
-		return nil, err
-	}
-	var all, out []Entry
-	for _, o := range objs {
-		if o.ID != id {
-			continue
-		}
-		p := o.Seq & positions
-		v.holding(o.Seq>>24, p, func(s stretch) bool {
-			all = append(all, Entry{
-				Added: s.date(p), Object: o.Seq, Class: o.Class, Type: o.Type, Version: o.Version,
-				Contested: true, Offset: o.Offset, Length: o.Length, ID: id,
-			})
-			return false
-		})
-	}
-	slices.SortFunc(all, byAdded)
-	for _, e := range all {
-		if slices.ContainsFunc(out, func(o Entry) bool { return o.Version == e.Version }) {
-			continue
-		}
-		k, err := v.classOf(tx, e.Class, now)
-		if err != nil {
-			return nil, err
-		}
-		if k.decision.Allowed() {
-			out = append(out, e)
-		}
-	}
-	slices.SortStableFunc(out, func(a, b Entry) int { return cmp.Compare(a.VersionAt(), b.VersionAt()) })
-	return out, nil
 }
 
 func byAdded(a, b Entry) int { return cmp.Compare(a.Added, b.Added) }

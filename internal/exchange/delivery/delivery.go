@@ -28,6 +28,7 @@ type Tx interface {
 	Items
 	Everyone
 	Secrets
+	Copies
 }
 
 // Readers is what is known of those who read.
@@ -86,6 +87,25 @@ type Openings interface {
 	HeldBy(artifact int64, org exchange.OrgID) (bool, error)
 }
 
+// Copies is what is known of redacted copies, and of objects that are not there
+// any more.
+type Copies interface {
+	// PutCopies notes of which objects copies are. What is known already stays.
+	PutCopies(cs []Copy) error
+	// CopiesOf lists the objects of which a copy with the hash of the identifier
+	// was made for anybody, ascending.
+	CopiesOf(idHash int64) ([]int64, error)
+	// Gone reports whether the program held an object with the hash of the
+	// identifier that was taken out.
+	Gone(program exchange.ProgramID, idHash int64) (bool, error)
+}
+
+// Copy says of which object, by number, the redacted copy with the identifier is.
+type Copy struct {
+	ID     string
+	Object int64
+}
+
 // Span is a stretch of a feed that an organisation reads: added in (From, To].
 // It belongs to a period, which begins when the organisation comes into an
 // audience and ends when it leaves it. In each period the organisation reads
@@ -112,6 +132,7 @@ type Entry struct {
 	Offset    int64
 	Length    int64
 	ID        string // filled where it is asked for
+	Redacted  bool   // the reader has a copy, under the identifier of the copy
 }
 
 // VersionAt is the object's version as TAXII 2.1 §3.4 defines it: modified,
@@ -190,6 +211,8 @@ type Service struct {
 	model *model
 	tally tally
 	key   sources
+	links links
+	made  made
 }
 
 // New returns the room.
@@ -197,6 +220,7 @@ func New(c Config) *Service {
 	return &Service{
 		c: c, seen: map[seenKey]struct{}{}, feeds: map[int64]*feed{}, model: newModel(cmp.Or(c.Memory, DefaultMemory)),
 		tally: tally{of: map[tallyKey]*count{}},
+		links: links{of: map[int64][]string{}}, made: made{of: map[Copy][]byte{}, noted: map[Copy]struct{}{}},
 	}
 }
 
@@ -293,6 +317,12 @@ type ObjectView struct {
 	T0       time.Time
 	PublicAt time.Time
 	Source   exchange.OrgID // as in Item
+	// Redacted says that it is a copy without what is withheld from the reader,
+	// under an identifier of its own.
+	Redacted bool
+	// CopyAsked is the identifier of a redacted copy that was asked for, where the
+	// reader may have the original, which is what this is.
+	CopyAsked string
 }
 
 // Why is the explained decision on one item for one recipient.

@@ -30,6 +30,7 @@ type listing struct {
 	v           *view
 	all         []*held   // newest first
 	from, until time.Time // until zero: as long as the view
+	r           *resolver // while it is being made
 }
 
 // held is a release as the reader holds it, with what was decided on each of
@@ -51,8 +52,12 @@ func (s *Service) listing(ctx context.Context, a exchange.Actor, program exchang
 	if l != nil && !now.Before(l.from) && (l.until.IsZero() || now.Before(l.until)) {
 		return l, nil
 	}
-	l = &listing{v: v, from: now}
-	if err := s.c.Store.View(ctx, l.read); err != nil {
+	err = s.look(ctx, func(at *looking) error {
+		l = &listing{v: v, from: now, r: at.view(v)}
+		defer func() { l.r = nil }()
+		return l.read(at.tx)
+	})
+	if err != nil {
 		return nil, err
 	}
 	v.mu.Lock()
@@ -104,6 +109,12 @@ func (l *listing) release(tx Tx, r exchange.Release) (*held, error) {
 		}
 		if !k.decision.Allowed() {
 			continue
+		}
+		if k.whole, err = l.r.givesAll(k); err != nil {
+			return nil, err
+		}
+		if u := l.r.until; !u.IsZero() && (l.until.IsZero() || u.Before(l.until)) {
+			l.until = u
 		}
 		h.classes, h.Items = append(h.classes, k), append(h.Items, l.v.item(k, k.shown(l.from)))
 		if !k.item.OpenedAt.IsZero() && (h.FirstOffered.IsZero() || k.item.OpenedAt.Before(h.FirstOffered)) {
@@ -233,7 +244,8 @@ func (s *Service) Content(ctx context.Context, a exchange.Actor, id exchange.Art
 }
 
 // Object returns the newest version of one STIX object that the actor may see.
-// Those who run the program see it without a wave.
+// Those who run the program see it without a wave. Who may have an original is
+// given it by the identifier of a redacted copy as well.
 func (s *Service) Object(ctx context.Context, a exchange.Actor, program exchange.ProgramID, id string) (ObjectView, error) {
 	v, err := s.view(ctx, a, program)
 	if err != nil {
@@ -241,42 +253,36 @@ func (s *Service) Object(ctx context.Context, a exchange.Actor, program exchange
 	}
 	var o ObjectView
 	var k *class
-	err = s.c.Store.View(ctx, func(tx Tx) error {
-		if v.reads() {
-			es, err := v.versions(tx, id, s.c.Now())
-			if err != nil {
-				return err
-			}
-			if n := len(es); n > 0 {
-				e := es[n-1]
-				o.Added = e.Added
-				o.Object = Object{Seq: e.Object, Class: e.Class, ID: id, Type: e.Type, Version: e.Version, Offset: e.Offset, Length: e.Length}
+	err = s.look(ctx, func(l *looking) (err error) {
+		o = ObjectView{}
+		r := l.view(v)
+		e, err := r.newest(id)
+		if err == nil && e.Object == 0 {
+			if e, err = r.original(id); e.Object != 0 {
+				o.CopyAsked = id
 			}
 		}
-		if o.Object.Seq == 0 && v.r.Owner {
-			objs, err := tx.ObjectsByHash(program, exchange.IDHash(id), nil)
-			if err != nil {
-				return err
-			}
-			for _, c := range objs {
-				if c.ID == id && c.Version >= o.Object.Version {
-					o.Object = c
-				}
-			}
-		}
-		if o.Object.Seq == 0 {
-			return exchange.Missing()
-		}
-		if k, err = v.classOf(tx, o.Object.Class, s.c.Now()); err != nil {
+		if err != nil {
 			return err
 		}
-		if !k.decision.Allowed() || mourned(k, a) {
+		if e.Object == 0 {
 			return exchange.Missing()
 		}
-		marks, err := tx.ClassesOf(k.artifact.Number)
+		o.Added, o.Redacted, o.Object = e.Added, e.Redacted, objectOf(e)
+		if k, err = v.classOf(l.tx, e.Class, s.c.Now()); err != nil {
+			return err
+		}
+		if mourned(k, a) {
+			return exchange.Missing()
+		}
+		marks, err := l.tx.ClassesOf(k.artifact.Number)
+		if err != nil {
+			return err
+		}
 		if o.Artifact = v.named(k.artifact); unnamed(k.item.Handling, marks) {
 			o.Artifact, o.Source = v.attributed(k.artifact, o.Artifact)
 		}
+		o.Raw, err = r.give(e, k)
 		return err
 	})
 	if err != nil {
@@ -285,25 +291,30 @@ func (s *Service) Object(ctx context.Context, a exchange.Actor, program exchange
 	o.Release, o.Title = k.release.ID, k.release.Title
 	o.TLP, o.T0, o.PublicAt = k.decision.TLP, k.release.Plan.T0, k.release.PublicAt
 	o.Decision = policy.Explain(v.r, k.item, s.c.Now())
-	if o.Raw, err = s.raw(k, o.Object); err != nil {
-		return ObjectView{}, err
+	if !v.r.Owner { // what is withheld is not told to whom it is withheld from
+		o.Decision.Fields = nil
+		o.Decision.Steps = slices.DeleteFunc(o.Decision.Steps, func(st policy.Step) bool { return st.Rule == "fields" })
 	}
 	return o, s.given(ctx, a, exchange.EventObjectServed, exchange.ExposureServed, []*class{k}, exchange.Detail{"object": id})
 }
 
-func (s *Service) raw(k *class, o Object) ([]byte, error) {
-	permit, ok := k.decision.Permit(k.artifact.Number)
-	if !ok {
+// give is the bytes of an entry as the reader has it.
+func (r *resolver) give(e Entry, k *class) ([]byte, error) {
+	switch {
+	case !k.decision.Allowed():
 		return nil, exchange.Missing()
+	case !e.Redacted:
+		return r.raw(e, k)
 	}
-	b, err := s.open(permit, k.artifact)
-	if err != nil {
-		return nil, err
+	raw, ok, err := r.copyOf(e)
+	if err == nil && !ok {
+		err = exchange.Missing()
 	}
-	defer b.Close()
-	raw := make([]byte, o.Length)
-	_, err = b.ReadAt(raw, o.Offset)
 	return raw, err
+}
+
+func objectOf(e Entry) Object {
+	return Object{Seq: e.Object, Class: e.Class, ID: e.ID, Type: e.Type, Version: e.Version, Offset: e.Offset, Length: e.Length}
 }
 
 // Objects lists objects of one artifact that the actor may have, in the order
@@ -313,24 +324,74 @@ func (s *Service) Objects(ctx context.Context, a exchange.Actor, id exchange.Art
 	if err != nil {
 		return nil, s.lost(ctx, a, "", string(id), err)
 	}
+	limit = min(max(limit, 1), MaxLimit)
 	var out []Object
-	err = s.c.Store.View(ctx, func(tx Tx) error {
-		objs, err := tx.ObjectsIn(k.artifact.Number, after, min(max(limit, 1), MaxLimit))
-		if err != nil {
-			return err
-		}
-		for _, o := range objs {
-			oc, err := v.classOf(tx, o.Class, s.c.Now())
-			if err != nil {
-				return err
-			}
-			if oc.decision.Allowed() {
-				out = append(out, o)
+	return out, s.look(ctx, func(l *looking) error {
+		out = nil
+		es, os, err := l.view(v).inOrder(k, after, limit)
+		for i, e := range es {
+			if os[i].id != "" {
+				e.ID = os[i].id
+				out = append(out, objectOf(e))
 			}
 		}
-		return nil
+		return err
 	})
-	return out, err
+}
+
+// inOrder lists an artifact's objects, those after a number, with how the reader
+// has each.
+func (r *resolver) inOrder(k *class, after int64, limit int) ([]Entry, []outcome, error) {
+	objs, err := r.tx.ObjectsIn(k.artifact.Number, after, limit)
+	if err != nil || len(objs) == 0 {
+		return nil, nil, err
+	}
+	seqs := make([]int64, len(objs))
+	for i, o := range objs {
+		seqs[i] = o.Seq
+	}
+	es, err := r.tx.EntriesOf(seqs)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := range es {
+		es[i].Added = r.v.added(es[i].Object)
+	}
+	os, err := r.outcomes(es)
+	return es, os, err
+}
+
+// mostWhole is how many objects of an artifact are looked at to see whether its
+// bytes may be given as they are. A larger one with references that lead out of
+// it is given object by object.
+const mostWhole = 20_000
+
+// givesAll reports whether every object of an artifact is given as it is, so that
+// its bytes may be.
+func (r *resolver) givesAll(k *class) (bool, error) {
+	if !k.whole || k.artifact.Kind != exchange.ArtifactSTIX && k.artifact.Kind != exchange.ArtifactJournal {
+		return k.whole, nil
+	}
+	if free, err := r.free(k); err != nil || free {
+		return free, err
+	}
+	if k.artifact.Objects > mostWhole {
+		return false, nil
+	}
+	for after := int64(-1); ; {
+		es, os, err := r.inOrder(k, after, MaxLimit)
+		if err != nil {
+			return false, err
+		}
+		if len(es) == 0 {
+			r.v.setFree(k.artifact.Number, freedom{true, r.until})
+			return true, nil
+		}
+		if slices.ContainsFunc(os, func(o outcome) bool { return !o.entire() }) {
+			return false, nil
+		}
+		after = es[len(es)-1].Object
+	}
 }
 
 // Search finds releases and artifacts by a part of their title, and an object

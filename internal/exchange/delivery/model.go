@@ -31,6 +31,7 @@ type block struct {
 	class   []uint8 // of each entry, its place in classes; nil: there is one
 	special bool    // some entry has to be looked at by itself
 	cuts    []uint8 // entries that cannot be read together with the one before
+	serial  uint64  // of this reading of it
 
 	checking sync.Mutex
 	checked  bool // between the others stands one comma each
@@ -38,7 +39,7 @@ type block struct {
 
 func newBlock(id BlockID, r Rows) *block {
 	n := r.Len()
-	b := &block{Rows: r, id: id, last: r.Position(n - 1)}
+	b := &block{Rows: r, id: id, last: r.Position(n - 1), serial: serials.Add(1)}
 	kinds := make([]uint8, n)
 	var before Entry
 	for i := range n {

@@ -143,6 +143,9 @@ func (s *Service) page(ctx context.Context, a exchange.Actor, v *view, q Query) 
 	if err != nil || len(p.parts) == 0 {
 		return p, err
 	}
+	if err = p.copy(ctx, s, v); err != nil || len(p.parts) == 0 {
+		return p, err
+	}
 	p.plan()
 	p.Len, p.First, p.Last = ends(p.parts)
 	if q.Held != nil && q.Held(p) {
@@ -177,9 +180,7 @@ func (s *Service) Manifest(ctx context.Context, a exchange.Actor, program exchan
 	i := 0
 	for _, p := range parts {
 		for k := range p.len() {
-			if p.b != nil {
-				es[i].ID = p.b.ID(p.from + k)
-			}
+			es[i].ID = p.id(k)
 			i++
 		}
 	}

@@ -32,7 +32,12 @@ type Seen struct {
 	Title    string // of the release
 	Artifact exchange.ArtifactID
 	TLP      exchange.TLP
-	Added    int64  // in this reader's view; 0 for those who run the program
+	Added    int64 // in this reader's view; 0 for those who run the program
+	// Redacted says that the actor has a copy, under an identifier of its own. Copy
+	// is its bytes, so that the value which led to it can be looked for in them:
+	// of what is not in the copy the actor may not learn.
+	Redacted bool
+	Copy     []byte
 	Raw      []byte // filled by Give
 	class    *class
 }
@@ -109,8 +114,9 @@ func (x *Sight) Show(ctx context.Context, objects []int64) ([]Seen, error) {
 	}
 	now := x.s.c.Now()
 	var out []Seen
-	err := x.s.c.Store.View(ctx, func(tx Tx) error {
-		es, err := tx.EntriesOf(objects)
+	err := x.s.look(ctx, func(l *looking) error {
+		out = nil
+		es, err := l.tx.EntriesOf(objects)
 		if err != nil {
 			return err
 		}
@@ -119,7 +125,7 @@ func (x *Sight) Show(ctx context.Context, objects []int64) ([]Seen, error) {
 			if v.reads() {
 				e.Added = v.added(e.Object)
 			}
-			seen, ok, err := v.seen(tx, e, now)
+			seen, ok, err := l.view(v).seen(e, now)
 			if err != nil {
 				return err
 			}
@@ -145,13 +151,19 @@ func (v *view) added(object int64) (at int64) {
 
 // seen is the object as Object would give it, if it is the one that Object
 // would give. An entry without Added is not in the reader's collection.
-func (v *view) seen(tx Tx, e Entry, now time.Time) (Seen, bool, error) {
-	k, err := v.classOf(tx, e.Class, now)
+func (r *resolver) seen(e Entry, now time.Time) (Seen, bool, error) {
+	v := r.v
+	k, err := v.classOf(r.tx, e.Class, now)
 	if err != nil || e.Removed || !k.decision.Allowed() || e.Added == 0 && !v.r.Owner {
 		return Seen{}, false, err
 	}
+	os, err := r.outcomes([]Entry{e})
+	if err != nil || os[0].id == "" {
+		return Seen{}, false, err
+	}
+	e.ID, e.Redacted = os[0].id, os[0].redacted
 	if e.Contested {
-		newest, err := v.newest(tx, e.ID, now)
+		newest, err := r.newest(e.ID)
 		if err != nil || newest.Object != e.Object {
 			return Seen{}, false, err
 		}
@@ -161,19 +173,21 @@ func (v *view) seen(tx Tx, e Entry, now time.Time) (Seen, bool, error) {
 	if k.release.Standing { // there is nothing to look at, to its readers
 		of = ""
 	}
-	return Seen{
-		Object: Object{
-			Seq: e.Object, Class: e.Class, ID: e.ID, Type: e.Type, Version: e.Version, Offset: e.Offset, Length: e.Length,
-		},
-		Program: v.charter.ID, Release: of, Title: k.release.Title, Artifact: k.artifact.ID,
-		TLP: k.decision.TLP, Added: e.Added, class: k,
-	}, true, nil
+	seen := Seen{
+		Object: objectOf(e), Program: v.charter.ID, Release: of, Title: k.release.Title, Artifact: k.artifact.ID,
+		TLP: k.decision.TLP, Added: e.Added, Redacted: e.Redacted, class: k,
+	}
+	if e.Redacted {
+		seen.Copy, err = r.give(e, k)
+	}
+	return seen, true, err
 }
 
-// newest is the version of an object that Object gives.
-func (v *view) newest(tx Tx, id string, now time.Time) (Entry, error) {
-	if v.reads() {
-		es, err := v.versions(tx, id, now)
+// newest is the version that Object gives of what the reader knows by an
+// identifier.
+func (r *resolver) newest(id string) (Entry, error) {
+	if r.v.reads() {
+		es, err := r.known(id)
 		if err != nil {
 			return Entry{}, err
 		}
@@ -181,17 +195,21 @@ func (v *view) newest(tx Tx, id string, now time.Time) (Entry, error) {
 			return es[n-1], nil
 		}
 	}
-	if !v.r.Owner {
+	if !r.v.r.Owner {
 		return Entry{}, nil
 	}
-	objs, err := tx.ObjectsByHash(v.charter.ID, exchange.IDHash(id), nil)
-	var e Entry
-	for _, o := range objs {
-		if o.ID == id && (e.Object == 0 || o.Version >= e.Version) {
-			e = Entry{Object: o.Seq, Version: o.Version}
-		}
+	e, err := r.ofOwner(id)
+	if err != nil || e.Object == 0 {
+		return Entry{}, err
 	}
-	return e, err
+	os, err := r.outcomes([]Entry{e})
+	if err != nil {
+		return Entry{}, err
+	}
+	if os[0].id != id {
+		return Entry{}, nil
+	}
+	return e, nil
 }
 
 // Give reads the bytes of objects that Show listed, and records them as
@@ -205,8 +223,10 @@ func (x *Sight) Give(ctx context.Context, all []Seen) error {
 	for i := range all {
 		o := &all[i]
 		var err error
-		if o.Raw, err = x.s.raw(o.class, o.Object); err != nil {
-			return err
+		if o.Raw = o.Copy; !o.Redacted {
+			if o.Raw, err = x.s.raw(o.class, o.Object); err != nil {
+				return err
+			}
 		}
 		if n := o.class.artifact.Number; !once[n] {
 			once[n] = true
@@ -215,4 +235,19 @@ func (x *Sight) Give(ctx context.Context, all []Seen) error {
 	}
 	d := exchange.Detail{"objects": len(all), "lookup": true}
 	return x.s.given(ctx, x.a, exchange.EventObjectServed, exchange.ExposureServed, classes, d)
+}
+
+func (s *Service) raw(k *class, o Object) ([]byte, error) {
+	permit, ok := k.decision.Permit(k.artifact.Number)
+	if !ok {
+		return nil, exchange.Missing()
+	}
+	b, err := s.open(permit, k.artifact)
+	if err != nil {
+		return nil, err
+	}
+	defer b.Close()
+	raw := make([]byte, o.Length)
+	_, err = b.ReadAt(raw, o.Offset)
+	return raw, err
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // Shows answers which objects, given by number and handling class, stand in the
-// actor's collection now. Whoever has none is shown nothing.
+// actor's collection now, as they are. Whoever has none is shown nothing.
 func (s *Service) Shows(ctx context.Context, a exchange.Actor, program exchange.ProgramID, objects, classes []int64) ([]bool, error) {
 	out := make([]bool, len(objects))
 	v, err := s.view(ctx, a, program)
@@ -17,16 +17,29 @@ func (s *Service) Shows(ctx context.Context, a exchange.Actor, program exchange.
 	if err != nil {
 		return nil, err
 	}
-	return out, s.c.Store.View(ctx, func(tx Tx) error {
+	return out, s.look(ctx, func(l *looking) error {
+		clear(out)
 		for i, seq := range objects {
 			if !v.holding(seq>>24, seq&positions, func(stretch) bool { return true }) {
 				continue
 			}
-			k, err := v.classOf(tx, classes[i], s.c.Now())
+			k, err := v.classOf(l.tx, classes[i], s.c.Now())
 			if err != nil {
 				return err
 			}
-			out[i] = k.decision.Allowed()
+			if !k.decision.Allowed() {
+				continue
+			}
+			es, err := l.tx.EntriesOf([]int64{seq})
+			if err != nil {
+				return err
+			}
+			es[0].Added = v.added(seq)
+			os, err := l.view(v).outcomes(es)
+			if err != nil {
+				return err
+			}
+			out[i] = os[0].entire()
 		}
 		return nil
 	})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
@@ -26,13 +27,17 @@ type view struct {
 	kept     []stretch               // what it reads of spans that have ended, in order
 	keptOf   map[int64][]int32
 
+	arrivals   atomic.Int64  // as of which members' writing is known
+	remembered *atomic.Int64 // by all views of the same facts
+
 	mu      sync.Mutex
 	classes map[int64]*class // handling classes, by number
 	listed  *listing
+	memory  memory
 }
 
 func newView(c exchange.Charter, r policy.Recipient, now time.Time) *view {
-	v := &view{charter: c, required: c.Required(now), r: r, classes: map[int64]*class{}}
+	v := &view{charter: c, required: c.Required(now), r: r, classes: map[int64]*class{}, remembered: new(atomic.Int64)}
 	if v.required != c.Agreement.Version {
 		v.lapses = c.Calendar.StartOfDay(c.Agreement.Effective)
 	}
@@ -54,6 +59,7 @@ type cached struct {
 	generation  int64
 	views       map[viewKey]*view
 	collections []Collection
+	remembered  *atomic.Int64
 }
 
 type viewKey struct {
@@ -86,7 +92,7 @@ func (s *Service) current(ctx context.Context) (*cached, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.known == nil || s.known.generation != generation {
-		s.known = &cached{generation: generation, views: map[viewKey]*view{}}
+		s.known = &cached{generation: generation, views: map[viewKey]*view{}, remembered: new(atomic.Int64)}
 	}
 	return s.known, nil
 }
@@ -116,6 +122,7 @@ func (s *Service) viewIn(ctx context.Context, known *cached, a exchange.Actor, p
 		if v, err = s.newly(ctx, a, program, as); err != nil {
 			return nil, err
 		}
+		v.remembered = known.remembered
 		s.mu.Lock()
 		makeRoom(known.views, maxViews)
 		known.views[key] = v
@@ -126,8 +133,14 @@ func (s *Service) viewIn(ctx context.Context, known *cached, a exchange.Actor, p
 	}
 	for i := range v.windows {
 		if !v.windows[i].feed.current(as) {
-			return v, s.refresh(ctx, v, as)
+			if err := s.refresh(ctx, v, as); err != nil {
+				return nil, err
+			}
+			break
 		}
+	}
+	for before := v.arrivals.Load(); before < arrivals && !v.arrivals.CompareAndSwap(before, arrivals); {
+		before = v.arrivals.Load()
 	}
 	return v, nil
 }

@@ -117,6 +117,7 @@ type question struct {
 	last     valueindex.Match // one of them
 	give     []Seen
 	given    map[int64]int // where in give an object is
+	left     left
 }
 
 // value finds where the i-th value may stand. Of what the asker does not hold
@@ -252,7 +253,7 @@ func (q *question) known(one asked, may map[int64]Seen) {
 	k := Known{Index: one.index, Value: q.parsed[one.index], Capped: q.cut[one.index]}
 	for _, h := range one.hits {
 		o, ok := may[h.object]
-		if !ok {
+		if !ok || o.Copy != nil && !q.left.holds(o, q.s.index.Text(h.match)) {
 			continue
 		}
 		if len(k.Matches) >= MaxMatches {

@@ -99,6 +99,7 @@ type Seen struct {
 	Artifact exchange.ArtifactID
 	TLP      exchange.TLP
 	Added    int64  // date_added in the actor's collection, Unix microseconds; 0: not in one
+	Copy     []byte // bytes of the copy that the actor has, where something of the object is withheld; else nil
 	Raw      []byte // filled by Give
 	Key      any    // what Sight knows it by
 }

@@ -123,6 +123,7 @@ func (g *stage) run() (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
+	g.j.art.SelfContained = sum.SelfContained
 	g.j.art.Objects, g.j.art.Title = g.stored, first(g.j.art.Title, g.title, g.j.art.Filename, "STIX bundle")
 	return g.j.finish(g.ctx, into, Receipt{Types: sum.Types, Held: into.held, Warnings: append(warnings(sum), into.warnings()...)})
 }
@@ -195,7 +196,7 @@ func (g *stage) object(o *stix.Object) error {
 	if g.broken || o.Duplicate {
 		return nil
 	}
-	if g.title == "" && o.Type == "report" {
+	if g.title == "" && o.Type == "report" && len(o.MarkingRefs) == 0 && len(o.Granular) == 0 { // the title is shown to all
 		g.title = titled(o.Name)
 	}
 	g.class = append(g.class, g.marks.class(o))

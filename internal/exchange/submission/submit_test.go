@@ -36,6 +36,7 @@ func TestBundle(t *testing.T) {
 		Kind: exchange.ArtifactSTIX, Title: "june.json", Filename: "june.json", MediaType: "application/stix+json;version=2.1",
 		Handling: testkit.Charter().Handling, SHA256: r.Artifact.SHA256, Size: int64(len(text)), Objects: 2,
 		Originator: testkit.Owner, SubmittedBy: operator.Person, SubmittedAt: testkit.Start,
+		SelfContained: true,
 	}
 	if d := cmp.Diff(want, r.Artifact); d != "" {
 		t.Error(d)

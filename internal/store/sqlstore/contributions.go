@@ -267,6 +267,29 @@ func (tx *Tx) RemoveObjects(bs []contribution.Bearer) error {
 	if err := tx.unindex(newsText(ps)); err != nil {
 		return fmt.Errorf("forgetting ids: %w", err)
 	}
+	return tx.forgone(ps)
+}
+
+// forgone notes the identifiers of objects that are taken out, by the hash of
+// each, and that their artifacts hold references to what is not there.
+func (tx *Tx) forgone(ps []news) error {
+	once := map[[2]int64]bool{}
+	for _, p := range ps {
+		at := [2]int64{p.hash, p.seq >> positionBits}
+		if once[at] {
+			continue
+		}
+		once[at] = true
+		if _, err := tx.Exec(`
+			INSERT INTO object_gone (id_hash, program)
+			SELECT CAST(?1 AS BIGINT), program FROM artifact WHERE number = ?2
+			ON CONFLICT (id_hash, program) DO NOTHING`, at[0], at[1]); err != nil {
+			return fmt.Errorf("noting what is taken out: %w", err)
+		}
+		if _, err := tx.Exec(`UPDATE artifact SET self_contained = 0 WHERE number = ?1 AND self_contained <> 0`, at[1]); err != nil {
+			return fmt.Errorf("noting what is taken out: %w", err)
+		}
+	}
 	return nil
 }
 

@@ -137,7 +137,9 @@ type (
 		Duties    []string        `json:"obligations,omitempty"`
 		Maker     string          `json:"originator,omitempty" doc:"source-…: a name that stands for one that must not be named"`
 		Source    string          `json:"source,omitempty" doc:"to operators and originators: the name under which others see the originator"`
-		Object    json.RawMessage `json:"object" doc:"byte for byte as submitted"`
+		Redacted  bool            `json:"redacted,omitempty" doc:"a copy, under an identifier of its own: parts of the original are withheld from the caller"`
+		CopyAsked string          `json:"copy_asked,omitempty" doc:"the identifier that was asked for, of a redacted copy which others have of this object"`
+		Object    json.RawMessage `json:"object" doc:"byte for byte as submitted; of a copy, without what is withheld"`
 	}
 	outObject struct {
 		ContentType string `header:"Content-Type"`
@@ -164,6 +166,7 @@ func (s *server) readObject(ctx context.Context, a exchange.Actor, in *inObject)
 		ID: v.Object.ID, Type: v.Object.Type, TLP: v.TLP.String(), Release: string(v.Release), Title: v.Title,
 		T0: utc(v.T0), PublicAt: utc(v.PublicAt), Artifact: string(v.Artifact.ID), Duties: v.Decision.Obligations,
 		Maker: string(v.Artifact.Originator), Source: string(v.Source),
+		Redacted: v.Redacted, CopyAsked: v.CopyAsked,
 	}
 	if v.Object.Version != 0 {
 		o.Version = micro(v.Object.Version)

@@ -253,7 +253,7 @@ func (s *site) object(v *visit) error {
 		Originator: v.org(a.Originator), Owner: v.org(c.Owner), Statement: a.Handling.Statement, Expires: v.clock.At(a.Handling.Expires),
 		Submitted: v.clock.At(a.SubmittedAt), Receipt: receipt,
 	}
-	p.TLP = o.TLP
+	p.TLP, p.Redacted, p.CopyAsked = o.TLP, o.Redacted, o.CopyAsked
 	v.within(&p.Frame, c, "Library")
 	if o.Added != 0 {
 		p.Added = v.clock.At(time.UnixMicro(o.Added))

@@ -114,6 +114,8 @@ type Object struct {
 	Submitted   Moment
 	Modified    string
 	Explanation []StepLine
+	Redacted    bool   // parts are withheld from the reader
+	CopyAsked   string // identifier of somebody's copy, by which this was asked for
 	Relations   []Relation
 	Feedback    *FeedbackForms
 	Passing     *Passing
