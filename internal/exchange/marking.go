@@ -63,8 +63,10 @@ const (
 
 // The words of IEP 2.0, by level; [Duty.Word] has those of duties.
 var (
-	actionWords = [...]string{"", "externally-visible-direct-actions", "externally-visible-indirect-actions",
-		"internally-visible-actions", "contact-for-instruction", "none"}
+	actionWords = [...]string{
+		"", "externally-visible-direct-actions", "externally-visible-indirect-actions",
+		"internally-visible-actions", "contact-for-instruction", "none",
+	}
 	attributionWords = [...]string{"", "may", "must", "must-not", "conflict"}
 )
 

@@ -255,5 +255,5 @@ func (f *facts) write(tx Tx, j *job, objs []Object, classes []int, size int64) e
 	if err != nil {
 		return err
 	}
-	return tell(tx, j, w.charter, f.journal.Release, held, seq)
+	return tell(tx, j, w.charter, held, seq)
 }

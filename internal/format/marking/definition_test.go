@@ -73,13 +73,17 @@ func TestDefinitions(t *testing.T) {
 		"PAP, OpenCTI":           {definition(`,"definition_type":"statement","definition":{"statement":"custom"},"x_opencti_definition_type":"PAP","x_opencti_definition":"PAP:RED"`), action(exchange.PAPRed)},
 		"an extension of others": {definition(`,"extensions":{"` + octi + `":{"extension_type":"property-extension","id":"x"},"` + tlp2 + `":{"extension_type":"property-extension","tlp_2_0":"red"}}`), label(exchange.TLPRed)},
 		"two extensions":         {definition(`,"extensions":{"` + pap + `":{"pap":"red"},"` + tlp2 + `":{"tlp_2_0":"green"}}`), exchange.Handling{TLP: exchange.TLPGreen, PAP: exchange.PAPRed}},
-		"IEP 2.0": {extended(iep, `,"iep_id":"p","iep_version":2.0,"tlp":"amber","encrypt_in_transit":"must","permitted_actions":"externally-visible-direct-actions","affected_party_notifications":"may","provider_attribution":"must-not","unmodified_resale":"must-not"`),
+		"IEP 2.0": {
+			extended(iep, `,"iep_id":"p","iep_version":2.0,"tlp":"amber","encrypt_in_transit":"must","permitted_actions":"externally-visible-direct-actions","affected_party_notifications":"may","provider_attribution":"must-not","unmodified_resale":"must-not"`),
 			exchange.Handling{
 				TLP: exchange.TLPAmber, Encrypt: exchange.DutyStrict, Actions: exchange.ActionsDirect, Notify: exchange.DutyMay,
 				Resale: exchange.DutyStrict, Attribution: exchange.AttributionMustNot, References: []string{"iep:p"},
-			}},
-		"IEP that has ended": {extended(iep, `,"iep_id":"p","iep_version":2.0,"tlp":"amber","permitted_actions":"none","end_date":"2026-05-31T12:00:00Z"`),
-			exchange.Handling{TLP: exchange.TLPAmber, References: []string{"iep:p"}}},
+			},
+		},
+		"IEP that has ended": {
+			extended(iep, `,"iep_id":"p","iep_version":2.0,"tlp":"amber","permitted_actions":"none","end_date":"2026-05-31T12:00:00Z"`),
+			exchange.Handling{TLP: exchange.TLPAmber, References: []string{"iep:p"}},
+		},
 	} {
 		got := marking.Of([]byte(c.raw), now)
 		if diff := cmp.Diff(marking.Meaning{Handling: c.want}, got); diff != "" {
@@ -157,11 +161,13 @@ func TestNames(t *testing.T) {
 		want exchange.Handling
 	}{
 		"an allow-list may name whom nobody knows": {
-			exchange.Handling{Organisations: []exchange.OrgID{"who", "known"}, Persons: []exchange.PersonID{"nobody-knows", "ana"}, Sectors: []string{"x"}}, false,
+			exchange.Handling{Organisations: []exchange.OrgID{"who", "known"}, Persons: []exchange.PersonID{"nobody-knows", "ana"}, Sectors: []string{"x"}},
+			false,
 			exchange.Handling{Organisations: []exchange.OrgID{"known", "who"}, Persons: []exchange.PersonID{"nobody-knows", "per_ana"}, Sectors: []string{"x"}},
 		},
 		"an exclusion names a known one": {
-			exchange.Handling{NotOrgs: []exchange.OrgID{"known"}, NotCohorts: []exchange.CohortID{"partners"}, NotIn: []string{"de"}, Groups: []exchange.GroupID{"g"}}, false,
+			exchange.Handling{NotOrgs: []exchange.OrgID{"known"}, NotCohorts: []exchange.CohortID{"partners"}, NotIn: []string{"de"}, Groups: []exchange.GroupID{"g"}},
+			false,
 			exchange.Handling{NotOrgs: []exchange.OrgID{"known"}, NotCohorts: []exchange.CohortID{"partners"}, NotIn: []string{"DE"}, Groups: []exchange.GroupID{"g"}},
 		},
 		"an exclusion of whom nobody knows": {h: exchange.Handling{NotOrgs: []exchange.OrgID{"known", "who"}}, held: true},
