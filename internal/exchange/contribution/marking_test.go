@@ -121,4 +121,3 @@ func TestMarkingsOfParts(t *testing.T) {
 		t.Errorf("%+v", q)
 	}
 }
-
