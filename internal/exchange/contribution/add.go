@@ -263,5 +263,5 @@ func (s *Service) write(tx Tx, j *job, f *facts, objs []Object, classes []int, s
 			return err
 		}
 	}
-	return tell(tx, j, w.charter, f.journal.Release, held, seq)
+	return tell(tx, j, w.charter, held, seq)
 }

@@ -197,12 +197,12 @@ func (f *facts) hold(tx Tx, j *job, classes []int) (fresh []string, err error) {
 }
 
 // tell tells the program's owner of markings that nobody understands.
-func tell(tx Tx, j *job, c exchange.Charter, r exchange.ReleaseID, fresh []string, seq int64) error {
+func tell(tx Tx, j *job, c exchange.Charter, fresh []string, seq int64) error {
 	if len(fresh) == 0 {
 		return nil
 	}
 	return tx.Notify([]exchange.OrgID{c.Owner}, exchange.Notice{
-		Program: j.program, Release: r, Kind: exchange.EventContributed, Event: seq,
+		Program: j.program, Kind: exchange.EventContributed, Event: seq,
 		Text: fmt.Sprintf("Markings that nobody understands (%d) hold what a member wrote. Say what they ask.", len(fresh)),
 	})
 }

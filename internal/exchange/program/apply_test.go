@@ -334,3 +334,15 @@ not_in = ["de", " Xa"]`))
 		t.Error(diff)
 	}
 }
+
+// An organisation of a group that nobody bears would be let in, or left out,
+// without a word.
+func TestUnknownOrganisationInAGroup(t *testing.T) {
+	c := testkit.Charter()
+	c.Groups = []exchange.SharingGroup{{ID: "trusted", Organisations: []exchange.OrgID{testkit.Owner, "nobody-knows"}}}
+	w := newWorld(t)
+	_, err := w.X.Programs.Apply(t.Context(), w.Operator, c.TOML(), false)
+	if d := cmp.Diff([]string{"group[0].organisations[1]"}, problems(err)); d != "" {
+		t.Error(d)
+	}
+}
