@@ -215,24 +215,29 @@ func TestCheckRules(t *testing.T) {
 			[]string{`policies: line 1, column 1: permits entry, but no cohort has by_policy = true`},
 		},
 		{
-			"a cohort that nobody can enter", exchange.Charter{Policies: energy, Cohorts: []exchange.Cohort{early}},
+			"a cohort that nobody can enter",
+			exchange.Charter{Policies: energy, Cohorts: []exchange.Cohort{early}},
 			[]string{`cohort[0].by_policy: no policy permits entry to it`},
 		},
 		{
-			"one item by name", exchange.Charter{Policies: `forbid(principal, action == Action::"read", resource == Item::"art_1");`},
+			"one item by name",
+			exchange.Charter{Policies: `forbid(principal, action == Action::"read", resource == Item::"art_1");`},
 			[]string{`policies: line 1, column 57: Item::"art_1": items have no names for policies; say what they have in common, such as resource.class`},
 		},
 		{
-			"a duty that is not told apart", exchange.Charter{Policies: `forbid(principal, action == Action::"read", resource) when { principal.compelled };`},
+			"a duty that is not told apart",
+			exchange.Charter{Policies: `forbid(principal, action == Action::"read", resource) when { principal.compelled };`},
 			[]string{`policies: principal.compelled is asked for, but the duty is told apart only where compelled_disclosure withholds something`},
 		},
 		{"a test that holds", exchange.Charter{Policies: energy, PolicyTests: []exchange.PolicyTest{read}}, nil},
 		{
-			"a test that fails", exchange.Charter{Policies: energy, PolicyTests: []exchange.PolicyTest{read, {Name: "water reads", Action: "read", Expect: "permit"}}},
+			"a test that fails",
+			exchange.Charter{Policies: energy, PolicyTests: []exchange.PolicyTest{read, {Name: "water reads", Action: "read", Expect: "permit"}}},
 			[]string{`policy_test[1]: water reads: expected permit, the policies say forbid: no policy permits it`},
 		},
 		{
-			"a test of entry", exchange.Charter{
+			"a test of entry",
+			exchange.Charter{
 				Policies: permit, Cohorts: []exchange.Cohort{early},
 				PolicyTests: []exchange.PolicyTest{{Name: "all enter", Action: "enter", Expect: "forbid", Cohort: "early"}},
 			},
