@@ -280,6 +280,46 @@ func TestEndsWithItsToken(t *testing.T) {
 	}
 }
 
+// A webhook acts in the hat of the credential that it was made with: it says
+// nothing of what is withheld from that one.
+func TestActsInItsHat(t *testing.T) {
+	s := newScene(t)
+	ctx := t.Context()
+	o, err := s.X.Members.Organisation(ctx, s.Admin, servertest.EarlyA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Hats = []string{"csirt", "regulator"}
+	if _, err := s.X.Members.ChangeOrganisation(ctx, s.Admin, o, 0); err != nil {
+		t.Fatal(err)
+	}
+	const policies = `policies = 'forbid(principal, action == Action::"read", resource) when { context.hat == "regulator" };'` + "\n"
+	if _, err := s.X.Programs.Apply(ctx, s.Operator, []byte(policies+string(testkit.CharterTOML())), false); err != nil {
+		t.Fatal(err)
+	}
+	told := map[string]*receiver{}
+	for _, hat := range []string{"csirt", "regulator"} {
+		in := newReceiver(t, s.Clock.Now)
+		a := s.Reader(servertest.EarlyA)
+		a.Hat = hat
+		hook, err := s.X.Webhooks.Add(ctx, a, webhook.Request{Program: testkit.Program, URL: in.URL})
+		if err != nil {
+			t.Fatal(err)
+		}
+		in.keys = []string{hook.Keys[0].Shown()}
+		told[hat] = in
+	}
+	s.release("Spooler")
+	s.Clock.Set(early)
+	s.round()
+	if ms := told["csirt"].take(t); len(ms) != 1 {
+		t.Errorf("as CSIRT: %v", ms)
+	}
+	if ms := told["regulator"].take(t); len(ms) != 0 {
+		t.Errorf("as regulator: %v", ms)
+	}
+}
+
 // Retries follow the schedule with the same id and the same bytes, and stop in
 // the end; 410 stops at once. Nothing is lost by it.
 func TestRetries(t *testing.T) {
