@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -439,7 +438,7 @@ func (a *app) copyReshare(ctx context.Context, id, file string) error {
 		return err
 	}
 	if file == "-" {
-		_, err := io.WriteString(a.out, string(res.Body))
+		_, err := a.out.Write(res.Body)
 		return err
 	}
 	if file == "" {
