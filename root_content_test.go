@@ -15,6 +15,7 @@ var opensBytes = map[string]string{
 	"internal/exchange/contribution": "compares what is written with earlier versions",
 	"internal/exchange/delivery":     "gives content, under a permit",
 	"internal/exchange/lookup":       "indexes values; delivery decides on what is found",
+	"internal/exchange/recall":       "reads when an object was created, for its tombstone",
 	"internal/exchange/submission":   "validates what is handed in, and compares versions",
 }
 

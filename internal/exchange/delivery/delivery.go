@@ -83,8 +83,8 @@ type Openings interface {
 	// until when; zero: not, and without end.
 	OpenedToOrg(artifact int64, org exchange.OrgID) (at, until time.Time, err error)
 	PlannedFor(release exchange.ReleaseID, a exchange.Audience, c exchange.ContentClass) (time.Time, error)
-	// HeldBy reports whether the organisation was offered or given the artifact.
-	HeldBy(artifact int64, org exchange.OrgID) (bool, error)
+	// WasOffered reports whether the organisation was offered or given the artifact.
+	WasOffered(artifact int64, org exchange.OrgID) (bool, error)
 }
 
 // Copies is what is known of redacted copies, and of objects that are not there

@@ -1,10 +1,8 @@
 package delivery
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -43,11 +41,16 @@ func (s *Service) Held(ctx context.Context, a exchange.Actor, program exchange.P
 		return Held{}, err
 	}
 	var h Held
-	err = s.c.Store.View(ctx, func(tx Tx) error {
-		o, err := v.latest(tx, id, s.c.Now())
+	err = s.look(ctx, func(l *looking) error {
+		tx := l.tx
+		e, err := l.view(v).newest(id)
+		if err == nil && e.Object == 0 {
+			err = exchange.Missing()
+		}
 		if err != nil {
 			return err
 		}
+		o := objectOf(e)
 		k, err := v.classOf(tx, o.Class, s.c.Now())
 		if err != nil {
 			return err
@@ -65,33 +68,6 @@ func (s *Service) Held(ctx context.Context, a exchange.Actor, program exchange.P
 		return nil
 	})
 	return h, err
-}
-
-// latest finds the newest version of an object that stands in the view; those
-// who run the program have it without a wave.
-func (v *view) latest(tx Tx, id string, now time.Time) (Object, error) {
-	if v.reads() {
-		es, err := v.versions(tx, id, now)
-		if err != nil {
-			return Object{}, err
-		}
-		if n := len(es); n > 0 {
-			e := es[n-1]
-			return Object{Seq: e.Object, Class: e.Class, ID: id, Type: e.Type, Version: e.Version, Offset: e.Offset, Length: e.Length}, nil
-		}
-	}
-	if !v.r.Owner {
-		return Object{}, exchange.Missing()
-	}
-	all, err := tx.ObjectsByHash(v.charter.ID, exchange.IDHash(id), nil)
-	if err != nil {
-		return Object{}, err
-	}
-	all = slices.DeleteFunc(all, func(o Object) bool { return o.ID != id })
-	if len(all) == 0 {
-		return Object{}, exchange.Missing()
-	}
-	return slices.MaxFunc(all, func(a, b Object) int { return cmp.Compare(a.Version, b.Version) }), nil
 }
 
 // held is the class without content.

@@ -84,8 +84,8 @@ func (s *Service) SeesObject(ctx context.Context, a exchange.Actor, program exch
 	if err != nil {
 		return err
 	}
-	return s.c.Store.View(ctx, func(tx Tx) error {
-		e, err := v.newest(tx, id, s.c.Now())
+	return s.look(ctx, func(l *looking) error {
+		e, err := l.view(v).newest(id)
 		if err == nil && e.Object == 0 {
 			err = exchange.Missing()
 		}

@@ -154,9 +154,9 @@ func (m *simulation) run() error {
 		m.out.Left = len(arts) - most
 		arts = arts[:most]
 	}
-	all := make([]subject, len(members))
+	all := make([]asIf, len(members))
 	for i, o := range members {
-		if all[i], err = m.subject(o); err != nil {
+		if all[i], err = m.asIf(o); err != nil {
 			return err
 		}
 	}
@@ -201,13 +201,13 @@ func (m *simulation) artifacts() (arts []exchange.Artifact, err error) {
 	return arts, nil
 }
 
-// subject is one organisation, as it is and as it would be.
-type subject struct {
+// asIf is one organisation, as it is and as it would be.
+type asIf struct {
 	was, then *view
 	people    []exchange.Person
 }
 
-func (m *simulation) subject(o exchange.Member) (x subject, err error) {
+func (m *simulation) asIf(o exchange.Member) (x asIf, err error) {
 	if x.was, err = asMember(m.tx, m.before, o.Org); err != nil {
 		return x, err
 	}
@@ -225,7 +225,7 @@ func (m *simulation) subject(o exchange.Member) (x subject, err error) {
 }
 
 // compare compares what the organisation has of the artifact with what it would have.
-func (m *simulation) compare(s subject, art exchange.Artifact) (err error) {
+func (m *simulation) compare(s asIf, art exchange.Artifact) (err error) {
 	changed := art
 	if h, ok := m.change.Handlings[art.ID]; ok {
 		changed.Handling = h

@@ -123,7 +123,7 @@ func (q *question) mayName(v *view, art exchange.Artifact) (bool, error) {
 	if v.charter.Visibility.MembersSee == exchange.SeeNames && (v.r.Member || v.r.Suspended) {
 		return true, nil
 	}
-	return q.tx.HeldBy(art.Number, v.r.Org)
+	return q.tx.WasOffered(art.Number, v.r.Org)
 }
 
 // sees reports whether the asker may see the item now.

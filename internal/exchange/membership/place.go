@@ -122,7 +122,9 @@ func Foresee(tx Tx, c exchange.Charter) (map[exchange.OrgID]exchange.Audience, e
 	}
 	out := make(map[exchange.OrgID]exchange.Audience, len(members))
 	for _, m := range members {
-		out[m.Org] = p.audience(m)
+		if out[m.Org], err = p.audience(m); err != nil {
+			return nil, err
+		}
 	}
 	return out, nil
 }

@@ -208,8 +208,8 @@ func (tx *Tx) MarkRead(org exchange.OrgID, id exchange.NoticeID) error {
 	return nil
 }
 
-// HeldBy reports whether the organisation was offered or given the artifact.
-func (tx *Tx) HeldBy(artifact int64, org exchange.OrgID) (bool, error) {
+// WasOffered reports whether the organisation was offered or given the artifact.
+func (tx *Tx) WasOffered(artifact int64, org exchange.OrgID) (bool, error) {
 	some, err := Collect(tx, scanInt, `SELECT 1 FROM exposure WHERE artifact = ?1 AND org = ?2 LIMIT 1`, artifact, string(org))
 	if err != nil {
 		return false, fmt.Errorf("asking who holds an artifact: %w", err)

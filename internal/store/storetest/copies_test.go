@@ -85,7 +85,7 @@ func testCopies(t *testing.T, c *membersCase) {
 		orgs, err = tx.Having([]int64{second})
 		same(t, []exchange.OrgID{"beta"}, orgs, err)
 		for org, held := range map[exchange.OrgID]bool{"alpha": true, "silent": true, "beta": false, "nobody": false} {
-			got, err := tx.HeldBy(first, org)
+			got, err := tx.WasOffered(first, org)
 			same(t, held, got, err)
 		}
 		return nil

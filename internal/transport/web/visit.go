@@ -342,5 +342,5 @@ var done = map[string]string{
 	"hook-paused": "Nothing is sent until you resume it.", "hook-resumed": "It goes on where it stopped.", "hook-removed": "The webhook was removed.",
 	"read": "Marked as read.", "basis": "The line was added to the register.", "hidden": "What other members see was changed.",
 	"acting":   "You act like this from now on.",
-	"recalled": "It was taken back. Those who hold it are told.", "answered": "Your answer was recorded.", "reminded": "Those who are silent were told once more.",
+	"recalled": "It was taken back. Those who hold it are told.", "reminded": "Those who are silent were told once more.",
 }
