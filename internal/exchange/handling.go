@@ -127,8 +127,9 @@ type Handling struct {
 	Attribution Attribution
 	References  []string // the policies behind it, such as IEP ids and URLs
 
-	// MayLoosen lets the originator's granular markings show a part more widely
-	// than the whole, as for a teaser. It is never set by a marking.
+	// MayLoosen is the originator's wish that granular markings may show a part
+	// more widely than the whole, as for a teaser. It is never set by a marking,
+	// and so far no decision looks at it.
 	MayLoosen bool
 }
 

@@ -7,12 +7,11 @@ import (
 	"time"
 )
 
-// Nobody stands for an intersection of lists of persons that leaves none, and
-// NoPurpose for one of purposes.
-const (
-	Nobody    PersonID = "-"
-	NoPurpose          = "-"
-)
+// Nobody stands for an intersection of lists of persons that leaves none.
+const Nobody PersonID = "-"
+
+// NoPurpose stands for an intersection of lists of purposes that leaves none.
+const NoPurpose = "-"
 
 // AllowList is one list of who may have something: an organisation is on it when
 // it is named, in a named group, or in a named sector.

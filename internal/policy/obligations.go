@@ -54,8 +54,15 @@ func Obligations(i Item, now time.Time) []string {
 func obligations(tlp exchange.TLP, h *exchange.Handling, i *Item, now time.Time) []string {
 	released := !i.ReleasedAt.IsZero() && !i.ReleasedAt.After(now)
 	out := []string{tlp.String() + ": " + onward[tlp]}
-	if limit := acts(h, released); limit != "" {
-		out = append(out, limit)
+	pap := h.PAP
+	if pap == exchange.PAPUnset { // CLEAR, but AMBER before the public release
+		if pap = exchange.PAPClear; !released {
+			pap = exchange.PAPAmber
+		}
+	}
+	out = append(out, pap.String()+": "+permitted[pap])
+	if h.Actions > within[pap] {
+		out = append(out, "Its IEP policy permits less: "+acting[h.Actions]+".")
 	}
 	// House rules for what is absent end with the publication of what is CLEAR.
 	house := !released || tlp != exchange.TLPClear
@@ -88,19 +95,4 @@ func obligations(tlp exchange.TLP, h *exchange.Handling, i *Item, now time.Time)
 		out = append(out, "It was given to the organisation until "+stamp(i.GrantedUntil)+".")
 	}
 	return out
-}
-
-// acts says what may be done: PAP's words, unless the IEP policy allows less. An
-// absent PAP is CLEAR, and AMBER before the public release.
-func acts(h *exchange.Handling, released bool) string {
-	pap := h.PAP
-	if pap == exchange.PAPUnset {
-		if pap = exchange.PAPClear; !released {
-			pap = exchange.PAPAmber
-		}
-	}
-	if h.Actions > within[pap] {
-		return pap.String() + ": and less by its IEP policy: " + acting[h.Actions]
-	}
-	return pap.String() + ": " + permitted[pap]
 }

@@ -38,6 +38,7 @@ type Recipient struct {
 	Person        exchange.PersonID // empty for a machine
 	Suspended     bool              // the person, credential, organisation or membership
 	Owner         bool              // operator or approver of the organisation that owns the program
+	House         bool              // of the organisation that owns the program
 	Member        bool
 	Client        bool           // reads as the client of a member
 	Provider      exchange.OrgID // that member
@@ -144,10 +145,10 @@ func effective(own exchange.TLP, released, now time.Time) exchange.TLP {
 }
 
 // Decide answers whether recipient r may be given item i at now.
-func Decide(r Recipient, i Item, now time.Time) Decision { return decide(r, i, now, false) }
+func Decide(r Recipient, i Item, now time.Time) Decision { return decide(&r, &i, now, false) }
 
 // Explain is Decide with every step and obligation spelled out.
-func Explain(r Recipient, i Item, now time.Time) Decision { return decide(r, i, now, true) }
+func Explain(r Recipient, i Item, now time.Time) Decision { return decide(&r, &i, now, true) }
 
 // Whole is the decision on an artifact of which the objects carry the markings:
 // on the artifact, and whether its bytes may be given as they are. decide is
@@ -196,7 +197,7 @@ func MemberOf(c exchange.Charter, m exchange.Member, o, provider exchange.Organi
 		Suspended: m.State == exchange.MemberSuspended || !o.SuspendedAt.IsZero(),
 		Client:    o.ClientOf != "", Provider: provider.ID, Audience: m.Audience, Accepted: m.Accepted,
 		Jurisdictions: slices.Concat(o.Jurisdictions, provider.Jurisdictions), MayRead: true,
-		Groups: c.GroupsOf(o.ID), Rules: RulesOf(c).For(),
+		Groups: c.GroupsOf(o.ID), House: o.ID != "" && o.ID == c.Owner, Rules: RulesOf(c).For(),
 	}
 	r.Attributes = exchange.Attributes{
 		Organisation: o.ID, Kind: o.Kind, Hats: o.Hats, Sectors: o.Sectors, Jurisdictions: r.Jurisdictions,

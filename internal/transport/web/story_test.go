@@ -164,7 +164,7 @@ func TestStory(t *testing.T) {
 	early, late = s.signIn(browser, servertest.EarlyA, "analyst"), s.signIn(browser, servertest.Late, "analyst")
 	early.shows(storyTitle, "new", "embargoed")
 	early.click(storyTitle)
-	early.shows("Embargoed until", t0.Format("2006-01-02 15:04")+" UTC", "You may not", "have a protection live before T0", "TLP:AMBER+STRICT", "The fix is public on Tuesday.")
+	early.shows("Embargoed until", t0.Format("2006-01-02 15:04")+" UTC", "Conditions", "Send it over encrypted connections only.", "You may not", "have a protection live before T0", "TLP:AMBER+STRICT", "The fix is public on Tuesday.")
 	early.shot("story-read")
 	s.nothing(late, release, indicator)
 	early.click("guidance.json")

@@ -39,6 +39,8 @@ func New(static func(name string) string) (*Renderer, error) {
 		"join":   func(list []string) string { return strings.Join(list, ", ") },
 		"short":  short,
 		"tlp":    newBadge,
+		"rights": func(all []string) []string { return labelled(all, true) },
+		"terms":  func(all []string) []string { return labelled(all, false) },
 	})
 	set, err := set.ParseFS(templates, "templates/*.html")
 	if err != nil {
@@ -114,4 +116,14 @@ func short(s any) string {
 		return text
 	}
 	return text[:12]
+}
+
+// labelled are those obligations that say what TLP and PAP permit, or the others.
+func labelled(all []string, yes bool) (out []string) {
+	for _, o := range all {
+		if (strings.HasPrefix(o, "TLP:") || strings.HasPrefix(o, "PAP:")) == yes {
+			out = append(out, o)
+		}
+	}
+	return out
 }
