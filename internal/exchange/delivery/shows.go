@@ -2,6 +2,8 @@ package delivery
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 )
@@ -19,6 +21,7 @@ func (s *Service) Shows(ctx context.Context, a exchange.Actor, program exchange.
 	}
 	return out, s.look(ctx, func(l *looking) error {
 		clear(out)
+		at := map[int64][]int{} // by object, those to look at
 		for i, seq := range objects {
 			if !v.holding(seq>>24, seq&positions, func(stretch) bool { return true }) {
 				continue
@@ -27,19 +30,25 @@ func (s *Service) Shows(ctx context.Context, a exchange.Actor, program exchange.
 			if err != nil {
 				return err
 			}
-			if !k.decision.Allowed() {
-				continue
+			if k.decision.Allowed() {
+				at[seq] = append(at[seq], i)
 			}
-			es, err := l.tx.EntriesOf([]int64{seq})
-			if err != nil {
-				return err
+		}
+		es, err := l.tx.EntriesOf(slices.Sorted(maps.Keys(at)))
+		if err != nil {
+			return err
+		}
+		for i := range es {
+			es[i].Added = v.added(es[i].Object)
+		}
+		os, err := l.view(v).outcomes(es)
+		if err != nil {
+			return err
+		}
+		for i, e := range es {
+			for _, n := range at[e.Object] {
+				out[n] = os[i].entire()
 			}
-			es[0].Added = v.added(seq)
-			os, err := l.view(v).outcomes(es)
-			if err != nil {
-				return err
-			}
-			out[i] = os[0].entire()
 		}
 		return nil
 	})
