@@ -49,12 +49,12 @@ func TestWhoHasAnObject(t *testing.T) {
 	} {
 		t.Run(see, func(t *testing.T) {
 			w := writers(t, func(c *exchange.Charter) { c.Visibility.MembersSee = see })
-			write(t, w, servertest.EarlyA, written)
+			write(t, w, servertest.EarlyA, writtenDomain)
 			poll(t, w, servertest.EarlyB)
 			w.Clock.Advance(time.Minute)
 			poll(t, w, servertest.Standard)
 			for name, a := range map[string]exchange.Actor{"originator": w.Reader(servertest.EarlyA), "operator": w.Operator, "auditor": w.Auditor} {
-				h, err := holders(t, w, a, testkit.Program, written)
+				h, err := holders(t, w, a, testkit.Program, writtenDomain)
 				if err != nil {
 					t.Fatal(name, err)
 				}
@@ -62,7 +62,7 @@ func TestWhoHasAnObject(t *testing.T) {
 					t.Errorf("%s: %s %+v", name, d, h)
 				}
 			}
-			h, err := holders(t, w, w.Reader(servertest.EarlyB), testkit.Program, written)
+			h, err := holders(t, w, w.Reader(servertest.EarlyB), testkit.Program, writtenDomain)
 			if err != nil || h.Named || len(h.Copies) != 0 || len(h.Versions) != 0 || h.Count != want.count || cmp.Diff(want.orgs, h.Orgs) != "" {
 				t.Errorf("a member: %+v %v", h, err)
 			}
@@ -70,11 +70,11 @@ func TestWhoHasAnObject(t *testing.T) {
 				"who may not see it": w.Reader(servertest.Late), "somebody else": w.Reader(servertest.Outsider), "everyone": exchange.Public(),
 				"without an agreement": w.Reader(servertest.Unsigned),
 			} {
-				if h, err := holders(t, w, a, testkit.Program, written); exchange.KindOf(err) != exchange.NotFound {
+				if h, err := holders(t, w, a, testkit.Program, writtenDomain); exchange.KindOf(err) != exchange.NotFound {
 					t.Errorf("%s: %+v %v", name, h, err)
 				}
 			}
-			if _, err := holders(t, w, w.Operator, testkit.Program, strings.Replace(written, "0a01", "0a02", 1)); exchange.KindOf(err) != exchange.NotFound {
+			if _, err := holders(t, w, w.Operator, testkit.Program, strings.Replace(writtenDomain, "0a01", "0a02", 1)); exchange.KindOf(err) != exchange.NotFound {
 				t.Error(err)
 			}
 		})

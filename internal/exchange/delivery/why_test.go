@@ -60,7 +60,7 @@ func poll(t *testing.T, w *servertest.World, org exchange.OrgID) {
 	}
 }
 
-const written = "domain-name--0aa6e4f9-3a8c-5c7d-9b42-0f5b6f1f0a01"
+const writtenDomain = "domain-name--0aa6e4f9-3a8c-5c7d-9b42-0f5b6f1f0a01"
 
 func rules(d policy.Decision) (out []string) {
 	for _, s := range d.Steps {
@@ -72,7 +72,7 @@ func rules(d policy.Decision) (out []string) {
 // Who may ask why, about what, for whom; everything else is as if it did not exist.
 func TestWhoMayAskWhy(t *testing.T) {
 	w := writers(t)
-	write(t, w, servertest.EarlyA, written)
+	write(t, w, servertest.EarlyA, writtenDomain)
 	poll(t, w, servertest.EarlyB)
 	r := w.Draft("Case", t0)
 	w.Package(r.ID, 3)
@@ -93,25 +93,25 @@ func TestWhoMayAskWhy(t *testing.T) {
 		want      string // verdict and code; empty: missing
 		limited   bool
 	}{
-		"the operator": {w.Operator, written, "edr-b", "ALLOW", false},
-		"an auditor":   {w.Auditor, written, "edr-b", "ALLOW", false},
-		"the operator, on one who is not a reader":   {w.Operator, written, "val-one", "NOT_YET E_TIME", false},
-		"the originator, on one that was given it":   {w.Reader(servertest.EarlyA), written, "edr-b", "ALLOW", true},
-		"the originator, on one that was not":        {w.Reader(servertest.EarlyA), written, "av-a", "", false},
-		"the originator, on nobody":                  {w.Reader(servertest.EarlyA), written, "no-such", "", false},
-		"the originator, on a person":                {w.Reader(servertest.EarlyA), written, "analyst@edr-b", "", false},
-		"the originator, on itself":                  {w.Reader(servertest.EarlyA), written, "edr-a", "ALLOW", false},
-		"below the label":                            {low, written, "edr-b", "", false},
-		"with a token that reads nothing":            {mute, written, "edr-b", "", false},
-		"a member, for itself":                       {w.Reader(servertest.EarlyB), written, "edr-b", "ALLOW", false},
-		"a member, for its own person":               {w.Reader(servertest.EarlyB), written, "analyst@edr-b", "ALLOW", false},
-		"a member, for the originator":               {w.Reader(servertest.EarlyB), written, "edr-a", "", false},
-		"a member, for another":                      {w.Reader(servertest.EarlyB), written, "av-a", "", false},
-		"a member, on what it may not see":           {w.Reader(servertest.Late), written, "cert-a", "", false},
-		"a member, on what does not exist":           {w.Reader(servertest.Late), strings.Replace(written, "0a01", "0a02", 1), "cert-a", "", false},
-		"a member without an agreement":              {w.Reader(servertest.Unsigned), written, "edr-new", "", false},
-		"somebody else":                              {w.Reader(servertest.Outsider), written, "elsewhere", "", false},
-		"somebody else, on a member":                 {w.Reader(servertest.Outsider), written, "edr-b", "", false},
+		"the operator": {w.Operator, writtenDomain, "edr-b", "ALLOW", false},
+		"an auditor":   {w.Auditor, writtenDomain, "edr-b", "ALLOW", false},
+		"the operator, on one who is not a reader":   {w.Operator, writtenDomain, "val-one", "NOT_YET E_TIME", false},
+		"the originator, on one that was given it":   {w.Reader(servertest.EarlyA), writtenDomain, "edr-b", "ALLOW", true},
+		"the originator, on one that was not":        {w.Reader(servertest.EarlyA), writtenDomain, "av-a", "", false},
+		"the originator, on nobody":                  {w.Reader(servertest.EarlyA), writtenDomain, "no-such", "", false},
+		"the originator, on a person":                {w.Reader(servertest.EarlyA), writtenDomain, "analyst@edr-b", "", false},
+		"the originator, on itself":                  {w.Reader(servertest.EarlyA), writtenDomain, "edr-a", "ALLOW", false},
+		"below the label":                            {low, writtenDomain, "edr-b", "", false},
+		"with a token that reads nothing":            {mute, writtenDomain, "edr-b", "", false},
+		"a member, for itself":                       {w.Reader(servertest.EarlyB), writtenDomain, "edr-b", "ALLOW", false},
+		"a member, for its own person":               {w.Reader(servertest.EarlyB), writtenDomain, "analyst@edr-b", "ALLOW", false},
+		"a member, for the originator":               {w.Reader(servertest.EarlyB), writtenDomain, "edr-a", "", false},
+		"a member, for another":                      {w.Reader(servertest.EarlyB), writtenDomain, "av-a", "", false},
+		"a member, on what it may not see":           {w.Reader(servertest.Late), writtenDomain, "cert-a", "", false},
+		"a member, on what does not exist":           {w.Reader(servertest.Late), strings.Replace(writtenDomain, "0a01", "0a02", 1), "cert-a", "", false},
+		"a member without an agreement":              {w.Reader(servertest.Unsigned), writtenDomain, "edr-new", "", false},
+		"somebody else":                              {w.Reader(servertest.Outsider), writtenDomain, "elsewhere", "", false},
+		"somebody else, on a member":                 {w.Reader(servertest.Outsider), writtenDomain, "edr-b", "", false},
 		"a member, on an artifact that is open":      {w.Reader(servertest.EarlyB), guidance, "edr-b", "ALLOW", false},
 		"a member, on an artifact that is not":       {w.Reader(servertest.Standard), guidance, "av-a", "", false},
 		"a member, on an artifact of others, other":  {w.Reader(servertest.EarlyB), guidance, "edr-a", "", false},
@@ -146,11 +146,11 @@ func TestWhoMayAskWhy(t *testing.T) {
 // An originator learns nothing of a member's suspension or agreement.
 func TestWhyTellsNothingOfTheMemberItself(t *testing.T) {
 	w := writers(t)
-	write(t, w, servertest.EarlyA, written)
+	write(t, w, servertest.EarlyA, writtenDomain)
 	poll(t, w, servertest.EarlyB)
 	ask := func(a exchange.Actor) (string, string) {
 		t.Helper()
-		got, err := w.X.Delivery.Why(t.Context(), a, testkit.Program, written, string(servertest.EarlyB), time.Time{})
+		got, err := w.X.Delivery.Why(t.Context(), a, testkit.Program, writtenDomain, string(servertest.EarlyB), time.Time{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -190,12 +190,12 @@ func TestWhyTellsNothingOfTheMemberItself(t *testing.T) {
 // Where members see each other's names, an originator asks about every member.
 func TestWhyWhereNamesAreShown(t *testing.T) {
 	w := writers(t, func(c *exchange.Charter) { c.Visibility.MembersSee = exchange.SeeNames })
-	write(t, w, servertest.EarlyA, written)
-	got, err := w.X.Delivery.Why(t.Context(), w.Reader(servertest.EarlyA), testkit.Program, written, string(servertest.Validator), time.Time{})
+	write(t, w, servertest.EarlyA, writtenDomain)
+	got, err := w.X.Delivery.Why(t.Context(), w.Reader(servertest.EarlyA), testkit.Program, writtenDomain, string(servertest.Validator), time.Time{})
 	if err != nil || got.Decision.Verdict != policy.NotYet {
 		t.Fatal(got, err)
 	}
-	if _, err := w.X.Delivery.Why(t.Context(), w.Reader(servertest.EarlyA), testkit.Program, written, string(servertest.Outsider), time.Time{}); exchange.KindOf(err) != exchange.NotFound {
+	if _, err := w.X.Delivery.Why(t.Context(), w.Reader(servertest.EarlyA), testkit.Program, writtenDomain, string(servertest.Outsider), time.Time{}); exchange.KindOf(err) != exchange.NotFound {
 		t.Fatal(err)
 	}
 }

@@ -3,13 +3,10 @@ package sqlstore
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/feedback"
-	"github.com/forewarn-exchange/forewarn/internal/exchange/reshare"
-	"github.com/forewarn-exchange/forewarn/internal/exchange/submission"
 )
 
 var _ feedback.Tx = (*Tx)(nil)

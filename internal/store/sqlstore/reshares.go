@@ -1,6 +1,14 @@
 package sqlstore
 
 import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/reshare"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/submission"
 )
 
 var _ reshare.Tx = (*Tx)(nil)
