@@ -40,6 +40,11 @@ type Readers interface {
 	Member(program exchange.ProgramID, org exchange.OrgID) (exchange.Member, error)
 	MembershipsOf(org exchange.OrgID) ([]exchange.Member, error)
 	HiddenMembers(program exchange.ProgramID) (map[exchange.OrgID]bool, error)
+	Told
+}
+
+// Told is what organisations were told.
+type Told interface {
 	Notices(org exchange.OrgID, before time.Time, limit int) ([]exchange.Notice, error)
 	Notice(org exchange.OrgID, id exchange.NoticeID) (exchange.Notice, error) // exchange.NotFound
 	MarkRead(org exchange.OrgID, id exchange.NoticeID) error

@@ -58,35 +58,39 @@ func (s *site) routes(mux *http.ServeMux) {
 		"GET /webhooks":                                  s.webhooks,
 		"POST /webhooks":                                 s.addWebhook,
 		"GET /webhooks/{webhook}":                        s.webhook,
-		"GET /organisations":                             s.organisations,
-		"POST /organisations":                            s.addOrganisation,
-		"GET /organisations/{org}":                       s.organisation,
-		"GET /organisations/{org}/suspend":               s.suspendPage,
-		"POST /organisations/{org}/suspend":              s.suspend,
-		"POST /organisations/{org}/resume":               s.resume,
-		"POST /organisations/{org}/join":                 s.join,
-		"POST /organisations/{org}/people":               s.addPerson,
-		"POST /organisations/{org}/links":                s.issueLink,
-		"POST /organisations/{org}/tokens":               s.issueToken,
-		"POST /organisations/{org}/revoke":               s.revokeToken,
-		"GET /legal-bases":                               s.bases,
-		"POST /legal-bases":                              s.addBasis,
-		"GET /connections":                               s.connections,
-		"POST /connections":                              s.addConnection,
-		"GET /connections/{connection}":                  s.connection,
-		"POST /connections/{connection}/test":            s.testConnection,
-		"POST /connections/{connection}/remove":          s.removeConnection,
 	} {
 		mux.Handle(pattern, s.person(h))
 	}
-	for _, more := range []map[string]handler{s.hookActs(), s.recallPages(), s.reshareActs()} {
+	for _, more := range []map[string]handler{s.registerPages(), s.hookActs(), s.recallPages(), s.reshareActs(), s.asked()} {
 		for pattern, h := range more {
 			mux.Handle(pattern, s.person(h))
 		}
 	}
-	for pattern, h := range s.asked() {
-		mux.Handle(pattern, s.person(h))
-	}
 	// Uploads of any size: streamed, with the limit of submissions.
 	mux.Handle("POST /releases/{release}/artifacts", s.adapt(s.upload, true, -1))
+}
+
+// registerPages are those about who takes part, on which grounds, and with which
+// machines.
+func (s *site) registerPages() map[string]handler {
+	return map[string]handler{
+		"GET /organisations":                    s.organisations,
+		"POST /organisations":                   s.addOrganisation,
+		"GET /organisations/{org}":              s.organisation,
+		"GET /organisations/{org}/suspend":      s.suspendPage,
+		"POST /organisations/{org}/suspend":     s.suspend,
+		"POST /organisations/{org}/resume":      s.resume,
+		"POST /organisations/{org}/join":        s.join,
+		"POST /organisations/{org}/people":      s.addPerson,
+		"POST /organisations/{org}/links":       s.issueLink,
+		"POST /organisations/{org}/tokens":      s.issueToken,
+		"POST /organisations/{org}/revoke":      s.revokeToken,
+		"GET /legal-bases":                      s.bases,
+		"POST /legal-bases":                     s.addBasis,
+		"GET /connections":                      s.connections,
+		"POST /connections":                     s.addConnection,
+		"GET /connections/{connection}":         s.connection,
+		"POST /connections/{connection}/test":   s.testConnection,
+		"POST /connections/{connection}/remove": s.removeConnection,
+	}
 }
