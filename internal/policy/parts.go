@@ -93,9 +93,14 @@ func (t *trial) part(p *part, end outcome) result {
 	of := *t
 	of.h, of.held = &p.handling, p.held
 	of.tlp = effective(p.handling.TLP, t.i.ReleasedAt, t.now)
+	if t.r.Rules != nil { // which may ask for the label of what they are asked about
+		i := *t.i
+		i.Handling = p.handling
+		of.i = &i
+	}
 	for s := marking; s < fields; s++ {
 		switch s {
-		case owner, membership, agreement, timed, rules:
+		case owner, membership, agreement, timed:
 			continue
 		}
 		if found := of.run(s); found.end != passed {

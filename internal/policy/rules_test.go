@@ -420,3 +420,23 @@ func TestRulesNeverWiden(t *testing.T) {
 		t.Errorf("%d narrowed, %d kept: too few to tell", narrowed, kept)
 	}
 }
+
+// A rule that asks for the label is asked about each part under the label of the
+// part.
+func TestRulesOfParts(t *testing.T) {
+	now := time.Date(2027, 7, 1, 12, 0, 0, 0, time.UTC)
+	rules := compiled(t, `forbid(principal, action == Action::"read", resource) when { resource.tlp >= 4 };`).For()
+	i := item("summary", exchange.TLPAmber)
+	i.State, i.OpenedAt = exchange.ReleaseReleasing, now.Add(-time.Hour)
+	i.Fields = []exchange.FieldHandling{
+		{Selectors: []string{"description"}, Handling: exchange.Handling{TLP: exchange.TLPAmberStrict}},
+		{Selectors: []string{"name"}, Handling: exchange.Handling{TLP: exchange.TLPGreen}},
+	}
+	if d := policy.Decide(someone(nil), i, now); d.Verdict != policy.Allow {
+		t.Fatalf("without rules: %v %v", d.Verdict, d.Fields)
+	}
+	d := policy.Decide(someone(func(r *policy.Recipient) { r.Rules = rules }), i, now)
+	if d.Verdict != policy.AllowRedacted || !slices.Equal(d.Fields, []string{"description"}) {
+		t.Errorf("with rules: %v %v", d.Verdict, d.Fields)
+	}
+}
