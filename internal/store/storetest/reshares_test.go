@@ -40,6 +40,7 @@ func TestReshares(t *testing.T) {
 		later := reshare.Request{
 			ID: "rsh_c", Program: "q", Artifact: "art_1", Number: 7, Kind: reshare.Reshare, By: "b", Why: "y", AskedAt: at.Add(time.Second),
 			AnswerBy: at.Add(time.Hour), Until: at.Add(time.Hour), State: reshare.Granted, Owners: []exchange.OrgID{"o"},
+			Object: reshare.Object{ID: "indicator--2", Type: "indicator", Seq: 7<<24 | 4}, // without markings
 		}
 		within(t, db, func(tx *sqlstore.Tx) {
 			for _, r := range []reshare.Request{later, full, loosen, full} { // put twice: the same
