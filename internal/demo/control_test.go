@@ -135,4 +135,3 @@ func testBases(w *world) {
 		w.Errorf("a share has no line (%v)", err)
 	}
 }
-
