@@ -207,6 +207,16 @@ func (t *trial) announce(r demo.Ready, why string) error {
 	if why != "" {
 		w.say("  %s why %s --for %s", env(operator), why, later.Organisation)
 	}
+	w.say("\nWhat originators control, in the browser:\n")
+	for _, c := range []struct{ account, what, path string }{
+		{"standard-2", "took something back; one holder answered, one is silent", "/recalls"},
+		{"early-2", "holds it and is asked to answer; has asked to re-share", "/recalls"},
+		{"validate", "is asked whether something may be passed on", "/reshares"},
+		{"operator", "one object is held under a marking that nobody understands", "/programs/" + string(demo.Community) + "/held"},
+	} {
+		a, _ := r.Account(c.account)
+		w.say("  %-11s %s: %s%s\n              %s", c.account, c.what, r.URL, c.path, a.SignIn)
+	}
 	w.say("\nTAXII 2.1 at %s, as %s with the token above; the collections by what that account may do there:\n", r.TAXII, r.Member.Account)
 	for _, c := range []struct {
 		may string

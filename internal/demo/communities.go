@@ -45,6 +45,7 @@ var communities = []struct {
 // of them write, days before now.
 func (t *story) gather() {
 	at := t.d.start.Add(time.Hour)
+	t.bases(at)
 	for _, c := range communities {
 		t.agenda.add(at, "opening "+string(c.id), func(ctx context.Context, x *core.Exchange) error {
 			_, err := x.Programs.Apply(ctx, exchange.System(), t.d.dated(*c.charter), false)
@@ -67,6 +68,7 @@ func (t *story) gather() {
 	t.contribute(Community, "thistledown", 20*time.Hour, "a page that asks for passwords", "url:value", "https://portal-login.example/renew")
 	t.contribute(DropBox, "thistledown", 2*24*time.Hour, "a supplier that was broken into", "domain-name:value", "parts-supplier.example")
 	t.contribute(Circle, "brass-owl", 4*24*time.Hour, "a crash that looks like more", "file:name", "trigger.bin")
+	t.control()
 }
 
 // of is a member of the cast.

@@ -1,7 +1,8 @@
 // Package demo writes the demonstration into an empty exchange: an invented
 // vendor's response team with a program of forty invented members in four
 // cohorts, and three monthly releases, one closed with outcomes, one on the
-// clock, one draft; and three small programs in which members write.
+// clock, one draft; and three small programs in which members write, and in
+// which originators keep a hand on what they wrote.
 //
 // The history is not put into tables: a clock that begins seven weeks ago is
 // moved from act to act, and each act goes through the service that everybody
@@ -122,6 +123,7 @@ func (t *story) tell(ctx context.Context, clock *Clock) error {
 	t.write(draft, t.d.now.Add(-26*time.Hour), func(c exchange.ContentClass) bool {
 		return c != exchange.PoC && c != exchange.ReproSteps
 	})
+	t.tearLine(draft, t.d.now.Add(-20*time.Hour))
 	return t.agenda.run(ctx, t.s.Exchange, clock, t.d.now)
 }
 

@@ -137,6 +137,7 @@ func (t *story) operator() exchange.Actor { return t.staff["operator"].web() }
 // edition is one release of the story.
 type edition struct {
 	id         exchange.ReleaseID
+	rootCause  exchange.ArtifactID
 	revision   int64
 	t0         time.Time
 	weaknesses []weakness
@@ -172,7 +173,10 @@ func (t *story) write(e *edition, at time.Time, classes func(exchange.ContentCla
 			if p.public {
 				in.Handling = exchange.Handling{TLP: exchange.TLPClear, PAP: exchange.PAPClear}
 			}
-			_, err := x.Submissions.Submit(ctx, t.operator(), in, bytes.NewReader(p.body))
+			done, err := x.Submissions.Submit(ctx, t.operator(), in, bytes.NewReader(p.body))
+			if p.class == exchange.RootCause {
+				e.rootCause = done.Artifact.ID
+			}
 			return err
 		})
 	}

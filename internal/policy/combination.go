@@ -37,7 +37,7 @@ var Combination = []Dimension{
 	},
 	{
 		Name: "PAP", Values: labels(exchange.PAPClear, exchange.PAPRed), Combine: MostRestrictive,
-		Absent: "the default of the program; in a marking PAP:CLEAR, before the public release PAP:AMBER", Unknown: "held",
+		Absent: "the default of the program; in a marking PAP:CLEAR, before the public release PAP:AMBER", Unknown: "PAP:RED",
 	},
 	{
 		Name: "recipients: organisations, groups, sectors", Combine: EachList,

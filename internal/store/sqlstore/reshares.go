@@ -144,8 +144,11 @@ func scanReshare(s Scanner) (r reshare.Request, err error) {
 	return r, nil
 }
 
-// classOfTerms reads what termsText wrote.
+// classOfTerms reads what termsText wrote; empty: the markings ask nothing more.
 func classOfTerms(text string) (c exchange.HandlingClass, err error) {
+	if text == "" {
+		return c, nil
+	}
 	var t terms
 	if err := json.Unmarshal([]byte(text), &t); err != nil {
 		return c, fmt.Errorf("reading markings: %w", err)

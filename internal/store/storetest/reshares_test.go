@@ -41,8 +41,12 @@ func TestReshares(t *testing.T) {
 			ID: "rsh_c", Program: "q", Artifact: "art_1", Number: 7, Kind: reshare.Reshare, By: "b", Why: "y", AskedAt: at.Add(time.Second),
 			AnswerBy: at.Add(time.Hour), Until: at.Add(time.Hour), State: reshare.Granted, Owners: []exchange.OrgID{"o"},
 		}
+		plain := reshare.Request{ // about an object without markings
+			ID: "rsh_d", Program: "z", Artifact: "art_9", Number: 99, Kind: reshare.Reshare, By: "z", Why: "z", AskedAt: at, AnswerBy: at.Add(time.Hour),
+			Until: at.Add(time.Hour), State: reshare.Refused, Owners: []exchange.OrgID{"y"}, Object: reshare.Object{ID: "indicator--2", Type: "indicator", Seq: 99<<24 | 4},
+		}
 		within(t, db, func(tx *sqlstore.Tx) {
-			for _, r := range []reshare.Request{later, full, loosen, full} { // put twice: the same
+			for _, r := range []reshare.Request{later, full, loosen, plain, full} { // put twice: the same
 				if err := tx.PutReshare(r); err != nil {
 					t.Fatal(err)
 				}
@@ -59,7 +63,7 @@ func TestReshares(t *testing.T) {
 			return out
 		}
 		within(t, db, func(tx *sqlstore.Tx) {
-			for _, want := range []reshare.Request{full, loosen, later} {
+			for _, want := range []reshare.Request{full, loosen, later, plain} {
 				if d := cmp.Diff(want, must[reshare.Request](t)(tx.Reshare(want.ID))); d != "" {
 					t.Error(d)
 				}
