@@ -66,6 +66,10 @@ func TestParts(t *testing.T) {
 		}, []exchange.FieldHandling{field(red, "name")}, "", exchange.TLPRed},
 		"under a grant": {client, func(i *policy.Item) { i.GrantedAt = now }, []exchange.FieldHandling{field(strict, "name"), field(red, "labels")}, "labels", exchange.TLPAmberStrict},
 		"a whole artifact, its originator unnamed": {nil, func(i *policy.Item) { i.Whole, i.Handling.Attribution = true, exchange.AttributionMustNot }, nil, "", exchange.TLPAmber},
+		"an object without markings in one": {nil, func(i *policy.Item) {
+			i.Whole, i.Handling.Attribution = true, exchange.AttributionMustNot
+			*i = i.Under(exchange.HandlingClass{})
+		}, nil, "created_by_ref", exchange.TLPAmber},
 	} {
 		r, i := member(), given()
 		if c.who != nil {

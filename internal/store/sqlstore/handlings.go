@@ -31,7 +31,6 @@ type handling struct {
 	Resale        int64                `json:"resale,omitempty"`
 	Attribution   int64                `json:"attribution,omitempty"`
 	References    []string             `json:"references,omitempty"`
-	MayLoosen     bool                 `json:"may_loosen,omitempty"`
 }
 
 func keptHandling(h exchange.Handling) handling {
@@ -40,7 +39,7 @@ func keptHandling(h exchange.Handling) handling {
 		Persons: h.Persons, Purposes: h.Purposes, NotOrgs: h.NotOrgs, NotCohorts: h.NotCohorts, NotHats: h.NotHats, NotIn: h.NotIn,
 		From: micros(h.From), Expires: micros(h.Expires), Statement: h.Statement, Actions: int64(h.Actions),
 		Encrypt: int64(h.Encrypt), Notify: int64(h.Notify), Resale: int64(h.Resale), Attribution: int64(h.Attribution),
-		References: h.References, MayLoosen: h.MayLoosen,
+		References: h.References,
 	}
 }
 
@@ -50,7 +49,7 @@ func (h handling) handling() exchange.Handling {
 		Persons: h.Persons, Purposes: h.Purposes, NotOrgs: h.NotOrgs, NotCohorts: h.NotCohorts, NotHats: h.NotHats, NotIn: h.NotIn,
 		From: instant(h.From), Expires: instant(h.Expires), Statement: h.Statement, Actions: exchange.Actions(h.Actions),
 		Encrypt: exchange.Duty(h.Encrypt), Notify: exchange.Duty(h.Notify), Resale: exchange.Duty(h.Resale),
-		Attribution: exchange.Attribution(h.Attribution), References: h.References, MayLoosen: h.MayLoosen,
+		Attribution: exchange.Attribution(h.Attribution), References: h.References,
 	}
 }
 

@@ -244,7 +244,7 @@ func changedHandling(now, given exchange.Handling) exchange.Handling {
 	if !given.Expires.IsZero() {
 		next.Expires = given.Expires.UTC().Truncate(time.Microsecond)
 	}
-	next.Also, next.References, next.MayLoosen = now.Also, now.References, now.MayLoosen
+	next.Also, next.References = now.Also, now.References
 	return next
 }
 
