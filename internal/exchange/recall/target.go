@@ -119,15 +119,33 @@ func (s *Service) refusal(ctx context.Context, a exchange.Actor, act Act) error 
 	return exchange.Fail(exchange.Denied, "only its originator, and an operator of the program, take it back"+noMore)
 }
 
-// label is the label that the act carries: that of what it is about, AMBER at
-// least until it is public.
-func (t target) label() exchange.TLP {
-	tlp := t.artifact.Handling.TLP
+// under is what governs what the act is about: of an object what its markings
+// ask, too.
+func (t target) under(tx Tx) (exchange.Handling, error) {
+	h := t.artifact.Handling
 	for _, a := range t.arts {
-		tlp = max(tlp, a.Handling.TLP)
+		h = h.Join(exchange.Handling{TLP: a.Handling.TLP})
+		if len(t.objects) == 0 {
+			continue
+		}
+		marks, err := tx.ClassesOf(a.Number)
+		if err != nil {
+			return h, err
+		}
+		for _, m := range marks {
+			if slices.ContainsFunc(t.objects, func(o Object) bool { return o.Class == m.ID }) {
+				h = h.Join(m.Handling).Join(exchange.Handling{TLP: m.TLP})
+			}
+		}
 	}
+	return h, nil
+}
+
+// label is the label that the act carries, AMBER at least until what it is about
+// is public.
+func (t target) label(h exchange.Handling) exchange.TLP {
 	if t.release.PublicAt.IsZero() {
-		tlp = max(tlp, exchange.TLPAmber)
+		return max(h.TLP, exchange.TLPAmber)
 	}
-	return tlp
+	return h.TLP
 }
