@@ -119,22 +119,25 @@ func (s *Service) refusal(ctx context.Context, a exchange.Actor, act Act) error 
 	return exchange.Fail(exchange.Denied, "only its originator, and an operator of the program, take it back"+noMore)
 }
 
-// under is what governs what the act is about: of an object what its markings
-// ask, too.
-func (t target) under(tx Tx) (exchange.Handling, error) {
-	h := t.artifact.Handling
+// under is what governs what the act is about. Of an object that is what its
+// markings ask, too; of several versions the one that most may know of, since
+// its holders have to be told.
+func (t target) under(tx Tx) (h exchange.Handling, err error) {
+	if len(t.objects) == 0 {
+		return t.artifact.Handling, nil
+	}
 	for _, a := range t.arts {
-		h = h.Join(exchange.Handling{TLP: a.Handling.TLP})
-		if len(t.objects) == 0 {
-			continue
-		}
 		marks, err := tx.ClassesOf(a.Number)
 		if err != nil {
 			return h, err
 		}
 		for _, m := range marks {
-			if slices.ContainsFunc(t.objects, func(o Object) bool { return o.Class == m.ID }) {
-				h = h.Join(m.Handling).Join(exchange.Handling{TLP: m.TLP})
+			if !slices.ContainsFunc(t.objects, func(o Object) bool { return o.Artifact() == a.Number && o.Class == m.ID }) {
+				continue
+			}
+			of := a.Handling.Join(m.Handling).Join(exchange.Handling{TLP: m.TLP})
+			if h.TLP == exchange.TLPUnset || of.TLP < h.TLP {
+				h = of
 			}
 		}
 	}

@@ -71,7 +71,7 @@ func TestWhyAndWho(t *testing.T) {
 		t.Errorf("%d %s", res.status, res.body)
 	}
 	for query, want := range map[string][2]any{ // all that a submission says can be asked
-		"not_cohort=early": {"lost", 3.0}, "from=2099-01-01T00:00:00Z": {"lost", 3.0}, "sector=nothing": {"lost", 3.0}, "purpose=research": {"lost", 3.0},
+		"not_cohort=early": {"lost", 2.0}, "from=2099-01-01T00:00:00Z": {"lost", 3.0}, "sector=nothing": {"lost", 3.0}, "purpose=research": {"lost", 3.0},
 		"permitted_actions=none": {"lost", 0.0}, "not_hat=nothing": {"lost", 0.0},
 	} {
 		if res := operator.call("GET", artifact+"/simulate?"+query, nil); res.status != 200 || res.json(t)[want[0].(string)] != want[1] {
