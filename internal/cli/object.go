@@ -131,7 +131,10 @@ func (a *app) artifactSimulate() *cobra.Command {
 		Use: "simulate ARTIFACT", Short: "Show who would gain and who would lose by another handling", Args: cobra.ExactArgs(1),
 		Long: "Show who would gain and who would lose by another handling of an artifact. What is not\ngiven stays as it is. Nothing is changed, and nothing is recorded.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := moments(time.Now(), &h.expires); err != nil {
+			if err := moments(time.Now(), &h.expires, &h.finer.from); err != nil {
+				return err
+			}
+			if err := h.finer.join(&h.tlp, time.Now()); err != nil {
 				return err
 			}
 			q := h.query("")

@@ -126,11 +126,6 @@ type Handling struct {
 	Resale      Duty // unmodified_resale: may < must-not
 	Attribution Attribution
 	References  []string // the policies behind it, such as IEP ids and URLs
-
-	// MayLoosen is the originator's wish that granular markings may show a part
-	// more widely than the whole, as for a teaser. It is never set by a marking,
-	// and so far no decision looks at it.
-	MayLoosen bool
 }
 
 // Fill returns h with what it leaves open taken from def.

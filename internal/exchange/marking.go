@@ -170,7 +170,6 @@ func (h Handling) Join(o Handling) Handling {
 		Actions:   max(h.Actions, o.Actions), Encrypt: max(h.Encrypt, o.Encrypt), Notify: max(h.Notify, o.Notify),
 		Resale: max(h.Resale, o.Resale), Attribution: h.Attribution.join(o.Attribution),
 		References: union(h.References, o.References),
-		MayLoosen:  h.MayLoosen && o.MayLoosen,
 	}
 	all := slices.Concat(h.AllowLists(), o.AllowLists())
 	slices.SortFunc(all, AllowList.compare)

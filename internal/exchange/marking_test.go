@@ -32,7 +32,7 @@ func randomHandling(r *rand.Rand) Handling {
 		NotIn: someOf(r, "DE", "FR"), From: instant(), Expires: instant(),
 		Statement: []string{"", "", " ", "One.", "Two.\nOne.", "Zwei.\n Three."}[r.IntN(6)],
 		Actions:   Actions(r.IntN(6)), Encrypt: Duty(r.IntN(3)), Notify: Duty(r.IntN(3)), Resale: Duty(r.IntN(3)),
-		Attribution: Attribution(r.IntN(5)), References: someOf(r, "iep--1", "iep--2"), MayLoosen: r.IntN(2) == 0,
+		Attribution: Attribution(r.IntN(5)), References: someOf(r, "iep--1", "iep--2"),
 	}
 	for range max(0, r.IntN(4)-2) {
 		h.Also = append(h.Also, AllowList{someOf[OrgID](r, "a", "b"), someOf[GroupID](r, "g"), someOf(r, "energy")})
@@ -47,7 +47,7 @@ func canonical(h Handling) Handling { return h.Join(h) }
 // nothing changes nothing.
 func TestJoinIsASemilattice(t *testing.T) {
 	r := rand.New(rand.NewPCG(19, 23))
-	silent := Handling{MayLoosen: true}
+	silent := Handling{}
 	for range 15_000 {
 		a, b, c := randomHandling(r), randomHandling(r), randomHandling(r)
 		for law, pair := range map[string][2]Handling{
@@ -80,7 +80,6 @@ func TestJoinNeverLoosens(t *testing.T) {
 				"a purpose": within(j.Purposes, h.Purposes, NoPurpose),
 				"an instant": !j.From.Before(h.From) &&
 					(h.Expires.IsZero() || !j.Expires.IsZero() && !j.Expires.After(h.Expires)),
-				"loosening": !j.MayLoosen || h.MayLoosen,
 			} {
 				if !ok {
 					t.Fatalf("%s is lost\na = %+v\nb = %+v\njoin = %+v", what, a, b, j)

@@ -157,11 +157,12 @@ type Artifact struct {
 }
 
 // HandlingClass is the interned handling of some objects of one artifact: what
-// the markings of the objects say, to be joined with the artifact's own policy.
+// the markings of the objects say and nothing else. What governs the objects is
+// the join with the artifact's own policy, which may change: policy.Item.Under.
 type HandlingClass struct {
 	ID       int64
 	Artifact int64           // Artifact.Number
-	TLP      TLP             // join of the object markings; to be joined with the artifact's
+	TLP      TLP             // join of the object markings; TLPUnset: they name no label
 	Held     bool            // a marking could not be resolved: a steward must look
 	Markings string          // the sorted marking references behind it, for the explanation
 	Handling Handling        // join of the object markings; its TLP is in TLP

@@ -35,14 +35,19 @@ func TestParts(t *testing.T) {
 		want   string
 		tlp    exchange.TLP
 	}{
-		"none above the object":         {nil, nil, []exchange.FieldHandling{field(label(exchange.TLPGreen), "name")}, "", exchange.TLPAmber},
-		"one that may be had":           {nil, nil, []exchange.FieldHandling{field(strict, "name")}, "", exchange.TLPAmberStrict},
-		"one that a client may not":     {client, nil, []exchange.FieldHandling{field(strict, "name"), field(label(exchange.TLPAmber), "labels")}, "name", exchange.TLPAmber},
-		"several under one marking":     {nil, nil, []exchange.FieldHandling{field(red, "name", "labels.[0]", "description")}, "description labels.[0] name", exchange.TLPAmber},
-		"held":                          {nil, nil, []exchange.FieldHandling{{Selectors: []string{"name"}, Held: true}}, "name", exchange.TLPAmber},
-		"excluded":                      {nil, nil, []exchange.FieldHandling{field(exchange.Handling{NotIn: []string{"DE"}}, "name")}, "name", exchange.TLPAmber},
-		"for another purpose":           {nil, nil, []exchange.FieldHandling{field(exchange.Handling{Purposes: []string{"research"}}, "name")}, "name", exchange.TLPAmber},
-		"for others":                    {nil, nil, []exchange.FieldHandling{field(exchange.Handling{Sectors: []string{"energy"}}, "name")}, "name", exchange.TLPAmber},
+		"none above the object":     {nil, nil, []exchange.FieldHandling{field(label(exchange.TLPGreen), "name")}, "", exchange.TLPAmber},
+		"one that may be had":       {nil, nil, []exchange.FieldHandling{field(strict, "name")}, "", exchange.TLPAmberStrict},
+		"one that a client may not": {client, nil, []exchange.FieldHandling{field(strict, "name"), field(label(exchange.TLPAmber), "labels")}, "name", exchange.TLPAmber},
+		"several under one marking": {nil, nil, []exchange.FieldHandling{field(red, "name", "labels.[0]", "description")}, "description labels.[0] name", exchange.TLPAmber},
+		"held":                      {nil, nil, []exchange.FieldHandling{{Selectors: []string{"name"}, Held: true}}, "name", exchange.TLPAmber},
+		"excluded":                  {nil, nil, []exchange.FieldHandling{field(exchange.Handling{NotIn: []string{"DE"}}, "name")}, "name", exchange.TLPAmber},
+		"for another purpose":       {nil, nil, []exchange.FieldHandling{field(exchange.Handling{Purposes: []string{"research"}}, "name")}, "name", exchange.TLPAmber},
+		"for others":                {nil, nil, []exchange.FieldHandling{field(exchange.Handling{Sectors: []string{"energy"}}, "name")}, "name", exchange.TLPAmber},
+		"for its sector, in capitals": {
+			func(r *policy.Recipient) { r.Attributes.Sectors = []string{"ENERGY"} }, nil,
+			[]exchange.FieldHandling{field(exchange.Handling{Sectors: []string{"Energy"}}, "name")},
+			"", exchange.TLPAmber,
+		},
 		"above the ceiling":             {func(r *policy.Recipient) { r.Ceiling = exchange.TLPAmber }, nil, []exchange.FieldHandling{field(strict, "name")}, "name", exchange.TLPAmber},
 		"expired":                       {nil, nil, []exchange.FieldHandling{field(exchange.Handling{Expires: now}, "name")}, "name", exchange.TLPAmber},
 		"to begin":                      {nil, nil, []exchange.FieldHandling{field(exchange.Handling{From: now.Add(1)}, "name")}, "name", exchange.TLPAmber},
@@ -66,6 +71,10 @@ func TestParts(t *testing.T) {
 		}, []exchange.FieldHandling{field(red, "name")}, "", exchange.TLPRed},
 		"under a grant": {client, func(i *policy.Item) { i.GrantedAt = now }, []exchange.FieldHandling{field(strict, "name"), field(red, "labels")}, "labels", exchange.TLPAmberStrict},
 		"a whole artifact, its originator unnamed": {nil, func(i *policy.Item) { i.Whole, i.Handling.Attribution = true, exchange.AttributionMustNot }, nil, "", exchange.TLPAmber},
+		"an object without markings in one": {nil, func(i *policy.Item) {
+			i.Whole, i.Handling.Attribution = true, exchange.AttributionMustNot
+			*i = i.Under(exchange.HandlingClass{})
+		}, nil, "created_by_ref", exchange.TLPAmber},
 	} {
 		r, i := member(), given()
 		if c.who != nil {

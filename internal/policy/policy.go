@@ -169,12 +169,14 @@ func Whole(decide func(Recipient, Item, time.Time) Decision, r Recipient, i Item
 	return Container(d, parts...)
 }
 
-// Under is the item under the markings of some of its objects.
+// Under is one of the item's objects, which bears these markings, or none: what
+// is asked of the object is the join of both, since the class does not repeat
+// what the artifact asks. An object is never given as a whole artifact is.
 func (i Item) Under(h exchange.HandlingClass) Item {
 	tlp := max(i.Handling.TLP, h.TLP)
 	i.Held, i.Handling, i.Fields = h.Held, i.Handling.Join(h.Handling), h.Fields
 	i.Handling.TLP = max(i.Handling.TLP, tlp)
-	i.Whole = i.Whole && h.TLP == exchange.TLPUnset && !h.Held && len(h.Fields) == 0
+	i.Whole = false
 	return i
 }
 

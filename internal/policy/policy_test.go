@@ -75,6 +75,9 @@ var breaches = []breach{
 	{"exclusion", "E_EXCLUDED", policy.Deny, func(r *policy.Recipient, i *policy.Item) {
 		r.Attributes.Hats, i.Handling.NotHats = []string{"csirt", "regulator"}, []string{"Regulator"}
 	}},
+	{"exclusion", "E_EXCLUDED", policy.Deny, func(r *policy.Recipient, i *policy.Item) {
+		r.Hat, i.Handling.NotHats = "REGULATOR", []string{"Regulator"}
+	}},
 	{"purpose", "E_PURPOSE", policy.Deny, func(_ *policy.Recipient, i *policy.Item) { i.Handling.Purposes = []string{"defence"} }},
 	{"purpose", "E_PURPOSE", policy.Deny, func(r *policy.Recipient, i *policy.Item) {
 		r.Purpose, i.Handling.Purposes = exchange.NoPurpose, []string{exchange.NoPurpose}

@@ -62,15 +62,14 @@ func TestMarkingsOfParts(t *testing.T) {
 	unknown, _ := own(3, "")
 	w.must(a, 7, 0, indicator(1, v(1), part(red, "name")), indicator(2, v(1), whole(ours)), definition, indicator(3, v(1), whole(faulty)), misspelt,
 		indicator(4, v(1), part(unknown, "name")), indicator(5, v(1), ""))
-	amber := testkit.Charter().Handling.TLP
 	asks := exchange.Handling{Organisations: []exchange.OrgID{"edr-b", "nobody"}, NotOrgs: []exchange.OrgID{"av-a"}, NotIn: []string{"XA"}}
 	refuses := exchange.Handling{NotOrgs: []exchange.OrgID{"edr-z"}}
 	want := []exchange.HandlingClass{
-		{TLP: amber, Fields: []exchange.FieldHandling{{Selectors: []string{"name"}, Handling: exchange.Handling{TLP: exchange.TLPRed}}}},
-		{TLP: amber, Markings: ours, Handling: asks},
-		{TLP: amber},
-		{TLP: amber, Markings: faulty, Handling: refuses, Held: true},
-		{TLP: amber, Markings: unknown, Fields: []exchange.FieldHandling{
+		{Fields: []exchange.FieldHandling{{Selectors: []string{"name"}, Handling: exchange.Handling{TLP: exchange.TLPRed}}}},
+		{Markings: ours, Handling: asks},
+		{},
+		{Markings: faulty, Handling: refuses, Held: true},
+		{Markings: unknown, Fields: []exchange.FieldHandling{
 			{Selectors: []string{"name"}, Handling: exchange.Handling{References: []string{unknown}}, Held: true},
 		}},
 	}

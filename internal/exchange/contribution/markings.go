@@ -94,7 +94,9 @@ const (
 )
 
 // intern finds the handling class of each object that is to be stored, those
-// that the journal lacks included. A marking that is not understood holds its
+// that the journal lacks included. As everywhere, a class says what the markings
+// say; what the journal asks is joined when it is decided on. A marking that is
+// not understood holds its
 // objects, or their parts, until a steward has looked.
 func (f *facts) intern(j *job, p *part) {
 	if f.byKey == nil {
@@ -105,7 +107,6 @@ func (f *facts) intern(j *job, p *part) {
 		f.combos = append(f.combos, combo{HandlingClass: h})
 	}
 	f.held = 0
-	base := handling(f.w.charter)
 	plain, marked := map[exchange.TLP]int{}, map[string]int{}
 	var key []byte
 	bytes := 0
@@ -117,17 +118,16 @@ func (f *facts) intern(j *job, p *part) {
 		var k int
 		var ok bool
 		if o.marks == nil {
-			label := max(base.TLP, o.tlp)
-			if k, ok = plain[label]; !ok {
-				if k, ok = f.combo(exchange.HandlingClass{TLP: label}, nil); ok {
-					plain[label] = k
+			if k, ok = plain[o.tlp]; !ok {
+				if k, ok = f.combo(exchange.HandlingClass{TLP: o.tlp}, nil); ok {
+					plain[o.tlp] = k
 				}
 			}
 		} else {
 			key = o.marks.AppendKey(key[:0])
 			if k, ok = marked[string(key)]; !ok && bytes < maxClassBytes {
 				bytes += len(key)
-				h, open := o.marks.Class(base, j.env.words.Of)
+				h, open := o.marks.Class(j.env.words.Of)
 				if k, ok = f.combo(h, open); ok {
 					marked[string(key)] = k
 				}

@@ -326,13 +326,17 @@ func (k *class) holds(now time.Time) bool {
 	return !d.At.IsZero() && !now.Before(d.At) && (d.Until.IsZero() || now.Before(d.Until))
 }
 
-// facts gathers what is known of an artifact, for this reader's audience.
+// facts gathers what is known of an artifact, or, where h has a number, of its
+// objects under h, for this reader's audience.
 func (v *view) facts(tx Tx, art exchange.Artifact, h exchange.HandlingClass) (*class, error) {
 	r, err := tx.Release(art.Release)
 	if err != nil {
 		return nil, err
 	}
-	k := &class{artifact: art, release: r, item: policy.ItemOf(r, art, v.required).Under(h)}
+	k := &class{artifact: art, release: r, item: policy.ItemOf(r, art, v.required)}
+	if h.ID != 0 {
+		k.item = k.item.Under(h)
+	}
 	if k.item.PublicAt, err = tx.OpenedTo(art.Number, exchange.PublicAudience); err != nil {
 		return nil, err
 	}

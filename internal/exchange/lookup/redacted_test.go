@@ -10,6 +10,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/exchange/submission"
 	"github.com/forewarn-exchange/forewarn/internal/format/stix/stixtest"
 	"github.com/forewarn-exchange/forewarn/internal/server/servertest"
+	"github.com/forewarn-exchange/forewarn/internal/testkit"
 )
 
 // A value that is withheld of an object leads nobody to it from whom it is
@@ -29,20 +30,21 @@ func TestValuesOfCopies(t *testing.T) {
 		ID:   stixtest.ID("malware", 700, 3),
 		More: fmt.Sprintf(`"name":"Canary family","is_family":true,"sample_refs":[%q]`, file.ID),
 	}
-	things := []servertest.Thing{file, pattern, sighted}
+	held := servertest.Thing{ID: stixtest.ID("indicator", 700, 4), More: `"pattern":"[domain-name:value = 'held.example']","pattern_type":"stix",` +
+		`"valid_from":"2026-01-01T00:00:00Z","granular_markings":[{"marking_ref":"` + servertest.Unresolved + `","selectors":["pattern"]}]`}
+	things := []servertest.Thing{file, pattern, sighted, held}
 	r := w.Draft("Values", t0)
-	art := w.Submit(r.ID, exchange.DetectionGuidance, "g.json", servertest.Graph(9, things...), servertest.Label(exchange.TLPAmber), func(in *submission.Input) {
+	w.Submit(r.ID, exchange.DetectionGuidance, "g.json", servertest.Graph(9, things...), servertest.Label(exchange.TLPAmber), func(in *submission.Input) {
 		in.Handling.Persons = []exchange.PersonID{w.Reader(servertest.EarlyB).Person}
 	})
-	w.Grain(art, things...)
 	w.Arm(r.ID)
 	w.Clock.Set(t0)
-	values := []string{"canary.exe", strings.Repeat("AB", 32), "canary.example", "canary family"}
+	values := []string{"canary.exe", strings.Repeat("AB", 32), "canary.example", "canary family", "held.example"}
 	told := func(a exchange.Actor) (out []string) {
 		for _, k := range ask(t, w, a, values...).Known {
 			for _, m := range k.Matches {
 				out = append(out, fmt.Sprint(k.Index, " ", m.Object.ID))
-				if text := string(m.Object.Raw); a.Org != servertest.EarlyB && (strings.Contains(text, "canary.exe") || strings.Contains(text, file.ID)) {
+				if text := string(m.Object.Raw); a.Org == servertest.EarlyA && (strings.Contains(text, "canary.exe") || strings.Contains(text, file.ID)) {
 					t.Errorf("%s", text)
 				}
 			}
@@ -59,5 +61,24 @@ func TestValuesOfCopies(t *testing.T) {
 	}
 	if some[0] == all[1] || some[1] == all[3] {
 		t.Errorf("a copy bears the identifier of the original: %q", some)
+	}
+
+	// What a marking holds that nobody understands is found by those alone who run
+	// the program, until they have said what it asks.
+	last := func(a exchange.Actor) string {
+		all := told(a)
+		return all[len(all)-1]
+	}
+	found := "4 " + held.ID
+	if got := last(w.Operator); got != found {
+		t.Errorf("who runs the program is told %q last, want %q", got, found)
+	}
+	if _, err := w.X.Submissions.ResolveMarking(t.Context(), w.Operator, testkit.Program, servertest.Unresolved, exchange.Handling{TLP: exchange.TLPGreen}, "known"); err != nil {
+		t.Fatal(err)
+	}
+	for who, a := range map[string]exchange.Actor{"who may have all": w.Reader(servertest.EarlyB), "a machine": w.Machine(servertest.EarlyA)} {
+		if got := last(a); got != found {
+			t.Errorf("%s is then told %q last, want %q", who, got, found)
+		}
 	}
 }

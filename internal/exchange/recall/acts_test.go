@@ -158,6 +158,9 @@ func TestTombstonesAreUnderTheMarkingsOfTheirObjects(t *testing.T) {
 	if h := holder(p, servertest.EarlyA); h != nil {
 		t.Errorf("EarlyA is a holder of what was withheld from it: %+v", h)
 	}
+	if p.TLP != exchange.TLPRed || !slices.Equal(p.Persons, []exchange.PersonID{exchange.Nobody}) {
+		t.Errorf("the act is %s for %v, and its object is TLP:RED for nobody", p.TLP, p.Persons)
+	}
 	if n := w.notices(servertest.EarlyA, exchange.EventRecalled); len(n) != 0 {
 		t.Errorf("EarlyA was told %q", n)
 	}

@@ -67,7 +67,10 @@ func (s *Service) bury(ctx context.Context, d deed) (g *grave, err error) {
 	}
 	a.Filename, a.SHA256 = string(a.ID), "staged-"+string(a.ID)
 	a.Handling.Expires = time.Time{}
-	a.Handling.TLP = max(a.Handling.TLP, d.TLP)
+	for _, of := range d.arts { // what the objects ask is in their classes
+		a.Handling.TLP = max(a.Handling.TLP, of.Handling.TLP)
+	}
+	a.Handling.TLP = d.label(a.Handling)
 	g.number, g.end, err = s.c.Keep(func() (number int64, err error) {
 		err = s.c.Store.Update(ctx, func(tx Tx) error {
 			standing, err := s.c.Standing(tx, d.charter)

@@ -106,7 +106,7 @@ func (s *Service) lapse(tx Tx, number int64) (d deed, err error) {
 	d.arts, d.owners = []exchange.Artifact{d.artifact}, d.artifact.Owners()
 	a := d.artifact
 	d.Recall = Recall{
-		Kind: Expired, Program: a.Program, Release: a.Release, Artifact: a.ID, Number: a.Number, Title: a.Title, TLP: d.label(),
+		Kind: Expired, Program: a.Program, Release: a.Release, Artifact: a.ID, Number: a.Number, Title: a.Title, TLP: d.label(a.Handling),
 		Person: exchange.System().Person, Owners: d.owners, At: tx.Now(), Effective: a.Handling.Expires,
 		Reason: "its handling expired", Was: a.Handling, Handling: a.Handling, Objects: a.Objects,
 	}

@@ -83,12 +83,16 @@ func (s *Service) prepare(tx Tx, a exchange.Actor, act Act) (d deed, ok bool, er
 	if !d.artifact.RecalledAt.IsZero() {
 		return d, ok, exchange.Fail(exchange.Conflict, "it was recalled already"+noMore)
 	}
+	under, err := d.under(tx)
+	if err != nil {
+		return d, ok, err
+	}
 	now := tx.Now()
 	d.actor = a
 	r := &d.Recall
 	*r = Recall{
 		Kind: act.Kind, Program: d.charter.ID, Release: d.artifact.Release, Artifact: d.artifact.ID, Number: d.artifact.Number,
-		Title: d.artifact.Title, Object: d.object, TLP: d.label(), By: a.Org, Person: a.Person, Owners: d.owners,
+		Title: d.artifact.Title, Object: d.object, TLP: d.label(under), By: a.Org, Person: a.Person, Owners: d.owners,
 		At: now, Effective: now, Reason: strings.TrimSpace(act.Reason), Message: strings.TrimSpace(act.Message),
 		Was: d.artifact.Handling, Handling: d.artifact.Handling, Objects: d.artifact.Objects,
 	}
@@ -99,7 +103,9 @@ func (s *Service) prepare(tx Tx, a exchange.Actor, act Act) (d deed, ok bool, er
 		r.Title, r.Objects = d.object, int64(len(d.objects))
 	}
 	if r.TLP == exchange.TLPRed {
-		r.Persons = d.artifact.Handling.Persons
+		if r.Persons = under.Persons; len(r.Persons) == 0 { // whom nobody named, nobody has it from
+			r.Persons = []exchange.PersonID{exchange.Nobody}
+		}
 	}
 	if act.Kind == Superseded {
 		if err := d.replace(tx, a, act); err != nil {

@@ -43,13 +43,9 @@ func narrowed(old, to exchange.Handling) (exchange.Handling, []exchange.Problem)
 	if !to.Expires.IsZero() && !old.Expires.IsZero() && to.Expires.After(old.Expires) {
 		loosens("handling.expires", "later than what holds now")
 	}
-	if to.MayLoosen && !old.MayLoosen {
-		loosens("handling.may_loosen", "would let others loosen it")
-	}
 	if len(ps) > 0 {
 		return old, ps
 	}
-	to.MayLoosen = old.MayLoosen
 	out := old.Join(to)
 	if reflect.DeepEqual(out, old.Join(old)) {
 		ps = append(ps, exchange.Problem{Path: "handling", Message: "makes nothing stricter"})

@@ -35,7 +35,6 @@ func TestNarrowed(t *testing.T) {
 		{"stricter resale", exchange.Handling{Resale: exchange.DutyStrict}, ""},
 		{"another attribution", exchange.Handling{Attribution: exchange.AttributionMustNot}, "handling.attribution"},
 		{"a looser attribution", exchange.Handling{Attribution: exchange.AttributionMay}, "handling.attribution"},
-		{"leave to loosen", exchange.Handling{MayLoosen: true}, "handling.may_loosen"},
 		{"a statement", exchange.Handling{Statement: "ask first"}, ""},
 		{"RED without persons", exchange.Handling{TLP: exchange.TLPRed}, "handling.persons"},
 	} {

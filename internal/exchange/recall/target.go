@@ -119,15 +119,36 @@ func (s *Service) refusal(ctx context.Context, a exchange.Actor, act Act) error 
 	return exchange.Fail(exchange.Denied, "only its originator, and an operator of the program, take it back"+noMore)
 }
 
-// label is the label that the act carries: that of what it is about, AMBER at
-// least until it is public.
-func (t target) label() exchange.TLP {
-	tlp := t.artifact.Handling.TLP
+// under is what governs what the act is about. Of an object that is what its
+// markings ask, too; of several versions the one that most may know of, since
+// its holders have to be told.
+func (t target) under(tx Tx) (h exchange.Handling, err error) {
+	if len(t.objects) == 0 {
+		return t.artifact.Handling, nil
+	}
 	for _, a := range t.arts {
-		tlp = max(tlp, a.Handling.TLP)
+		marks, err := tx.ClassesOf(a.Number)
+		if err != nil {
+			return h, err
+		}
+		for _, m := range marks {
+			if !slices.ContainsFunc(t.objects, func(o Object) bool { return o.Artifact() == a.Number && o.Class == m.ID }) {
+				continue
+			}
+			of := a.Handling.Join(m.Handling).Join(exchange.Handling{TLP: m.TLP})
+			if h.TLP == exchange.TLPUnset || of.TLP < h.TLP {
+				h = of
+			}
+		}
 	}
+	return h, nil
+}
+
+// label is the label that the act carries, AMBER at least until what it is about
+// is public.
+func (t target) label(h exchange.Handling) exchange.TLP {
 	if t.release.PublicAt.IsZero() {
-		tlp = max(tlp, exchange.TLPAmber)
+		return max(h.TLP, exchange.TLPAmber)
 	}
-	return tlp
+	return h.TLP
 }

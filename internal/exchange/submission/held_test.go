@@ -77,13 +77,13 @@ func TestHeldQueue(t *testing.T) {
 		t.Error("views that were taken before still hold")
 	}
 	said := exchange.Handling{PAP: exchange.PAPRed, Statement: "ask first"}
-	classes := map[string]handled{
-		"00000001": {TLP: exchange.TLPAmber, Markings: nowhere, Says: said},
-		"00000002": {TLP: exchange.TLPAmber, Markings: nowhere + " " + other, Says: said, Held: true},
-		"00000003": {TLP: exchange.TLPAmber, Markings: nowhere, Fields: []exchange.FieldHandling{
+	classes := map[string]handled{ // what the artifact asks, TLP:AMBER, is joined when it is decided on
+		"00000001": {TLP: exchange.TLPGreen, Markings: nowhere, Says: said},
+		"00000002": {TLP: exchange.TLPGreen, Markings: nowhere + " " + other, Says: said, Held: true},
+		"00000003": {Markings: nowhere, Fields: []exchange.FieldHandling{
 			{Selectors: []string{"pattern"}, Handling: exchange.Handling{TLP: exchange.TLPGreen, PAP: exchange.PAPRed, Statement: "ask first"}},
 		}},
-		"00000004": {TLP: exchange.TLPAmber},
+		"00000004": {},
 	}
 	if d := cmp.Diff(classes, h.classes()); d != "" {
 		t.Error(d)

@@ -98,7 +98,7 @@ type staged struct {
 // is not understood is not given out.
 func (m *markings) resolve(into *staged) {
 	for _, c := range m.classes {
-		h, open := c.marks.Class(exchange.Handling{}, m.words.Of)
+		h, open := c.marks.Class(m.words.Of)
 		h.ID = c.id
 		into.classes = append(into.classes, h)
 		for _, o := range open {

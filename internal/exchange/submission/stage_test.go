@@ -93,14 +93,14 @@ func TestMarkings(t *testing.T) {
 		"00000005": {TLP: exchange.TLPGreen, Fields: []exchange.FieldHandling{
 			{Selectors: []string{"pattern"}, Handling: exchange.Handling{TLP: exchange.TLPRed}},
 		}},
-		"00000006": {TLP: exchange.TLPGreen, Markings: statement, Says: said},
-		"00000007": {TLP: exchange.TLPGreen, Held: true, Markings: nowhere},
-		"00000008": {TLP: exchange.TLPGreen, Markings: nowhere, Fields: []exchange.FieldHandling{
+		"00000006": {Markings: statement, Says: said},
+		"00000007": {Held: true, Markings: nowhere},
+		"00000008": {Markings: nowhere, Fields: []exchange.FieldHandling{
 			{Selectors: []string{"pattern"}, Handling: exchange.Handling{References: []string{nowhere}}, Held: true},
 		}},
 		"00000009": {TLP: exchange.TLPAmber, Held: true, Markings: statement + " " + nowhere, Says: said},
-		"0000000d": {TLP: exchange.TLPGreen},
-		"0000000c": {TLP: exchange.TLPGreen},
+		"0000000d": {},
+		"0000000c": {},
 		"0000000f": {TLP: exchange.TLPRed, Markings: ownRed},
 		"e828b379": {},
 		"939a9414": {},

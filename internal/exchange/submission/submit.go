@@ -226,7 +226,7 @@ func (j *job) same(tx Tx) (Receipt, bool, error) {
 
 func alike(a, b exchange.Handling) bool {
 	// Joined with nothing, a handling has one form, whatever the order of its lists.
-	return reflect.DeepEqual(a.Join(exchange.Handling{}), b.Join(exchange.Handling{})) && a.MayLoosen == b.MayLoosen
+	return reflect.DeepEqual(a.Join(exchange.Handling{}), b.Join(exchange.Handling{}))
 }
 
 // open opens the bytes that were written, or, where they are a STIX 2.0 bundle,

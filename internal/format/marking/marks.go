@@ -102,15 +102,16 @@ type Open struct {
 	Whole bool // of whole objects; else only of parts
 }
 
-// Class is the handling class of objects under base that bear these markings,
-// and which of them were not understood, sorted. meaning answers for all but the
-// well-known ones; false: nobody defined it.
+// Class is the handling class of objects that bear these markings, and which of
+// them were not understood, sorted. meaning answers for all but the well-known
+// ones; false: nobody defined it. What the objects' artifact asks is not part of
+// the class, since it may change.
 //
 // A marking of the whole that is not understood holds the object, a granular one
 // its parts. A granular marking that asks nothing beyond what the whole asks is
-// left out, unless base lets parts be shown more widely.
-func (m Marks) Class(base exchange.Handling, meaning func(ref string) (Meaning, bool)) (c exchange.HandlingClass, open []Open) {
-	c.TLP, c.Markings = max(base.TLP, m.TLP), strings.Join(m.All(), " ")
+// left out: one that asks less loosens nothing.
+func (m Marks) Class(meaning func(ref string) (Meaning, bool)) (c exchange.HandlingClass, open []Open) {
+	c.TLP, c.Markings = m.TLP, strings.Join(m.All(), " ")
 	for _, ref := range m.Refs {
 		means, ok := meaning(ref)
 		if !ok || means.Held {
@@ -133,7 +134,7 @@ func (m Marks) Class(base exchange.Handling, meaning func(ref string) (Meaning, 
 				open = append(open, Open{p.Ref, false})
 			}
 		}
-		if f.Held || base.MayLoosen || !implied(c, f.Handling) {
+		if f.Held || !implied(c, f.Handling) {
 			c.Fields = append(c.Fields, f)
 		}
 	}

@@ -45,17 +45,16 @@ const (
 	tlp1Red   = "marking-definition--5e57c739-391a-4eb3-b6be-7d15ca92d5ed"
 )
 
-func classOf(t testing.TB, base exchange.Handling, o stix.Object) (exchange.HandlingClass, []marking.Open) {
+func classOf(t testing.TB, o stix.Object) (exchange.HandlingClass, []marking.Open) {
 	t.Helper()
 	var m marking.Marks
 	m.Read(&o)
-	return m.Class(base, words(t, meanings).Of)
+	return m.Class(words(t, meanings).Of)
 }
 
 // The vectors of the combination table (docs/adr/0016-markings.md) that are
 // about understanding: (c), (f), (h), (i), and labels of TLP 1.
 func TestVectors(t *testing.T) {
-	clear := exchange.Handling{TLP: exchange.TLPClear, PAP: exchange.PAPClear}
 	for name, c := range map[string]struct {
 		refs []string
 		want exchange.HandlingClass
@@ -63,7 +62,7 @@ func TestVectors(t *testing.T) {
 		"c: AMBER of TLP 1 and AMBER+STRICT": {
 			[]string{tlp1Amber, stixtest.MarkingID(exchange.TLPAmberStrict)}, exchange.HandlingClass{TLP: exchange.TLPAmberStrict},
 		},
-		"f: nobody defined it": {[]string{id("9")}, exchange.HandlingClass{TLP: exchange.TLPClear, Held: true, Markings: id("9")}},
+		"f: nobody defined it": {[]string{id("9")}, exchange.HandlingClass{Held: true, Markings: id("9")}},
 		"f: nobody understands it": {
 			[]string{id("f"), stixtest.MarkingID(exchange.TLPGreen)}, exchange.HandlingClass{TLP: exchange.TLPGreen, Held: true, Markings: id("f")},
 		},
@@ -82,7 +81,7 @@ func TestVectors(t *testing.T) {
 		"WHITE of TLP 1 is CLEAR": {[]string{tlp1White}, exchange.HandlingClass{TLP: exchange.TLPClear}},
 		"RED of TLP 1 stays RED":  {[]string{tlp1Red, tlp1White}, exchange.HandlingClass{TLP: exchange.TLPRed}},
 	} {
-		got, _ := classOf(t, clear, stix.Object{MarkingRefs: c.refs})
+		got, _ := classOf(t, stix.Object{MarkingRefs: c.refs})
 		if diff := cmp.Diff(c.want, got); diff != "" {
 			t.Errorf("%s: (-want +got)\n%s", name, diff)
 		}
@@ -105,13 +104,15 @@ func TestParts(t *testing.T) {
 		{Selectors: []string{"description", "name"}, Handling: exchange.Handling{TLP: exchange.TLPRed}},
 		{Selectors: []string{"pattern"}, Handling: exchange.Handling{References: []string{id("9")}}, Held: true},
 	}}
-	got, open := classOf(t, exchange.Handling{TLP: exchange.TLPGreen}, o)
+	got, open := classOf(t, o)
 	if diff := cmp.Diff(want, got) + cmp.Diff([]marking.Open{{Ref: id("9")}}, open); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
-	// Where parts may be shown more widely, what a part asks is never left out.
-	if got, _ = classOf(t, exchange.Handling{TLP: exchange.TLPGreen, MayLoosen: true}, o); len(got.Fields) != 4 {
-		t.Errorf("with parts that may be loosened: %+v", got.Fields)
+	// Of an object without a label every part is kept that has one: what the artifact
+	// asks may become less.
+	o.MarkingRefs = nil
+	if got, _ = classOf(t, o); len(got.Fields) != 4 || got.TLP != exchange.TLPUnset {
+		t.Errorf("without a label of the whole: %+v", got)
 	}
 
 	// Those who run the program say what it asks.
@@ -136,7 +137,6 @@ func TestOrder(t *testing.T) {
 	}
 	fields := []string{"name", "description", "labels.[0]", "pattern"}
 	r := rand.New(rand.NewPCG(4, 2))
-	base := exchange.Handling{TLP: exchange.TLPGreen}
 	for range 500 {
 		var o stix.Object
 		for range 1 + r.IntN(4) {
@@ -155,14 +155,14 @@ func TestOrder(t *testing.T) {
 		if string(m.AppendKey(nil)) != string(n.AppendKey(nil)) {
 			t.Fatalf("the keys differ: %v, %v", m, n)
 		}
-		a, openA := classOf(t, base, o)
-		b, openB := classOf(t, base, p)
+		a, openA := classOf(t, o)
+		b, openB := classOf(t, p)
 		if diff := cmp.Diff(a, b) + cmp.Diff(openA, openB); diff != "" {
 			t.Fatalf("%v and %v differ\n%s", o, p, diff)
 		}
 		// More markings never ask less.
 		o.MarkingRefs = append(o.MarkingRefs, refs[r.IntN(len(refs))])
-		if c, _ := classOf(t, base, o); c.TLP < a.TLP || a.Held && !c.Held || c.Handling.PAP < a.Handling.PAP || c.Handling.Actions < a.Handling.Actions {
+		if c, _ := classOf(t, o); c.TLP < a.TLP || a.Held && !c.Held || c.Handling.PAP < a.Handling.PAP || c.Handling.Actions < a.Handling.Actions {
 			t.Fatalf("another marking loosens %+v to %+v", a, c)
 		}
 	}

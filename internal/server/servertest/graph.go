@@ -71,7 +71,7 @@ func (w *World) Grain(a exchange.Artifact, things ...Thing) {
 				if err != nil {
 					return err
 				}
-				h.TLP, h.Fields = max(t.Label, a.Handling.TLP), nil
+				h.TLP, h.Fields = t.Label, nil
 				for l, s := range t.Grains {
 					f := exchange.FieldHandling{Selectors: slices.Sorted(slices.Values(s))}
 					f.Handling.TLP = l

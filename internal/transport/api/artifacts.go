@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -23,26 +22,11 @@ import (
 // body, of any size. They are read as they arrive and never held in memory.
 type inArtifact struct {
 	InRelease
-	Class      string    `query:"class" required:"true" maxLength:"64" doc:"content class" example:"detection-guidance"`
-	Filename   string    `query:"filename" required:"true" minLength:"1" maxLength:"255"`
-	Kind       string    `query:"kind" enum:"stix,csaf,markdown,file" doc:"absent: recognised from the content and the name"`
-	Title      string    `query:"title" maxLength:"300"`
-	TLP        string    `query:"tlp" maxLength:"32" doc:"absent: the program's default"`
-	PAP        string    `query:"pap" maxLength:"32" doc:"absent: the program's default"`
-	Persons    []string  `query:"person" maxItems:"1000" doc:"the named persons of TLP:RED, by login or identifier"`
-	Only       []string  `query:"organisation" maxItems:"1000" doc:"when given, these organisations alone receive it"`
-	Groups     []string  `query:"group" maxItems:"100" doc:"organisations of these groups of the charter, too"`
-	Sectors    []string  `query:"sector" maxItems:"100" doc:"organisations of these sectors, too"`
-	Purposes   []string  `query:"purpose" maxItems:"100" doc:"when given, it is read for these purposes alone"`
-	NotOrgs    []string  `query:"not_organisation" maxItems:"1000"`
-	NotCohorts []string  `query:"not_cohort" maxItems:"100"`
-	NotHats    []string  `query:"not_hat" maxItems:"100" doc:"nobody who acts in one of these roles"`
-	NotIn      []string  `query:"not_in" maxItems:"300" doc:"excluded jurisdictions (ISO 3166-1 alpha-2)"`
-	From       time.Time `query:"from" doc:"nobody receives it before; absent: the plan alone says when"`
-	Expires    time.Time `query:"expires" doc:"in the future: from then on nobody receives it; absent: never"`
-	Statement  string    `query:"statement" maxLength:"4000"`
-	References []string  `query:"reference" maxItems:"20" doc:"the policies behind it, such as iep:UUID"`
-	Dimensions
+	Class    string `query:"class" required:"true" maxLength:"64" doc:"content class" example:"detection-guidance"`
+	Filename string `query:"filename" required:"true" minLength:"1" maxLength:"255"`
+	Kind     string `query:"kind" enum:"stix,csaf,markdown,file" doc:"absent: recognised from the content and the name"`
+	Title    string `query:"title" maxLength:"300"`
+	Policy
 	Supersedes string   `query:"supersedes" maxLength:"64"`
 	Derived    []string `query:"derived_from" maxItems:"200" doc:"what it was made from: artifacts and STIX objects of the program"`
 	Relation   string   `query:"relation" enum:"summary,tear-line,report" doc:"how it was made from that"`
@@ -89,7 +73,7 @@ type outReceipt struct {
 }
 
 func (s *server) submitArtifact(ctx context.Context, a exchange.Actor, in *inArtifact) (*outReceipt, error) {
-	h, err := in.handling()
+	h, err := in.handling("nothing was stored")
 	if err != nil {
 		return nil, err
 	}
@@ -118,19 +102,6 @@ func (s *server) submitArtifact(ctx context.Context, a exchange.Actor, in *inArt
 		out.Status = http.StatusOK
 	}
 	return out, nil
-}
-
-func (in *inArtifact) handling() (exchange.Handling, error) {
-	h := exchange.Handling{
-		Persons: as[exchange.PersonID](in.Persons), Organisations: as[exchange.OrgID](in.Only),
-		Groups: as[exchange.GroupID](in.Groups), Sectors: in.Sectors, Purposes: in.Purposes,
-		NotOrgs: as[exchange.OrgID](in.NotOrgs), NotCohorts: as[exchange.CohortID](in.NotCohorts), NotHats: in.NotHats,
-		NotIn: in.NotIn, Statement: in.Statement, References: in.References, From: in.From, Expires: in.Expires,
-	}
-	if ps := levels(&h, "query.", in.TLP, in.PAP, in.Dimensions); len(ps) > 0 {
-		return h, exchange.InvalidWith("the handling was not understood; nothing was stored", ps)
-	}
-	return h, nil
 }
 
 // digestReader fails at the end of the bytes when they are not those that the

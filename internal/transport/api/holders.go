@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -137,15 +138,8 @@ func (s *server) readSource(ctx context.Context, a exchange.Actor, in *inSource)
 
 type (
 	inSimulate struct {
-		Artifact  string    `path:"artifact" maxLength:"64"`
-		TLP       string    `query:"tlp" maxLength:"32"`
-		PAP       string    `query:"pap" maxLength:"32"`
-		Persons   []string  `query:"person" maxItems:"1000" doc:"login or identifier"`
-		Only      []string  `query:"organisation" maxItems:"1000"`
-		NotOrgs   []string  `query:"not_organisation" maxItems:"1000"`
-		NotIn     []string  `query:"not_in" maxItems:"300"`
-		Expires   time.Time `query:"expires"`
-		Statement string    `query:"statement" maxLength:"4000"`
+		Artifact string `path:"artifact" maxLength:"64"`
+		Policy
 	}
 	simulation struct {
 		Gained  int     `json:"gained" doc:"pairs of an organisation and an artifact that it would be given, or given more of"`
@@ -175,9 +169,6 @@ type (
 // simulateHandling answers who would gain and who would lose by another handling
 // of an artifact. What is not given stays as it is; nothing is changed.
 func (s *server) simulateHandling(ctx context.Context, a exchange.Actor, in *inSimulate) (*answer[simulation], error) {
-	given := inArtifact{
-		TLP: in.TLP, PAP: in.PAP, Persons: in.Persons, Only: in.Only, NotOrgs: in.NotOrgs, NotIn: in.NotIn, Expires: in.Expires, Statement: in.Statement,
-	}
 	id := exchange.ArtifactID(in.Artifact)
 	b, err := s.Delivery.Bearers(ctx, a, "", in.Artifact)
 	if err != nil {
@@ -186,11 +177,11 @@ func (s *server) simulateHandling(ctx context.Context, a exchange.Actor, in *inS
 	if !b.All && !b.Own {
 		return nil, exchange.Missing()
 	}
-	h, err := given.handling()
+	h, err := in.handling("nothing was simulated")
 	if err != nil {
 		return nil, err
 	}
-	if h, err = s.candidate(ctx, a, h, b.All); err != nil {
+	if h, err = s.candidate(ctx, a, h, b); err != nil {
 		return nil, err
 	}
 	got, err := s.Delivery.Simulate(ctx, a, b.Charter.ID, delivery.Candidate{
@@ -204,7 +195,7 @@ func (s *server) simulateHandling(ctx context.Context, a exchange.Actor, in *inS
 
 // candidate resolves the names in a handling. One that nobody bears would change
 // nothing, without a word.
-func (s *server) candidate(ctx context.Context, a exchange.Actor, h exchange.Handling, all bool) (exchange.Handling, error) {
+func (s *server) candidate(ctx context.Context, a exchange.Actor, h exchange.Handling, b delivery.Bearers) (exchange.Handling, error) {
 	var ps []exchange.Problem
 	for i, p := range h.Persons {
 		if exchange.HasIDPrefix(string(p), "per") {
@@ -218,9 +209,19 @@ func (s *server) candidate(ctx context.Context, a exchange.Actor, h exchange.Han
 	}
 	for path, list := range map[string][]exchange.OrgID{"organisation": h.Organisations, "not_organisation": h.NotOrgs} {
 		for i, o := range list {
-			if _, err := s.Members.Organisation(ctx, a, o); all && err != nil {
+			if _, err := s.Members.Organisation(ctx, a, o); b.All && err != nil {
 				ps = append(ps, exchange.Problem{Path: fmt.Sprintf("query.%s[%d]", path, i), Message: "there is no such organisation"})
 			}
+		}
+	}
+	for i, id := range h.Groups {
+		if !slices.ContainsFunc(b.Charter.Groups, func(g exchange.SharingGroup) bool { return g.ID == id }) {
+			ps = append(ps, exchange.Problem{Path: fmt.Sprintf("query.group[%d]", i), Message: "the program's charter has no such group"})
+		}
+	}
+	for i, id := range h.NotCohorts {
+		if _, ok := b.Charter.Cohort(id); !ok {
+			ps = append(ps, exchange.Problem{Path: fmt.Sprintf("query.not_cohort[%d]", i), Message: "the program's charter has no such cohort"})
 		}
 	}
 	for i, c := range h.NotIn {
@@ -244,7 +245,10 @@ func changedHandling(now, given exchange.Handling) exchange.Handling {
 	if !given.Expires.IsZero() {
 		next.Expires = given.Expires.UTC().Truncate(time.Microsecond)
 	}
-	next.Also, next.References, next.MayLoosen = now.Also, now.References, now.MayLoosen
+	if !given.From.IsZero() {
+		next.From = given.From.UTC().Truncate(time.Microsecond)
+	}
+	next.Also, next.References = now.Also, slices.Concat(now.References, given.References)
 	return next
 }
 

@@ -70,8 +70,16 @@ func TestWhyAndWho(t *testing.T) {
 	if res := operator.call("GET", artifact+"/simulate?not_organisation=edr-b&tlp=red&person=analyst@edr-a", nil); res.status != 200 || res.json(t)["lost"] != 3.0 {
 		t.Errorf("%d %s", res.status, res.body)
 	}
-	if res := operator.call("GET", artifact+"/simulate?not_organisation=nobody&person=nobody&not_in=XYZ", nil); res.status != 422 ||
-		strings.Count(res.body, `"path"`) != 3 {
+	for query, want := range map[string][2]any{ // all that a submission says can be asked
+		"not_cohort=early": {"lost", 2.0}, "from=2099-01-01T00:00:00Z": {"lost", 3.0}, "sector=nothing": {"lost", 3.0}, "purpose=research": {"lost", 3.0},
+		"permitted_actions=none": {"lost", 0.0}, "not_hat=nothing": {"lost", 0.0},
+	} {
+		if res := operator.call("GET", artifact+"/simulate?"+query, nil); res.status != 200 || res.json(t)[want[0].(string)] != want[1] {
+			t.Errorf("%s: %d %s", query, res.status, res.body)
+		}
+	}
+	if res := operator.call("GET", artifact+"/simulate?not_organisation=nobody&person=nobody&not_in=XYZ&group=nobody&not_cohort=nobody", nil); res.status != 422 ||
+		strings.Count(res.body, `"path"`) != 5 {
 		t.Errorf("%d %s", res.status, res.body)
 	}
 	if res := operator.call("GET", "/releases/"+string(r.ID)+"/preview-as/edr-a", nil); res.status != 200 ||

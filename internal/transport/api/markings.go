@@ -16,6 +16,41 @@ type Dimensions struct {
 	Attribution string `query:"attribution" maxLength:"16" doc:"may, must or must-not"`
 }
 
+// Policy is a handling in a query: of a submission, or of a simulation, where
+// what is absent stays as it is.
+type Policy struct {
+	TLP        string    `query:"tlp" maxLength:"32" doc:"absent: the program's default"`
+	PAP        string    `query:"pap" maxLength:"32" doc:"absent: the program's default"`
+	Persons    []string  `query:"person" maxItems:"1000" doc:"the named persons of TLP:RED, by login or identifier"`
+	Only       []string  `query:"organisation" maxItems:"1000" doc:"when given, these organisations alone receive it"`
+	Groups     []string  `query:"group" maxItems:"100" doc:"organisations of these groups of the charter, too"`
+	Sectors    []string  `query:"sector" maxItems:"100" doc:"organisations of these sectors, too"`
+	Purposes   []string  `query:"purpose" maxItems:"100" doc:"when given, it is read for these purposes alone"`
+	NotOrgs    []string  `query:"not_organisation" maxItems:"1000"`
+	NotCohorts []string  `query:"not_cohort" maxItems:"100"`
+	NotHats    []string  `query:"not_hat" maxItems:"100" doc:"nobody who acts in one of these roles"`
+	NotIn      []string  `query:"not_in" maxItems:"300" doc:"excluded jurisdictions (ISO 3166-1 alpha-2)"`
+	From       time.Time `query:"from" doc:"nobody receives it before; absent: the plan alone says when"`
+	Expires    time.Time `query:"expires" doc:"in the future: from then on nobody receives it; absent: never"`
+	Statement  string    `query:"statement" maxLength:"4000"`
+	References []string  `query:"reference" maxItems:"20" doc:"the policies behind it, such as iep:UUID"`
+	Dimensions
+}
+
+// handling reads what was said; undone says in a problem what was not done.
+func (p Policy) handling(undone string) (exchange.Handling, error) {
+	h := exchange.Handling{
+		Persons: as[exchange.PersonID](p.Persons), Organisations: as[exchange.OrgID](p.Only),
+		Groups: as[exchange.GroupID](p.Groups), Sectors: p.Sectors, Purposes: p.Purposes,
+		NotOrgs: as[exchange.OrgID](p.NotOrgs), NotCohorts: as[exchange.CohortID](p.NotCohorts), NotHats: p.NotHats,
+		NotIn: p.NotIn, Statement: p.Statement, References: p.References, From: p.From, Expires: p.Expires,
+	}
+	if ps := levels(&h, "query.", p.TLP, p.PAP, p.Dimensions); len(ps) > 0 {
+		return h, exchange.InvalidWith("the handling was not understood; "+undone, ps)
+	}
+	return h, nil
+}
+
 // levels reads the words of a handling and lists those that are none.
 func levels(h *exchange.Handling, path, tlp, pap string, d Dimensions) (ps []exchange.Problem) {
 	note := func(name string, err error) {

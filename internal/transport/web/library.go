@@ -249,7 +249,7 @@ func (s *site) object(v *visit) error {
 		Frame: v.frame(title), ID: o.Object.ID, Type: o.Object.Type, Heading: title, Embargoed: o.PublicAt.IsZero(), T0: v.clock.At(o.T0),
 		May: o.Decision.Obligations, MayNot: mayNot(o.TLP, c.Agreement, o.PublicAt.IsZero()), JSON: pretty(o.Raw), Size: int64(len(o.Raw)),
 		RawHref: objectHref(c.ID, o.Object.ID) + "/bytes", Release: page.Link{Label: o.Title, Href: "/releases/" + string(o.Release)},
-		Artifact: page.Link{Label: a.Title, Href: "/artifacts/" + string(a.ID)}, Class: string(a.Class), PAP: a.Handling.PAP.String(),
+		Artifact: page.Link{Label: a.Title, Href: "/artifacts/" + string(a.ID)}, Class: string(a.Class), PAP: papOf(o.Decision.Obligations),
 		Originator: v.org(a.Originator), Owner: v.org(c.Owner), Statement: a.Handling.Statement, Expires: v.clock.At(a.Handling.Expires),
 		Submitted: v.clock.At(a.SubmittedAt), Receipt: receipt,
 	}

@@ -138,7 +138,7 @@ func (v *visit) parts(p *page.Operate, r release.View) {
 	for _, a := range r.Artifacts {
 		line := page.ArtifactLine{
 			ID: string(a.ID), Title: a.Title, Href: "/artifacts/" + string(a.ID),
-			Class: string(a.Class), Kind: string(a.Kind), TLP: a.Handling.TLP, PAP: a.Handling.PAP.String(), Size: a.Size, Objects: a.Objects,
+			Class: string(a.Class), Kind: string(a.Kind), TLP: a.Handling.TLP, PAP: a.Handling.PAP.String(), Asks: further(a.Handling), Size: a.Size, Objects: a.Objects,
 			SHA256: a.SHA256, Removed: !a.RemovedAt.IsZero(), Recalled: !a.RecalledAt.IsZero(), Removable: a.RemovedAt.IsZero() && p.Edit,
 		}
 		if a.RemovedAt.IsZero() && a.RecalledAt.IsZero() && !v.a.Is(exchange.RoleAuditor) {

@@ -163,23 +163,6 @@ func list[T ~string](names []T) string {
 	return strings.Join(out, ", ")
 }
 
-func handlingWords(h exchange.Handling) []string {
-	var out []string
-	if h.TLP != exchange.TLPUnset {
-		out = append(out, h.TLP.String())
-	}
-	if h.PAP != exchange.PAPUnset {
-		out = append(out, h.PAP.String())
-	}
-	if h.Statement != "" {
-		out = append(out, h.Statement)
-	}
-	if len(out) == 0 {
-		out = append(out, "no default handling: every artifact needs a label")
-	}
-	return out
-}
-
 var obligationWords = map[exchange.Obligation]string{
 	exchange.PublishNotBefore: "nothing live or public before T0 (the exchange refuses it)",
 	exchange.NoVerbatimReuse:  "no verbatim reuse of the text",

@@ -25,6 +25,10 @@ func uploadForm(r release.View, v *visit) *page.Upload {
 	u.TLPs = append(u.TLPs, labels()...)
 	u.PAPs = append([]page.Option{{Value: "", Label: "program's default"}}, actionLevels()...)
 	u.Attributions = []page.Option{{Value: "", Label: "program's default"}, {Value: "may", Label: "may be named"}, {Value: "must", Label: "has to be named"}, {Value: "must-not", Label: "is not named"}}
+	u.Actions = []page.Option{{Value: "", Label: "program's default"}}
+	for a := exchange.ActionsDirect; a <= exchange.ActionsNone; a++ {
+		u.Actions = append(u.Actions, page.Option{Value: a.String(), Label: a.String()})
+	}
 	for _, g := range r.Charter.Groups {
 		u.Groups = append(u.Groups, string(g.ID))
 	}
@@ -114,6 +118,11 @@ func input(id exchange.ReleaseID, fields map[string]string, file *multipart.Part
 	note("pap", "not one of the choices", err)
 	h.Expires, err = stamp(fields["expires"])
 	note("expires", notAStamp, err)
+	h.From, err = stamp(fields["from"])
+	note("from", notAStamp, err)
+	h.Actions, err = exchange.ParseActions(fields["actions"])
+	note("actions", "not one of the choices", err)
+	h.Purposes, h.NotHats = split(fields["purposes"]), split(fields["not_hats"])
 	h.Statement = fields["statement"]
 	h.Persons = names[exchange.PersonID](fields["persons"])
 	h.Organisations, h.NotOrgs = names[exchange.OrgID](fields["organisations"]), names[exchange.OrgID](fields["not_organisations"])

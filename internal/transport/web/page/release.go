@@ -93,6 +93,7 @@ type ArtifactLine struct {
 	Class, Kind     string
 	TLP             exchange.TLP
 	PAP             string
+	Asks            string // beyond label and level, in words
 	Size            int64
 	Objects         int64
 	SHA256          string
@@ -113,6 +114,7 @@ type Upload struct {
 	Grounds []Ground
 
 	Attributions []Option
+	Actions      []Option // of IEP 2.0
 	Groups       []string // of the charter
 }
 
