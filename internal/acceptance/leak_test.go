@@ -207,7 +207,8 @@ func (g *garden) plant() {
 	for _, org := range []exchange.OrgID{servertest.EarlyA, servertest.EarlyB, servertest.Standard} {
 		g.hook(org)
 	}
-	g.Clock.Set(july(15, 12)) // early have it, and standard
+	g.must(g.X.Mail.Round(ctx)) // what is long past is nobody's mail
+	g.Clock.Set(july(15, 12))   // early have it, and standard
 	g.must(g.X.Releases.OpenDue(ctx))
 	g.grant(of["granted"], servertest.Late, july(16, 0))
 	g.grant(of["granted text"], servertest.Late, july(15, 11))
@@ -396,7 +397,7 @@ type reply struct{ asked, text string }
 
 var (
 	addressIn = regexp.MustCompile(`(?:href|src|action)="(/[^"#]*)|<(https?://[^>]*)>; *rel="?next`)
-	namedIn   = regexp.MustCompile(`\b(?:art|rel|rec|rsh|ntc|web|whk|con|hk)_[a-z2-7]{16}\b|\b[a-z-]+--[0-9a-f]{8}-[0-9a-f-]{27}\b`)
+	namedIn   = regexp.MustCompile(`\b(?:art|rel|rcl|rsh|con|hook)_[a-z2-7]{16}\b|\b[a-z-]+--[0-9a-f]{8}-[0-9a-f-]{27}\b`)
 )
 
 // crawl follows what the reader is shown, on the channel, and asks by every
@@ -480,10 +481,14 @@ func (g *garden) doorsOf(on exchange.Channel, id string) []string {
 	case on == exchange.ChannelAPI && kind == "rel":
 		a := "/api/v1/releases/" + id
 		return []string{a, a + "/artifacts", a + "/preview", a + "/waves", a + "/holders", a + "/outcome", a + "/feedback", a + "/exposure"}
-	case on == exchange.ChannelAPI && kind == "rec":
+	case on == exchange.ChannelAPI && kind == "rcl":
 		return []string{"/api/v1/recalls/" + id}
-	case on == exchange.ChannelAPI && kind == "ntc":
-		return []string{"/api/v1/notices/" + id + "/signed"}
+	case on == exchange.ChannelAPI && kind == "rsh":
+		return []string{"/api/v1/reshares/" + id, "/api/v1/reshares/" + id + "/copy"}
+	case on == exchange.ChannelWeb && kind == "rcl":
+		return []string{"/recalls/" + id}
+	case on == exchange.ChannelWeb && kind == "rsh":
+		return []string{"/reshares/" + id, "/reshares/" + id + "/copy"}
 	case on == exchange.ChannelWeb && object:
 		return []string{program + "/objects/" + id, program + "/objects/" + id + "/bytes"}
 	case on == exchange.ChannelWeb && kind == "art":
@@ -627,6 +632,8 @@ func (g *garden) messages() {
 	g.T.Helper()
 	ctx := g.T.Context()
 	g.must(g.X.Webhooks.Round(ctx))
+	g.must(g.X.Mail.Round(ctx))
+	g.Clock.Advance(2 * time.Minute)
 	g.must(g.X.Mail.Round(ctx))
 	var all strings.Builder
 	mails := g.box.Take()

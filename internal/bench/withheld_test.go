@@ -83,12 +83,18 @@ func BenchmarkWithheld(b *testing.B) {
 		b.Run(strings.ReplaceAll(c.name, " ", "-"), func(b *testing.B) {
 			var hidden, unknown []float64
 			for b.Loop() {
+				// Answers leave at instants that are far apart, so that time spent
+				// before a question would be missing in what the answer takes.
+				var ids [2][asked + warm]string
+				for i := range asked + warm {
+					ids[0][i], ids[1][i] = c.hidden(i), c.unknown(i)
+				}
 				for i := range asked + warm {
 					var h, u float64
 					if rand.IntN(2) == 0 { // in no order that something else on the machine keeps as well
-						h, u = ask(c.path, c.hidden(i)), ask(c.path, c.unknown(i))
+						h, u = ask(c.path, ids[0][i]), ask(c.path, ids[1][i])
 					} else {
-						u, h = ask(c.path, c.unknown(i)), ask(c.path, c.hidden(i))
+						u, h = ask(c.path, ids[1][i]), ask(c.path, ids[0][i])
 					}
 					if i >= warm {
 						hidden, unknown = append(hidden, h), append(unknown, u)
