@@ -54,7 +54,6 @@ type garden struct {
 	*rand.Rand
 	box     *testkit.Mailbox
 	n       int
-	copies  int // canaries in objects that are given in part
 	charter exchange.Charter
 	plants  []*planted
 	hooks   map[exchange.OrgID]*received
@@ -218,6 +217,12 @@ func (g *garden) plant() {
 		of[name].RecalledAt = g.Clock.Now()
 	}
 	g.Clock.Advance(time.Hour)
+	g.view = map[exchange.ReleaseID]release.View{}
+	for _, p := range g.plants {
+		v, err := g.X.Releases.Read(ctx, g.Operator, p.Release)
+		g.must(err)
+		g.view[p.Release] = v
+	}
 }
 
 // hook has a receiver of the organisation's be told.
@@ -303,12 +308,10 @@ func (g *garden) recipient(r *gardener, on exchange.Channel) policy.Recipient {
 
 // item are the facts about an artifact for an audience.
 func (g *garden) item(p *planted, r policy.Recipient) policy.Item {
-	v, err := g.X.Releases.Read(g.T.Context(), g.Operator, p.Release)
-	g.must(err)
+	v := g.view[p.Release]
 	i := policy.ItemOf(v.Release, p.Artifact, g.charter.Agreement.Version)
-	s := &scene{World: g.World, view: map[exchange.ReleaseID]release.View{p.Release: v}}
 	it := &item{Artifact: p.Artifact}
-	i.OpenedAt, i.PublicAt = s.opened(it, r.Audience), s.opened(it, exchange.PublicAudience)
+	i.OpenedAt, i.PublicAt = g.opened(it, r.Audience), g.opened(it, exchange.PublicAudience)
 	if until, ok := p.grants[r.Org]; ok {
 		i.GrantedAt, i.GrantedUntil = july(15, 12), until
 	}
@@ -316,8 +319,9 @@ func (g *garden) item(p *planted, r policy.Recipient) policy.Item {
 }
 
 // of is what the decision says of every canary: those that a reader must not
-// have on a channel, and those that it has for certain.
-func (g *garden) of(r *gardener, on exchange.Channel) (denied, certain []string) {
+// have on a channel, and those that it has for certain; and how
+// many stand in objects that are given in part.
+func (g *garden) of(r *gardener, on exchange.Channel) (denied, certain []string, copies int) {
 	who, now := g.recipient(r, on), g.Clock.Now()
 	titles := map[string]bool{}
 	for _, p := range g.plants {
@@ -333,7 +337,7 @@ func (g *garden) of(r *gardener, on exchange.Channel) (denied, certain []string)
 			any = any || part.Allowed() && d.Allowed()
 			for selector, c := range p.fields[n] {
 				if part.Verdict == policy.AllowRedacted {
-					g.copies++
+					copies++
 				}
 				hidden := slices.ContainsFunc(part.Fields, func(f string) bool { return selector == f || strings.HasPrefix(selector, f+".") })
 				switch {
@@ -364,7 +368,7 @@ func (g *garden) of(r *gardener, on exchange.Channel) (denied, certain []string)
 			denied = append(denied, title)
 		}
 	}
-	return denied, certain
+	return denied, certain, copies
 }
 
 // ofNone are the canaries that nobody of an organisation may have.
@@ -379,7 +383,7 @@ func (g *garden) ofNone(readers []*gardener, org exchange.OrgID) map[string]bool
 			on = exchange.ChannelWeb
 		}
 		ways++
-		cs, _ := g.of(r, on)
+		cs, _, _ := g.of(r, on)
 		slices.Sort(cs)
 		for _, c := range slices.Compact(cs) {
 			denied[c]++
@@ -555,6 +559,60 @@ func (g *garden) sent(r *gardener) (all []reply) {
 	return all
 }
 
+// has reports whether the reader asks on the channel.
+func (r *gardener) has(on exchange.Channel) bool {
+	switch on {
+	case exchange.ChannelWeb:
+		return inBrowser(r.reader)
+	case exchange.ChannelPublic:
+		return r.name == "everyone"
+	}
+	return withToken(r.reader)
+}
+
+// tally counts what was compared.
+type tally struct {
+	sync.Mutex
+	answers, absent, present, copies int
+}
+
+// check asks for everything on a channel, and looks for what must not be in the
+// answers and for what must.
+func (g *garden) check(sum *tally, r *gardener, readers []*gardener, on exchange.Channel, most int) {
+	all := g.crawl(r, on, most)
+	if on == exchange.ChannelAPI {
+		all = append(all, g.sent(r)...)
+	}
+	denied, certain, copies := g.of(r, on)
+	nobodys := g.ofNone(readers, r.org)
+	if testing.Short() {
+		certain = nil // not everything was asked for
+	}
+	for _, c := range denied {
+		for _, a := range all {
+			if a.asked == "/api/v1/events" && !nobodys[c] {
+				continue // its organisation's record names what somebody of it was given
+			}
+			if strings.Contains(a.text, c) && !strings.Contains(a.asked, c) {
+				i := strings.Index(a.text, c)
+				g.T.Errorf("%s, %s, %s: holds %s: …%s…", r.name, on, a.asked, c, a.text[max(0, i-200):min(len(a.text), i+100)])
+				break
+			}
+		}
+	}
+	for _, c := range certain {
+		if on == exchange.ChannelTAXII && strings.Contains(c, "body") {
+			continue
+		}
+		if !slices.ContainsFunc(all, func(a reply) bool { return strings.Contains(a.text, c) }) {
+			g.T.Errorf("%s, %s: %s is allowed and nowhere", r.name, on, c)
+		}
+	}
+	sum.Lock()
+	defer sum.Unlock()
+	sum.answers, sum.absent, sum.present, sum.copies = sum.answers+len(all), sum.absent+len(denied), sum.present+len(certain), sum.copies+copies
+}
+
 // No channel gives what the decision denies, to any reader, in any byte of what
 // comes back: status, headers, bodies, messages, files. And what it allows as a
 // whole is there.
@@ -565,62 +623,27 @@ func TestNothingLeaks(t *testing.T) {
 	if testing.Short() {
 		most = 250
 	}
-	answers, absent, present := 0, 0, 0
+	var all tally
+	var wg sync.WaitGroup
+	places := make(chan struct{}, 4)
 	for n, r := range readers {
 		if testing.Short() && n%3 != 0 {
 			continue
 		}
-		for _, on := range []exchange.Channel{exchange.ChannelWeb, exchange.ChannelAPI, exchange.ChannelTAXII, exchange.ChannelPublic} {
-			switch on {
-			case exchange.ChannelWeb:
-				if !inBrowser(r.reader) {
-					continue
-				}
-			case exchange.ChannelPublic:
-				if r.name != "everyone" {
-					continue
-				}
-			default:
-				if !withToken(r.reader) {
-					continue
+		wg.Go(func() {
+			places <- struct{}{}
+			defer func() { <-places }()
+			for _, on := range []exchange.Channel{exchange.ChannelWeb, exchange.ChannelAPI, exchange.ChannelTAXII, exchange.ChannelPublic} {
+				if r.has(on) {
+					g.check(&all, r, readers, on, most)
 				}
 			}
-			all := g.crawl(r, on, most)
-			if on == exchange.ChannelAPI {
-				all = append(all, g.sent(r)...)
-			}
-			denied, certain := g.of(r, on)
-			nobodys := g.ofNone(readers, r.org)
-			answers += len(all)
-			for _, c := range denied {
-				for _, a := range all {
-					if a.asked == "/api/v1/events" && !nobodys[c] {
-						continue // its organisation's record names what somebody of it was given
-					}
-					if strings.Contains(a.text, c) && !strings.Contains(a.asked, c) {
-						i := strings.Index(a.text, c)
-						t.Errorf("%s, %s, %s: holds %s: …%s…", r.name, on, a.asked, c, a.text[max(0, i-200):min(len(a.text), i+100)])
-						break
-					}
-				}
-				absent++
-			}
-			for _, c := range certain {
-				if on == exchange.ChannelTAXII && strings.Contains(c, "body") || testing.Short() {
-					continue
-				}
-				if !slices.ContainsFunc(all, func(a reply) bool { return strings.Contains(a.text, c) }) {
-					t.Errorf("%s, %s: %s is allowed and nowhere", r.name, on, c)
-				}
-				present++
-			}
-		}
-		if t.Failed() {
-			t.FailNow()
-		}
+		})
 	}
-	t.Logf("%d readers, %d answers: %d canaries absent, %d present, %d copies decided on", len(readers), answers, absent, present, g.copies)
-	if answers < 100*len(readers)/3 || absent < 5000 || present == 0 && !testing.Short() || g.copies == 0 {
+	wg.Wait()
+	answers, absent, present := all.answers, all.absent, all.present
+	t.Logf("%d readers, %d answers: %d canaries absent, %d present, %d copies decided on", len(readers), answers, absent, present, all.copies)
+	if answers < 100*len(readers)/3 || absent < 5000 || present == 0 && !testing.Short() || all.copies == 0 {
 		t.Error("the garden says little")
 	}
 	g.messages()
