@@ -35,11 +35,13 @@ func (s *Service) Bearers(ctx context.Context, a exchange.Actor, program exchang
 	if err != nil && exchange.KindOf(err) != exchange.NotFound {
 		return b, err
 	}
-	err = s.c.Store.View(ctx, func(tx Tx) (err error) {
+	err = s.look(ctx, func(l *looking) (err error) {
+		tx := l.tx
+		b.Artifacts = nil
 		if b.Charter, err = tx.Charter(program); err != nil {
 			return err
 		}
-		q := question{tx: tx, a: a, own: own, all: oversees(a, b.Charter), now: s.c.Now()}
+		q := question{tx: tx, l: l, a: a, own: own, all: oversees(a, b.Charter), now: s.c.Now()}
 		if !q.all && (own == nil || !own.takesPart() || !a.May(exchange.VerbRead)) {
 			return exchange.Missing()
 		}
@@ -47,6 +49,9 @@ func (s *Service) Bearers(ctx context.Context, a exchange.Actor, program exchang
 			own = newView(b.Charter, policy.Recipient{}, q.now)
 		}
 		ks, err := own.candidates(tx, program, item)
+		if exchange.KindOf(err) == exchange.NotFound && !q.all {
+			return b.ofCopy(&q, item)
+		}
 		if err != nil {
 			return err
 		}
@@ -80,6 +85,26 @@ func (b *Bearers) gather(q *question, ks []candidate) error {
 		return exchange.Missing()
 	}
 	return nil
+}
+
+// ofCopy takes the artifacts of the object of which the actor has a copy under
+// the identifier.
+func (b *Bearers) ofCopy(q *question, id string) error {
+	if exchange.HasIDPrefix(id, "art") {
+		return exchange.Missing()
+	}
+	es, err := q.knows(id)
+	for _, e := range es {
+		k, err := q.own.classOf(q.tx, e.Class, q.now)
+		if err != nil {
+			return err
+		}
+		b.Artifacts = distinctly(b.Artifacts, k.artifact)
+	}
+	if err == nil && len(b.Artifacts) == 0 {
+		err = exchange.Missing()
+	}
+	return err
 }
 
 func distinctly(list []exchange.Artifact, a exchange.Artifact) []exchange.Artifact {

@@ -28,12 +28,13 @@ func (s *Service) Why(ctx context.Context, a exchange.Actor, program exchange.Pr
 	if at.IsZero() {
 		w.At = s.c.Now()
 	}
-	err = s.c.Store.View(ctx, func(tx Tx) error {
+	err = s.look(ctx, func(l *looking) error {
+		tx := l.tx
 		c, err := tx.Charter(program)
 		if err != nil {
 			return err
 		}
-		q := question{tx: tx, a: a, own: own, all: oversees(a, c), now: s.c.Now()}
+		q := question{tx: tx, l: l, a: a, own: own, all: oversees(a, c), now: s.c.Now()}
 		if !q.all && (own == nil || !own.takesPart() || !a.May(exchange.VerbRead)) {
 			return exchange.Missing()
 		}
@@ -71,6 +72,7 @@ func (s *Service) Why(ctx context.Context, a exchange.Actor, program exchange.Pr
 // question is who asks why, and what the asker is told.
 type question struct {
 	tx      Tx
+	l       *looking
 	a       exchange.Actor
 	own     *view // of the asker
 	all     bool  // the asker oversees the program
@@ -136,11 +138,17 @@ func (q *question) sees(k candidate) (bool, error) {
 		own.decide(q.own.r, q.now, policy.Decide)
 		return own.decision.Allowed(), nil
 	}
-	if !q.own.reads() || !q.own.holding(k.object.Seq>>24, k.object.Seq&positions, func(stretch) bool { return true }) {
-		return false, nil
+	es, err := q.knows(k.object.ID)
+	return slices.ContainsFunc(es, func(e Entry) bool { return e.Object == k.object.Seq }), err
+}
+
+// knows are the objects that the asker has under the identifier: who has a copy
+// without some parts does not know the original by its own.
+func (q *question) knows(id string) ([]Entry, error) {
+	if q.own == nil || !q.own.reads() {
+		return nil, nil
 	}
-	own, err := q.own.classOf(q.tx, k.object.Class, q.now)
-	return err == nil && own.decision.Allowed(), err
+	return q.l.view(q.own).known(id)
 }
 
 // handled are the steps that tell of the handling of the item and of its plan, not

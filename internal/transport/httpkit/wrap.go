@@ -31,7 +31,7 @@ func Wrap(next http.Handler, o Options) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
-		t := &trace{Context: r.Context(), ResponseWriter: w, id: requestID(), secure: o.Secure || r.TLS != nil}
+		t := &trace{Context: r.Context(), ResponseWriter: w, began: began, id: requestID(), secure: o.Secure || r.TLS != nil}
 		h := w.Header()
 		if o.Data {
 			dataHeaders(h, t.secure)
@@ -61,6 +61,7 @@ type traceKey struct{}
 type trace struct {
 	context.Context
 	http.ResponseWriter
+	began  time.Time
 	id     string
 	ids    [1]string // the header's value
 	secure bool
@@ -114,7 +115,9 @@ func secure(r *http.Request) bool {
 
 func (t *trace) WriteHeader(status int) {
 	if t.status == 0 && status >= 200 {
-		t.status = status
+		if t.status = status; status == http.StatusNotFound {
+			Pace(t.Context, t.began, MissingPace) // what is withheld and what does not exist take as long
+		}
 	}
 	t.ResponseWriter.WriteHeader(status)
 }
