@@ -271,6 +271,7 @@ type (
 	}
 	objectPreview struct {
 		ID       string   `json:"id"`
+		As       string   `json:"as,omitempty" doc:"identifier under which the member will know it; absent: it is withheld"`
 		Type     string   `json:"type"`
 		Artifact string   `json:"artifact"`
 		Verdict  string   `json:"verdict"`
@@ -283,7 +284,7 @@ func wirePreviewAs(m delivery.MemberPreview) release {
 	out := wireMemberRelease(m.MemberRelease)
 	out.Objects = &previewCount{m.Whole, m.Redacted, m.Withheld, m.Absent}
 	out.ObjectList = wires(m.Objects, func(o delivery.ObjectPreview) objectPreview {
-		return objectPreview{o.ID, o.Type, string(o.Artifact), o.Verdict.String(), o.Code, o.Fields}
+		return objectPreview{o.ID, o.As, o.Type, string(o.Artifact), o.Verdict.String(), o.Code, o.Fields}
 	})
 	return out
 }

@@ -286,11 +286,14 @@ func (v *visit) leftOut(p *page.Read, m delivery.MemberPreview) {
 		page.Plural(m.Withheld, "object") + " of its items left out", page.Plural(m.Absent, "item") + " of the release not given",
 	}}
 	for _, o := range m.Objects {
-		if o.Shown && len(p.Objects) < objectsShown {
+		if o.As != "" && len(p.Objects) < objectsShown {
 			p.Objects = append(p.Objects, page.ObjectLine{ID: o.ID, Href: objectHref(m.Program, o.ID), Type: o.Type})
 		}
-		if o.Shown && len(o.Fields) == 0 {
+		if o.Verdict.String() == "ALLOW" {
 			continue
+		}
+		if o.Verdict.String() == "ALLOW_REDACTED" && len(o.Fields) == 0 {
+			o.Fields = []string{"references"}
 		}
 		if len(out.Lines) < libraryPage {
 			out.Lines = append(out.Lines, page.LeftLine{ID: o.ID, Type: o.Type, Verdict: strings.TrimSpace(o.Verdict.String() + " " + o.Code), Parts: o.Fields})
