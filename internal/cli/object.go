@@ -213,7 +213,8 @@ func (a *app) holders(ctx context.Context, path string, spread bool) error {
 		path = client.Next(res.Header)
 	}
 	if spread {
-		return a.spread(items)
+		unnamed, _ := whole["unnamed"].([]any)
+		return a.spread(append(unnamed, items...))
 	}
 	whole["items"] = items
 	b, err := json.Marshal(whole)
@@ -225,6 +226,7 @@ func (a *app) holders(ctx context.Context, path string, spread bool) error {
 		parts: []part{
 			{"versions", "versions", columns("artifact", "title", "sha256", "supersedes", "submitted_at", "journal")},
 			{"who has it", "items", copyColumns},
+			{"members that are not named and have it", "unnamed", copyColumns[1:]},
 		},
 	})
 }

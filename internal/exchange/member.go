@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -172,8 +173,8 @@ type Acceptance struct {
 	At      time.Time
 }
 
-// fewest is the smallest number of other members that members are told.
-const fewest = 5
+// Fewest is the smallest number of other members that members are told.
+func (v Visibility) Fewest() int { return cmp.Or(v.Floor, DefaultFloor) }
 
 // Count is how members are told that n others have or did something; empty: not
 // at all. A small number would name them.
@@ -181,8 +182,8 @@ func (v Visibility) Count(n int) string {
 	switch {
 	case v.MembersSee == SeeNothing:
 		return ""
-	case n < fewest && v.MembersSee != SeeNames:
-		return fmt.Sprintf("fewer than %d", fewest)
+	case n < v.Fewest() && v.MembersSee != SeeNames:
+		return fmt.Sprintf("fewer than %d", v.Fewest())
 	}
 	return strconv.Itoa(n)
 }

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
@@ -23,10 +24,12 @@ type MemberPreview struct {
 type ObjectPreview struct {
 	Object
 	Artifact exchange.ArtifactID
-	Shown    bool // as a whole, or without the Fields
-	Verdict  policy.Verdict
-	Code     string
-	Fields   []string // selectors of the parts that are withheld
+	As       string // the identifier under which the member will know it; empty: it is withheld
+	// Verdict is ALLOW_REDACTED also for a copy that lacks references alone, to what
+	// the member is not given, and DENY for what cannot stand without them.
+	Verdict policy.Verdict
+	Code    string
+	Fields  []string // selectors of the parts that are withheld
 }
 
 // MaxPreview is how many objects a preview lists; all of them are counted.
@@ -38,6 +41,14 @@ const MaxPreview = 1000
 func (s *Service) PreviewAs(ctx context.Context, a exchange.Actor, id exchange.ReleaseID, org exchange.OrgID) (MemberPreview, error) {
 	var m MemberPreview
 	key, err := s.sources(ctx)
+	if err != nil {
+		return m, err
+	}
+	known, err := s.current(ctx)
+	if err != nil {
+		return m, err
+	}
+	arrivals, err := s.c.Arrivals(ctx)
 	if err != nil {
 		return m, err
 	}
@@ -61,87 +72,159 @@ func (s *Service) PreviewAs(ctx context.Context, a exchange.Actor, id exchange.R
 			return err
 		}
 		v.r.Channel, v.sources = exchange.ChannelWeb, key
-		arts, err := tx.ArtifactsOf(id)
-		if err != nil {
+		if err := s.subscribe(tx, v, facts{known.generation, arrivals}); err != nil {
 			return err
 		}
+		v.arrivals.Store(arrivals)
 		m.MemberRelease = envelope(r)
 		if !a.Reviews(c.Owner) {
 			m.Message = r.Message // content, which an auditor does not read
 		}
-		p := previewer{tx: tx, v: v, m: &m}
-		for _, art := range arts {
-			if !art.RemovedAt.IsZero() {
-				continue
-			}
-			if err := p.artifact(r, c, art, s.c.Now()); err != nil {
-				return err
-			}
+		p, err := s.previewer(tx, v, r)
+		if err != nil {
+			return err
 		}
-		m.Objects = append(m.Objects, p.withheld...)
-		m.TLP = m.labelled()
-		return nil
+		p.m = &m
+		return p.run()
 	})
 	return m, err
 }
 
+// foreseen is the store as it will be when everything planned for a release is
+// open to one audience.
+type foreseen struct {
+	Tx
+	release exchange.Release
+	to      exchange.Audience
+	opens   map[int64]time.Time // artifacts of the release
+}
+
+// OpenedTo is when it was opened, or is planned to be.
+func (t foreseen) OpenedTo(artifact int64, a exchange.Audience) (time.Time, error) {
+	at, err := t.Tx.OpenedTo(artifact, a)
+	if err == nil && at.IsZero() && a == t.to {
+		at = t.opens[artifact]
+	}
+	return at, err
+}
+
+// Release is the release, which is public from its T0 on.
+func (t foreseen) Release(id exchange.ReleaseID) (exchange.Release, error) {
+	if id == t.release.ID {
+		return t.release, nil
+	}
+	return t.Tx.Release(id)
+}
+
 // previewer gathers a preview.
 type previewer struct {
-	tx       Tx
+	tx       foreseen
 	v        *view
+	l        *looking
+	arts     []exchange.Artifact
+	then     time.Time // everything planned is open
 	m        *MemberPreview
 	withheld []ObjectPreview
 }
 
+func (s *Service) previewer(tx Tx, v *view, r exchange.Release) (*previewer, error) {
+	all, err := tx.ArtifactsOf(r.ID)
+	if err != nil {
+		return nil, err
+	}
+	if r.PublicAt.IsZero() {
+		r.PublicAt = r.Plan.T0
+	}
+	p := &previewer{v: v, then: s.c.Now(), tx: foreseen{tx, r, v.r.Audience, map[int64]time.Time{}}}
+	for _, art := range all {
+		if !art.RemovedAt.IsZero() {
+			continue
+		}
+		p.arts = append(p.arts, art)
+		at := plannedAt(r, v.charter, v.r.Audience, art.Class)
+		if at.IsZero() {
+			continue
+		}
+		p.then, p.tx.opens[art.Number] = exchange.Later(p.then, at), at
+		if !v.gives(art.Number) { // its feed will: what refers to it finds it there
+			v.keptOf[art.Number] = append(v.keptOf[art.Number], int32(len(v.kept)))
+			v.kept = append(v.kept, stretch{Run: Run{Base: at.UnixMicro(), Step: 1, N: positions + 1, Artifact: art.Number}, hi: positions})
+		}
+	}
+	p.l = &looking{s: s, tx: p.tx}
+	p.l.view(v).now = p.then
+	return p, nil
+}
+
+// run shows each artifact. The copies that are made for it are not kept: nobody
+// is given one.
+func (p *previewer) run() error {
+	defer p.l.close()
+	for _, art := range p.arts {
+		if err := p.artifact(art); err != nil {
+			return err
+		}
+	}
+	p.m.Objects = append(p.m.Objects, p.withheld...)
+	p.m.TLP = p.m.labelled()
+	return nil
+}
+
 // artifact is what the member will see of an artifact once it is open.
-func (p *previewer) artifact(r exchange.Release, c exchange.Charter, art exchange.Artifact, now time.Time) error {
+func (p *previewer) artifact(art exchange.Artifact) error {
 	k, err := p.v.wholeFacts(p.tx, art)
 	if err != nil {
 		return err
 	}
-	at := plannedAt(r, c, p.v.r.Audience, art.Class)
-	if k.item.OpenedAt.IsZero() {
-		k.item.OpenedAt = at
-	}
-	if k.item.ReleasedAt.IsZero() {
-		k.item.ReleasedAt = r.Plan.T0
-	}
-	then := exchange.Later(at, now)
-	if k.decide(p.v.r, then, policy.Decide); !k.decision.Allowed() {
+	if k.decide(p.v.r, p.then, policy.Decide); !k.decision.Allowed() {
 		p.m.Absent++
 		return nil
 	}
-	p.m.Items = append(p.m.Items, p.v.item(k, k.shown(k.item.OpenedAt)))
-	marks := map[int64]policy.Decision{}
-	for _, h := range k.marks {
-		marks[h.ID] = policy.Decide(p.v.r, k.item.Under(h), then)
+	r := p.l.view(p.v)
+	if k.whole, err = r.givesAll(k); err != nil {
+		return err
 	}
+	p.m.Items = append(p.m.Items, p.v.item(k, k.shown(p.then)))
 	for after := int64(-1); ; {
 		objs, err := p.tx.ObjectsIn(art.Number, after, MaxLimit)
+		if err != nil || len(objs) == 0 {
+			return err
+		}
+		es, os, err := r.inOrder(k, after, MaxLimit)
 		if err != nil {
 			return err
 		}
-		for _, o := range objs {
-			p.object(art.ID, o, marks[o.Class])
-			after = o.Seq
-		}
-		if len(objs) < MaxLimit {
-			return nil
+		for i, e := range es {
+			if i >= len(objs) || objs[i].Seq != e.Object {
+				return fmt.Errorf("previewing artifact %d: its objects are out of order", art.Number)
+			}
+			under, err := r.class(e.Class)
+			if err != nil {
+				return err
+			}
+			p.object(art.ID, objs[i], under.decision, os[i])
+			after = e.Object
 		}
 	}
 }
 
-func (p *previewer) object(art exchange.ArtifactID, o Object, d policy.Decision) {
+func (p *previewer) object(art exchange.ArtifactID, o Object, d policy.Decision, had outcome) {
+	out := ObjectPreview{Object: o, Artifact: art, As: had.id, Verdict: d.Verdict, Code: d.Code, Fields: d.Fields}
 	to, n := &p.m.Objects, &p.m.Whole
 	switch {
-	case !d.Allowed():
+	case had.id == "":
 		to, n = &p.withheld, &p.m.Withheld
-	case !d.Entire():
-		n = &p.m.Redacted
+		if d.Allowed() {
+			out.Verdict, out.Fields = policy.Deny, nil
+		}
+	case had.redacted:
+		n, out.Verdict = &p.m.Redacted, policy.AllowRedacted
+	default: // there was nothing in it to leave out
+		out.Verdict, out.Fields = policy.Allow, nil
 	}
 	*n++
 	if len(*to) < MaxPreview {
-		*to = append(*to, ObjectPreview{Object: o, Artifact: art, Shown: d.Allowed(), Verdict: d.Verdict, Code: d.Code, Fields: d.Fields})
+		*to = append(*to, out)
 	}
 }
 

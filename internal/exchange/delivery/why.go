@@ -117,10 +117,15 @@ func (q *question) owns(art exchange.Artifact) bool {
 }
 
 // mayName reports whether an originator may ask about this recipient of its
-// artifact. A person is asked about only where the handling names one.
+// artifact. A person is asked about only where the handling names one, and a
+// hidden member never: who it is is not for an originator to know.
 func (q *question) mayName(v *view, art exchange.Artifact) (bool, error) {
 	if v.r.Person != "" && !slices.Contains(art.Handling.Persons, v.r.Person) {
 		return false, nil
+	}
+	hidden, err := q.tx.HiddenMembers(v.charter.ID)
+	if err != nil || hidden[v.r.Org] {
+		return false, err
 	}
 	if v.charter.Visibility.MembersSee == exchange.SeeNames && (v.r.Member || v.r.Suspended) {
 		return true, nil

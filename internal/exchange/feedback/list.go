@@ -71,7 +71,7 @@ func (s *Service) List(ctx context.Context, actor exchange.Actor, release exchan
 }
 
 func listing(all []exchange.Feedback, names map[exchange.OrgID]string, org exchange.OrgID, overseer bool, v exchange.Visibility) Listing {
-	l := Listing{Floor: floor(v)}
+	l := Listing{Floor: v.Fewest()}
 	replaced := amended(all)
 	others := map[exchange.FeedbackKind]map[exchange.OrgID]bool{}
 	for _, f := range all {

@@ -54,7 +54,7 @@ func (s *Service) Outcome(ctx context.Context, actor exchange.Actor, program exc
 		out = compute(cases, charter, tx)
 		out.Window = w
 		if !overseer {
-			out.redact(actor.Org, floor(charter.Visibility))
+			out.redact(actor.Org, charter.Visibility.Fewest())
 		}
 		return nil
 	})
@@ -79,7 +79,7 @@ func (s *Service) ReleaseOutcome(ctx context.Context, actor exchange.Actor, rele
 		out = compute([]Case{c}, charter, tx)
 		out.Release = release
 		if !overseer {
-			out.redact(actor.Org, floor(charter.Visibility))
+			out.redact(actor.Org, charter.Visibility.Fewest())
 		}
 		return nil
 	})
@@ -169,9 +169,6 @@ func (c *Case) hide(hidden map[exchange.OrgID]bool, org exchange.OrgID) {
 	c.Reach = slices.DeleteFunc(c.Reach, func(r Reach) bool { return other(r.Org) })
 	c.Feedback = slices.DeleteFunc(c.Feedback, func(f exchange.Feedback) bool { return other(f.Org) })
 }
-
-// floor is the fewest members that a figure shown to members may rest on.
-func floor(v exchange.Visibility) int { return cmp.Or(v.Floor, MinContributors) }
 
 func compute(cases []Case, c exchange.Charter, tx Tx) Outcome {
 	out := Compute(cases, tx.Now())

@@ -2,6 +2,7 @@ package record
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -41,6 +42,7 @@ type Copy struct {
 type CopyFilter struct {
 	Artifacts []int64
 	Except    []exchange.OrgID // who handed it in, whose own copy is none
+	Only      []exchange.OrgID // empty: of everybody
 	After     Place
 	Limit     int // 0: all
 }
@@ -82,13 +84,21 @@ type Holders struct {
 	// has what. Everybody else is told what the charter lets members see of each other.
 	Named  bool
 	Copies []Copy // newest first
+	// Unnamed are the copies of members that are hidden, for an originator that does
+	// not run the program: without organisation and client. They come with the first
+	// page, at most MaxUnnamed, newest first.
+	Unnamed []Copy
 	// Of others than the asker's organisation and the originators, as members see it.
 	See   string // exchange.SeeNothing, SeeCounts or SeeNames
 	Count string // such as "7" or "fewer than 5"
 	Orgs  []exchange.OrgID
 }
 
-const maxChain = 100
+const (
+	maxChain = 100
+	// MaxUnnamed is how many copies of hidden members are listed.
+	MaxUnnamed = 1000
+)
 
 // Holders answers who has an item: an artifact, by its id, or a STIX object, by
 // program and id. Those who run the program, and the originators of the item, are
@@ -128,7 +138,11 @@ func (s *Service) Holders(ctx context.Context, a exchange.Actor, program exchang
 			}
 		}
 		if h.Named {
-			h.Copies, err = tx.Copies(CopyFilter{Artifacts: numbers, Except: handed, After: after, Limit: limit})
+			f := CopyFilter{Artifacts: numbers, Except: handed, After: after, Limit: limit}
+			if !b.All {
+				return h.originators(tx, a, f)
+			}
+			h.Copies, err = tx.Copies(f)
 			return err
 		}
 		return h.others(tx, b.Charter, numbers, append(owners, a.Org))
@@ -160,6 +174,30 @@ func chain(tx Tx, a exchange.Actor, b Bearers) ([]exchange.Artifact, error) {
 	return out, nil
 }
 
+// originators is what an originator that does not run the program is told: that a
+// hidden member has the item, and when, but not which member it is.
+func (h *Holders) originators(tx Tx, a exchange.Actor, f CopyFilter) error {
+	hidden, err := tx.HiddenMembers(h.Program)
+	if err != nil {
+		return err
+	}
+	delete(hidden, a.Org)
+	ghosts := slices.Sorted(maps.Keys(hidden))
+	if len(ghosts) > 0 && f.After == (Place{}) {
+		h.Unnamed, err = tx.Copies(CopyFilter{Artifacts: f.Artifacts, Except: f.Except, Only: ghosts, Limit: MaxUnnamed})
+		if err != nil {
+			return err
+		}
+	}
+	for i := range h.Unnamed {
+		c := &h.Unnamed[i]
+		c.Org, c.OrgName, c.Client, c.ClientName = "", "", "", ""
+	}
+	f.Except = slices.Concat(f.Except, ghosts)
+	h.Copies, err = tx.Copies(f)
+	return err
+}
+
 // others is what a member is told of the other members.
 func (h *Holders) others(tx Tx, c exchange.Charter, artifacts []int64, except []exchange.OrgID) error {
 	if h.See == exchange.SeeNothing {
@@ -169,7 +207,11 @@ func (h *Holders) others(tx Tx, c exchange.Charter, artifacts []int64, except []
 	if err != nil {
 		return err
 	}
-	orgs = slices.DeleteFunc(orgs, func(o exchange.OrgID) bool { return slices.Contains(except, o) })
+	hidden, err := tx.HiddenMembers(c.ID)
+	if err != nil {
+		return err
+	}
+	orgs = slices.DeleteFunc(orgs, func(o exchange.OrgID) bool { return hidden[o] || slices.Contains(except, o) })
 	h.Count = c.Visibility.Count(len(orgs))
 	if h.See == exchange.SeeNames {
 		h.Orgs = orgs

@@ -16,6 +16,7 @@ type Tx interface {
 	Events(f EventFilter) ([]Entry, error)
 	Exposures(f ExposureFilter) ([]exchange.Exposure, error)
 	ArtifactsOf(release exchange.ReleaseID) ([]exchange.Artifact, error) // ready ones, removed ones included
+	HiddenMembers(program exchange.ProgramID) (map[exchange.OrgID]bool, error)
 	Copies
 }
 

@@ -24,6 +24,13 @@ func (tx *Tx) Copies(f record.CopyFilter) ([]record.Copy, error) {
 	for _, o := range f.Except {
 		where.and("e.org <> ?", string(o))
 	}
+	if n := len(f.Only); n > 0 {
+		only := make([]any, n)
+		for i, o := range f.Only {
+			only[i] = string(o)
+		}
+		where.and("e.org IN (?"+strings.Repeat(", ?", n-1)+")", only...)
+	}
 	where.text.WriteString(" GROUP BY e.artifact, e.org, e.client")
 	if a := f.After; !a.Last.IsZero() {
 		n := len(where.args)

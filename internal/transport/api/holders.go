@@ -29,6 +29,7 @@ type (
 		Named         bool      `json:"named" doc:"the caller is an originator or runs the program, and is told of each copy"`
 		Versions      []version `json:"versions" doc:"the artifacts that it is, oldest first"`
 		Items         []copied  `json:"items" doc:"copies, newest first; none for other members"`
+		Unnamed       []copied  `json:"unnamed,omitempty" doc:"copies of hidden members, for originators: that they have it and when, not who they are; with the first page only, at most 1000"`
 		MembersSee    string    `json:"members_see,omitempty" doc:"what members see of each other: nothing, counts or names"`
 		Others        string    `json:"others,omitempty" doc:"for members: how many other organisations have it, such as 7 or fewer than 5"`
 		Organisations []string  `json:"organisations,omitempty" doc:"for members, where they see names"`
@@ -42,7 +43,7 @@ type (
 		Journal     bool      `json:"journal,omitempty" doc:"what one organisation writes, object after object: a copy is of some of it"`
 	}
 	copied struct {
-		Organisation     string    `json:"organisation"`
+		Organisation     string    `json:"organisation,omitempty" doc:"absent for a member that is not named"`
 		OrganisationName string    `json:"organisation_name,omitempty"`
 		Client           string    `json:"client,omitempty" doc:"token or person; absent: offered, and as far as is recorded not taken"`
 		ClientName       string    `json:"client_name,omitempty" doc:"name of the token, or login of the person"`
@@ -83,7 +84,7 @@ func (s *server) holders(ctx context.Context, a exchange.Actor, program exchange
 	}, wireCopy)
 	out := reply(holders{
 		Program: string(h.Program), Named: h.Named, Items: page.Body.Items, Others: h.Count, Organisations: some(h.Orgs),
-		MembersSee: h.See,
+		MembersSee: h.See, Unnamed: wires(h.Unnamed, wireCopy),
 		Versions: wires(h.Versions, func(v room.Version) version {
 			return version{string(v.Artifact), v.Title, v.SHA256, string(v.Supersedes), utc(v.At), v.Journal}
 		}),
@@ -274,6 +275,7 @@ type (
 	}
 	objectPreview struct {
 		ID       string   `json:"id"`
+		As       string   `json:"as,omitempty" doc:"identifier under which the member will know it; absent: it is withheld"`
 		Type     string   `json:"type"`
 		Artifact string   `json:"artifact"`
 		Verdict  string   `json:"verdict"`
@@ -286,7 +288,7 @@ func wirePreviewAs(m delivery.MemberPreview) release {
 	out := wireMemberRelease(m.MemberRelease)
 	out.Objects = &previewCount{m.Whole, m.Redacted, m.Withheld, m.Absent}
 	out.ObjectList = wires(m.Objects, func(o delivery.ObjectPreview) objectPreview {
-		return objectPreview{o.ID, o.Type, string(o.Artifact), o.Verdict.String(), o.Code, o.Fields}
+		return objectPreview{o.ID, o.As, o.Type, string(o.Artifact), o.Verdict.String(), o.Code, o.Fields}
 	})
 	return out
 }

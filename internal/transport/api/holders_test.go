@@ -83,7 +83,7 @@ func TestWhyAndWho(t *testing.T) {
 		t.Errorf("%d %s", res.status, res.body)
 	}
 	if res := operator.call("GET", "/releases/"+string(r.ID)+"/preview-as/edr-a", nil); res.status != 200 ||
-		!strings.Contains(res.body, `"objects":{"whole":0,"redacted":1,"withheld":1,"artifacts_withheld":0}`) {
+		!strings.Contains(res.body, `"objects":{"whole":1,"redacted":0,"withheld":1,"artifacts_withheld":0}`) {
 		t.Errorf("%d %s", res.status, res.body)
 	}
 	charter := testkit.Charter()

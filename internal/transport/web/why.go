@@ -1,10 +1,12 @@
 package web
 
 import (
+	"cmp"
 	"encoding/csv"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -100,6 +102,8 @@ func (v *visit) answer(w delivery.Why) *page.Answer {
 const (
 	copiesShown  = 20
 	copiesOnPage = 200
+	// unnamedMember stands for each hidden member, to an originator.
+	unnamedMember = "a member that is not named"
 )
 
 // has is who has the item, for its page; nil where the visitor may not ask.
@@ -126,14 +130,14 @@ func (v *visit) hasOf(h record.Holders) *page.Has {
 		of[ver.Artifact] = fmt.Sprintf("%d of %d: %s", i+1, len(h.Versions), ver.Title)
 		out.Journal = out.Journal || ver.Journal
 	}
-	for _, c := range h.Copies {
+	for _, c := range slices.Concat(h.Unnamed, h.Copies) {
 		line := page.CopyLine{
 			Org: c.OrgName, Client: c.ClientName, Of: "token", Version: of[c.Artifact],
 			Offered: v.clock.At(c.Offered), Delivered: v.clock.At(c.Delivered), Downloaded: v.clock.At(c.Downloaded),
 			Opened: v.clock.At(c.Opened), Replied: v.clock.At(c.Acknowledged),
 		}
 		if line.Org == "" {
-			line.Org = string(c.Org)
+			line.Org = cmp.Or(string(c.Org), unnamedMember)
 		}
 		if c.Person {
 			line.Of = "person"
@@ -161,6 +165,10 @@ func holdersNote(h record.Holders) string {
 	members := map[string]string{
 		exchange.SeeNothing: "nothing of who has it", exchange.SeeCounts: "how many have it", exchange.SeeNames: "the names of those who have it",
 	}[h.See]
+	if len(h.Unnamed) > 0 {
+		return "A member that is not named takes part without the others knowing of it: you are told that it has your item and when, and not who it is. It comes first, out of the order of time. " +
+			"Who runs the program sees its name. Other members see " + members + ", as the program says, and nothing of it."
+	}
 	if h.Named {
 		return "Who handed it in and who runs the program see each copy. Other members see " + members + ", as the program says."
 	}
@@ -194,7 +202,7 @@ func (s *site) holders(v *visit, program exchange.ProgramID, item, base string) 
 	}
 	if h.Named {
 		p.Has.SpreadHref = base + "/holders.csv"
-		if len(h.Copies) == 0 {
+		if len(h.Copies)+len(h.Unnamed) == 0 {
 			p.Empty = page.Empty{Text: "Those who are offered it, and those who take it, will be here.", Action: "The item", Href: base}
 		}
 	}
@@ -243,7 +251,10 @@ func (s *site) copies(v *visit, program exchange.ProgramID, item string) error {
 			w = csv.NewWriter(v.w)
 			_ = w.Write([]string{"organisation", "name", "client", "client_name", "artifact", "offered_at", "delivered_at", "downloaded_at", "opened_at", "acknowledged_at"})
 		}
-		for _, c := range h.Copies {
+		for _, c := range slices.Concat(h.Unnamed, h.Copies) {
+			if c.Org == "" {
+				c.OrgName = unnamedMember
+			}
 			row := []string{string(c.Org), c.OrgName, c.Client, c.ClientName, string(c.Artifact)}
 			for _, t := range []time.Time{c.Offered, c.Delivered, c.Downloaded, c.Opened, c.Acknowledged} {
 				text := ""
@@ -275,11 +286,14 @@ func (v *visit) leftOut(p *page.Read, m delivery.MemberPreview) {
 		page.Plural(m.Withheld, "object") + " of its items left out", page.Plural(m.Absent, "item") + " of the release not given",
 	}}
 	for _, o := range m.Objects {
-		if o.Shown && len(p.Objects) < objectsShown {
+		if o.As != "" && len(p.Objects) < objectsShown {
 			p.Objects = append(p.Objects, page.ObjectLine{ID: o.ID, Href: objectHref(m.Program, o.ID), Type: o.Type})
 		}
-		if o.Shown && len(o.Fields) == 0 {
+		if o.Verdict.String() == "ALLOW" {
 			continue
+		}
+		if o.Verdict.String() == "ALLOW_REDACTED" && len(o.Fields) == 0 {
+			o.Fields = []string{"references"}
 		}
 		if len(out.Lines) < libraryPage {
 			out.Lines = append(out.Lines, page.LeftLine{ID: o.ID, Type: o.Type, Verdict: strings.TrimSpace(o.Verdict.String() + " " + o.Code), Parts: o.Fields})

@@ -46,14 +46,14 @@ func TestWhyAndWhoPages(t *testing.T) {
 		has    []string
 		not    []string
 	}{
-		"a preview":                {op, preview, 200, []string{"What this member will see", "1 object without some parts", "E_MARKING", "created_by_ref"}, []string{"Your feedback"}},
+		"a preview":                {op, preview, 200, []string{"What this member will see", "1 object whole", "E_MARKING"}, []string{"Your feedback"}},
 		"a preview by a member":    {member, preview, 404, nil, []string{"What this member"}},
 		"a preview of nobody":      {op, "/releases/" + string(r.ID) + "/as/nobody", 404, nil, []string{"What this member"}},
 		"the form":                 {op, why, 200, []string{"The steps of the decision will be here."}, nil},
 		"why, by the operator":     {op, ask + "av-a", 200, []string{"NOT_YET", "E_TIME", "standard"}, []string{"You are told what the handling"}},
-		"why, at a moment to come": {op, ask + "av-a&at=2027-07-15+17:00", 200, []string{"ALLOW_REDACTED"}, []string{"E_TIME"}},
+		"why, at a moment to come": {op, ask + "av-a&at=2027-07-15+17:00", 200, []string{"ALLOW"}, []string{"E_TIME"}},
 		"why, at no moment":        {op, ask + "av-a&at=tomorrow", 422, []string{"Write the time as"}, nil},
-		"why, for itself":          {member, ask + "edr-a", 200, []string{"ALLOW_REDACTED", "Withheld parts", "created_by_ref"}, nil},
+		"why, for itself":          {member, ask + "edr-a", 200, []string{"ALLOW", "nothing in it is withheld"}, nil},
 		"why, for another":         {member, ask + "edr-b", 404, []string{"There is nothing here that you may ask about"}, []string{"ALLOW"}},
 		"why, of what is withheld": {late, ask + "cert-a", 404, []string{"There is nothing here that you may ask about"}, []string{"DENY", "NOT_YET"}},
 		"why, of nothing":          {late, strings.Replace(ask, "indicator", "malware", 1) + "cert-a", 404, []string{"There is nothing here that you may ask about"}, nil},
