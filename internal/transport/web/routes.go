@@ -79,7 +79,7 @@ func (s *site) routes(mux *http.ServeMux) {
 	} {
 		mux.Handle(pattern, s.person(h))
 	}
-	for _, more := range []map[string]handler{s.hookActs(), s.recallPages(), s.reshareActs()} {
+	for _, more := range []map[string]handler{s.hookActs(), s.recallPages(), s.noticePages(), s.reshareActs()} {
 		for pattern, h := range more {
 			mux.Handle(pattern, s.person(h))
 		}
