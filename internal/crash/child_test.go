@@ -32,6 +32,10 @@ func TestMain(m *testing.M) {
 	if folder == "" {
 		os.Exit(m.Run())
 	}
+	if artifacts := os.Getenv(recallVariable); artifacts != "" {
+		fmt.Fprintln(os.Stderr, recallUntilKilled(context.Background(), folder, os.Getenv(clockVariable), artifacts))
+		os.Exit(3)
+	}
 	if clock := os.Getenv(clockVariable); clock != "" {
 		fmt.Fprintln(os.Stderr, serveUntilKilled(context.Background(), folder, clock))
 		os.Exit(3)

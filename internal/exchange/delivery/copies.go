@@ -67,7 +67,7 @@ type made struct {
 	mu    sync.Mutex
 	of    map[Copy][]byte
 	size  int
-	noted map[Copy]struct{}
+	noted map[Given]struct{}
 }
 
 func (m *made) find(c Copy) []byte {
@@ -93,23 +93,33 @@ func (m *made) keep(c Copy, raw []byte) {
 	m.size += len(raw)
 }
 
-// note makes copies known to the store before anybody is given one or is told
+// note makes copies, and for whom they are, known to the store before anybody is given one or is told
 // its identifier, so that it is found by it.
-func (s *Service) note(ctx context.Context, cs []Copy) error {
+func (s *Service) note(ctx context.Context, gs []Given) error {
 	s.made.mu.Lock()
-	cs = slices.DeleteFunc(cs, func(c Copy) bool { _, known := s.made.noted[c]; return known })
+	gs = slices.DeleteFunc(gs, func(g Given) bool { _, known := s.made.noted[g]; return known })
 	s.made.mu.Unlock()
-	if len(cs) == 0 {
+	if len(gs) == 0 {
 		return nil
 	}
-	if err := s.c.Store.Update(ctx, func(tx Tx) error { return tx.PutCopies(cs) }); err != nil {
+	cs := make([]Copy, len(gs))
+	for i, g := range gs {
+		cs[i] = g.Copy
+	}
+	err := s.c.Store.Update(ctx, func(tx Tx) error {
+		if err := tx.PutCopies(cs); err != nil {
+			return err
+		}
+		return tx.PutGiven(gs)
+	})
+	if err != nil {
 		return fmt.Errorf("noting redacted copies: %w", err)
 	}
 	s.made.mu.Lock()
 	defer s.made.mu.Unlock()
 	makeRoom(s.made.noted, mostNoted)
-	for _, c := range cs {
-		s.made.noted[c] = struct{}{}
+	for _, g := range gs {
+		s.made.noted[g] = struct{}{}
 	}
 	return nil
 }
@@ -161,7 +171,7 @@ func (l *looking) close() {
 
 // keep notes the copies, and remembers for the views what was found out.
 func (l *looking) keep(ctx context.Context) error {
-	var cs []Copy
+	var cs []Given
 	for _, r := range l.of {
 		cs = append(cs, r.copies...)
 	}

@@ -97,6 +97,9 @@ type Openings interface {
 type Copies interface {
 	// PutCopies notes of which objects copies are. What is known already stays.
 	PutCopies(cs []Copy) error
+	// PutGiven notes for whom copies are: who holds one of what is taken back is
+	// told so under its identifier.
+	PutGiven(gs []Given) error
 	// CopiesOf lists the objects of which a copy with the hash of the identifier
 	// was made for anybody, ascending.
 	CopiesOf(idHash int64) ([]int64, error)
@@ -109,6 +112,14 @@ type Copies interface {
 type Copy struct {
 	ID     string
 	Object int64
+}
+
+// Given is a copy that was made for an organisation. Of is the identifier of the
+// object itself.
+type Given struct {
+	Copy
+	Org exchange.OrgID
+	Of  string
 }
 
 // Span is a stretch of a feed that an organisation reads: added in (From, To].
@@ -225,7 +236,7 @@ func New(c Config) *Service {
 	return &Service{
 		c: c, seen: map[seenKey]struct{}{}, feeds: map[int64]*feed{}, model: newModel(cmp.Or(c.Memory, DefaultMemory)),
 		tally: tally{of: map[tallyKey]*count{}},
-		links: links{of: map[int64][]string{}}, made: made{of: map[Copy][]byte{}, noted: map[Copy]struct{}{}},
+		links: links{of: map[int64][]string{}}, made: made{of: map[Copy][]byte{}, noted: map[Given]struct{}{}},
 	}
 }
 

@@ -16,6 +16,8 @@ type Loss struct {
 	// nothing. 0: it was given for certain.
 	Class int64
 	Was   exchange.Handling
+	Copy  bool  // asked for by the identifier of the copy that the organisation was given
+	Part  bool  // the organisation was given a copy, and the object itself was asked for
 	Gone  error // of the kind exchange.Gone; nil: nothing was taken back
 }
 
@@ -68,7 +70,14 @@ func (v *view) had(tx Tx, l Loss, now time.Time) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return policy.Decide(v.r, k.item, now).Allowed(), nil
+	d := policy.Decide(v.r, k.item, now)
+	switch {
+	case l.Copy:
+		return d.Allowed(), nil
+	case l.Part && len(h.Fields) == 0: // something that it refers to was withheld
+		return false, nil
+	}
+	return d.Entire(), nil
 }
 
 // Sees answers nil when the actor may have the artifact, and exchange.NotFound

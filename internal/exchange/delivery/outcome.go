@@ -60,7 +60,7 @@ type resolver struct {
 	n     int
 	blobs map[int64]Blob
 
-	copies  []Copy
+	copies  []Given
 	objects map[int64]outcome
 	ids     map[string]standing
 	bytes   map[int64][]byte // of copies, by object
@@ -408,7 +408,7 @@ func (r *resolver) redact(v *version, n *subject, apart bool) (outcome, error) {
 		return outcome{id: v.e.ID}, nil
 	}
 	c := Copy{red.ID, v.e.Object}
-	r.copies = append(r.copies, c)
+	r.copies = append(r.copies, Given{c, r.v.r.Org, v.e.ID})
 	r.bytes[v.e.Object] = red.Raw
 	r.s.made.keep(c, red.Raw)
 	return outcome{id: red.ID, redacted: true, arrivals: r.arrivals}, nil

@@ -22,14 +22,40 @@ type grave struct {
 	number   int64
 	artifact exchange.Artifact
 	of       []int64 // numbers of the objects of an act on one object
+	given    int64   // copies there were of the objects
+	losers   []exchange.OrgID
 	end      func()
 }
 
 func (g *grave) close() { g.end() }
 
 // fits reports whether the tombstones are those that the act needs.
-func (g *grave) fits(d deed) bool {
-	return slices.Equal(g.of, seqs(d.objects))
+func (g *grave) fits(tx Tx, d deed) (bool, error) {
+	given, err := d.given(tx)
+	return slices.Equal(g.of, seqs(d.objects)) && given == g.given && (given == 0 || slices.Equal(g.losers, d.losers())), err
+}
+
+// given counts the copies that were made of what is taken back.
+func (d deed) given(tx Tx) (n int64, err error) {
+	for _, a := range d.arts {
+		some, err := tx.CountGiven(a.Number)
+		if err != nil {
+			return 0, err
+		}
+		n += some
+	}
+	return n, nil
+}
+
+// losers are who is given tombstones.
+func (d deed) losers() (out []exchange.OrgID) {
+	for _, h := range d.Holders {
+		if buried(h) {
+			out = append(out, h.Org)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 func seqs(objs []Object) (out []int64) {
@@ -58,7 +84,7 @@ func revoker(p exchange.ProgramID) string {
 
 // bury stores the tombstones of an act, in memory that does not grow with them.
 func (s *Service) bury(ctx context.Context, d deed) (g *grave, err error) {
-	g = &grave{of: seqs(d.objects)}
+	g = &grave{of: seqs(d.objects), losers: d.losers()}
 	a := &g.artifact
 	*a = exchange.Artifact{
 		ID: exchange.ArtifactID(exchange.RandomID("art")), Program: d.Program, Class: d.artifact.Class, Kind: exchange.ArtifactTombstone,
@@ -78,6 +104,9 @@ func (s *Service) bury(ctx context.Context, d deed) (g *grave, err error) {
 				return err
 			}
 			a.Release, a.SubmittedAt = standing.ID, tx.Now()
+			if g.given, err = d.given(tx); err != nil {
+				return err
+			}
 			number, err = tx.StageArtifact(*a)
 			return err
 		})
@@ -110,7 +139,7 @@ func (s *Service) fill(ctx context.Context, d deed, a *exchange.Artifact) error 
 		_ = r.CloseWithError(errors.Join(err, io.ErrClosedPipe)) // the digger does not wait for a reader that has gone
 		done <- written{sha, size, err}
 	}()
-	g := &digger{s: s, ctx: ctx, d: d, a: a, w: bufio.NewWriterSize(w, 1<<16), classes: map[int64]int64{}, open: map[string]Blob{}}
+	g := &digger{s: s, ctx: ctx, d: d, a: a, losers: d.losers(), w: bufio.NewWriterSize(w, 1<<16), classes: map[under]int64{}, open: map[string]Blob{}}
 	err := g.all()
 	g.close()
 	if err == nil {
@@ -133,8 +162,9 @@ type digger struct {
 	a       *exchange.Artifact
 	w       *bufio.Writer
 	offset  int64
-	chunk   []Object
-	classes map[int64]int64 // those of the recalled objects to those of the tombstones
+	chunk   []stone
+	losers  []exchange.OrgID
+	classes map[under]int64 // the classes of the tombstones
 	open    map[string]Blob
 	raw     []byte
 }
@@ -148,7 +178,11 @@ func (g *digger) close() {
 func (g *digger) all() error {
 	if g.d.object != "" {
 		newest := slices.MaxFunc(g.d.objects, func(a, b Object) int { return int(min(max(a.Version-b.Version, -1), 1)) })
-		return errors.Join(g.part([]Object{newest}), g.flush())
+		given, err := g.given(g.d.objects)
+		if err == nil {
+			err = errors.Join(g.part([]Object{newest}, given), g.copies(g.d.objects, newest, given), g.flush())
+		}
+		return err
 	}
 	for from := int64(0); ; {
 		var part []Object
@@ -175,7 +209,11 @@ func (g *digger) all() error {
 			return err
 		}
 		before := from
-		if err := g.part(part); err != nil {
+		given, err := g.given(part)
+		if err != nil {
+			return err
+		}
+		if err := g.part(part, given); err != nil {
 			return err
 		}
 		if err := g.flush(); err != nil {
@@ -226,36 +264,9 @@ func (g *digger) lives(tx Tx, o Object) (bool, error) {
 	return false, nil
 }
 
-// part writes the tombstones of some objects.
-func (g *digger) part(objs []Object) error {
-	for _, o := range objs {
-		b, version, err := g.stone(o)
-		if err != nil {
-			return err
-		}
-		if b == nil {
-			continue
-		}
-		if g.a.Objects > 0 {
-			if _, err := g.w.WriteString(between); err != nil {
-				return err
-			}
-			g.offset += int64(len(between))
-		}
-		if _, err := g.w.Write(b); err != nil {
-			return err
-		}
-		g.chunk = append(g.chunk, Object{
-			Seq: g.a.Number<<24 | g.a.Objects, Class: o.Class, ID: o.ID, Type: o.Type, Version: version, Offset: g.offset, Length: int64(len(b)),
-		})
-		g.a.Objects++
-		g.offset += int64(len(b))
-	}
-	return nil
-}
-
-// stone is the tombstone of one object; nil: its type cannot be revoked.
-func (g *digger) stone(o Object) ([]byte, int64, error) {
+// revoked is the tombstone of one object under an identifier; nil: its type cannot
+// be revoked.
+func (g *digger) revoked(o Object, id string) ([]byte, int64, error) {
 	if o.Version == 0 {
 		return nil, 0, nil
 	}
@@ -274,7 +285,7 @@ func (g *digger) stone(o Object) ([]byte, int64, error) {
 	if whole := at.Truncate(time.Millisecond); whole.Before(at) {
 		at = whole.Add(time.Millisecond)
 	}
-	b, err := stix.Tombstone(o.ID, o.Type, had.Created, at, revoker(g.d.Program))
+	b, err := stix.Tombstone(id, o.Type, had.Created, at, revoker(g.d.Program))
 	if errors.Is(err, stix.ErrNoTombstone) {
 		return nil, 0, nil
 	}
@@ -305,68 +316,4 @@ func (g *digger) read(o Object) ([]byte, error) {
 		return nil, fmt.Errorf("reading a recalled object: %w", err)
 	}
 	return g.raw, nil
-}
-
-// flush stores what was written since the last call. A tombstone is under the
-// markings of its object: who might not see that is not told that it is gone.
-func (g *digger) flush() error {
-	if len(g.chunk) == 0 {
-		return nil
-	}
-	if err := g.ctx.Err(); err != nil {
-		return err
-	}
-	made := map[int64]int64{}
-	err := g.s.c.Store.Update(g.ctx, func(tx Tx) error {
-		clear(made)
-		objs := slices.Clone(g.chunk)
-		var fresh []exchange.HandlingClass
-		for i, o := range objs {
-			to, known := g.classes[o.Class]
-			if !known {
-				to, known = made[o.Class]
-			}
-			if !known {
-				h, err := g.class(tx, o.Class)
-				if err != nil {
-					return err
-				}
-				if h.ID, err = tx.NextClassID(1); err != nil {
-					return err
-				}
-				to, made[o.Class] = h.ID, h.ID
-				fresh = append(fresh, h)
-			}
-			objs[i].Class = to
-		}
-		if err := tx.PutClasses(fresh); err != nil {
-			return err
-		}
-		return tx.PutTombstones(g.d.Program, g.a.Number, objs)
-	})
-	if err != nil {
-		return err
-	}
-	for k, v := range made {
-		g.classes[k] = v
-	}
-	g.chunk = g.chunk[:0]
-	return nil
-}
-
-// class is the handling class of a recalled object, for the tombstones.
-func (g *digger) class(tx Tx, id int64) (exchange.HandlingClass, error) {
-	for _, a := range g.d.arts {
-		all, err := tx.ClassesOf(a.Number)
-		if err != nil {
-			return exchange.HandlingClass{}, err
-		}
-		if i := slices.IndexFunc(all, func(h exchange.HandlingClass) bool { return h.ID == id }); i >= 0 {
-			h := all[i]
-			h.Artifact, h.Fields = g.a.Number, nil // nothing in a tombstone is worth a marking of its own
-			h.Handling.Expires = time.Time{}
-			return h, nil
-		}
-	}
-	return exchange.HandlingClass{}, fmt.Errorf("burying: the handling class %d is not known", id)
 }

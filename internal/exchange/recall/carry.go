@@ -1,6 +1,7 @@
 package recall
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,8 +30,13 @@ func (s *Service) carry(ctx context.Context, d deed, again func(tx Tx) (deed, er
 		if err != nil {
 			return err
 		}
-		if now.buries() && g == nil || g != nil && !g.fits(now) {
+		if now.buries() && g == nil {
 			return errMeanwhile
+		}
+		if g != nil {
+			if ok, err := g.fits(tx, now); err != nil || !ok {
+				return cmp.Or(err, errMeanwhile)
+			}
 		}
 		now.ID = id
 		done = Plan{}
@@ -174,24 +180,39 @@ func (d *deed) event() exchange.Event {
 // holds from now on to the others. Who was offered it and took nothing has
 // nothing to delete, and is not told.
 func (d *deed) tell(tx Tx) error {
-	var lose, keep []exchange.OrgID
+	lose, keep := map[string][]exchange.OrgID{}, map[string][]exchange.OrgID{} // by how they know it
 	for _, h := range d.Holders {
 		switch {
 		case !h.Holds():
 		case h.Loses:
-			lose = append(lose, h.Org)
+			lose[h.as] = append(lose[h.as], h.Org)
 		default:
-			keep = append(keep, h.Org)
+			keep[h.as] = append(keep[h.as], h.Org)
 		}
 	}
 	// Not under the release: who loses it may not see that any more.
 	n := exchange.Notice{Program: d.Program, Kind: exchange.EventRecalled, Event: d.Event}
-	n.Text = d.asks()
-	if err := tx.Notify(lose, n); err != nil {
-		return err
+	for as, orgs := range lose {
+		n.Text = d.to(as).asks()
+		if err := tx.Notify(orgs, n); err != nil {
+			return err
+		}
 	}
-	n.Text = d.says()
-	return tx.Notify(keep, n)
+	for as, orgs := range keep {
+		n.Text = d.to(as).says()
+		if err := tx.Notify(orgs, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// to is the act as it is told to those who know its object by the identifier.
+func (r Recall) to(as string) Recall {
+	if as != "" {
+		r.Object, r.Title = as, as
+	}
+	return r
 }
 
 const dropRows = 20_000

@@ -202,12 +202,15 @@ func (d *deed) whom(s *Service, tx Tx) error {
 		}
 	}
 	if d.object != "" {
-		if knows, err = d.knows(s, tx); err != nil {
+		if knows, err = d.knows(s, tx, func(h exchange.HandlingClass) exchange.HandlingClass { return h }); err != nil {
 			return err
 		}
 		// An organisation that was given the artifact but not this object must not
 		// learn of it.
 		all = slices.DeleteFunc(all, func(h Holder) bool { return !knows[h.Org] })
+		if all, err = d.named(s, tx, all); err != nil {
+			return err
+		}
 	}
 	for i := range all {
 		all[i].Loses = all[i].Holds() && !future && !keeps[all[i].Org]
@@ -216,8 +219,39 @@ func (d *deed) whom(s *Service, tx Tx) error {
 	return nil
 }
 
-// knows are the organisations that may have some version of the object.
-func (d *deed) knows(s *Service, tx Tx) (map[exchange.OrgID]bool, error) {
+// named says by which identifier each holder knows the object. Who may not have it
+// as it is, and was given no copy, does not know of it.
+func (d *deed) named(s *Service, tx Tx, all []Holder) ([]Holder, error) {
+	whole, err := d.knows(s, tx, entire)
+	if err != nil {
+		return nil, err
+	}
+	var out []Holder
+	for _, h := range all {
+		as, err := knownAs(tx, h.Org, d.object)
+		if err != nil {
+			return nil, err
+		}
+		if as != d.object || whole[h.Org] {
+			h.as = as
+			out = append(out, h)
+		}
+	}
+	return out, nil
+}
+
+// entire is a class as of objects of which all parts are given.
+func entire(h exchange.HandlingClass) exchange.HandlingClass {
+	for _, f := range h.Fields {
+		h.Handling, h.TLP, h.Held = h.Handling.Join(f.Handling), max(h.TLP, f.Handling.TLP), h.Held || f.Held
+	}
+	h.Fields = nil
+	return h
+}
+
+// knows are the organisations that may have some version of the object, under
+// what as makes of its classes.
+func (d *deed) knows(s *Service, tx Tx, as func(exchange.HandlingClass) exchange.HandlingClass) (map[exchange.OrgID]bool, error) {
 	out := map[exchange.OrgID]bool{}
 	for _, a := range d.arts {
 		classes, err := tx.ClassesOf(a.Number)
@@ -227,6 +261,9 @@ func (d *deed) knows(s *Service, tx Tx) (map[exchange.OrgID]bool, error) {
 		classes = slices.DeleteFunc(classes, func(h exchange.HandlingClass) bool {
 			return !slices.ContainsFunc(d.objects, func(o Object) bool { return o.Artifact() == a.Number && o.Class == h.ID })
 		})
+		for i, h := range classes {
+			classes[i] = as(h)
+		}
 		some, err := s.c.Entitled(tx, d.charter, a, classes)
 		if err != nil {
 			return nil, err

@@ -2,10 +2,8 @@ package recall
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 )
@@ -62,6 +60,13 @@ func sides(tx Tx, a exchange.Actor, r Recall) (v View, err error) {
 		return v, exchange.Missing()
 	}
 	v.Side, v.Mine = Asked, &h
+	if v.Object != "" {
+		as, err := knownAs(tx, a.Org, v.Object)
+		if err != nil {
+			return View{}, err
+		}
+		v.Object, v.Title = as, as
+	}
 	return v, nil
 }
 
@@ -194,83 +199,4 @@ func gather(tx Tx, a exchange.Actor, f Filter) ([]Recall, error) {
 	})
 	all = slices.CompactFunc(all, func(a, b Recall) bool { return a.ID == b.ID })
 	return all[:min(len(all), f.Limit)], nil
-}
-
-// mostGone bounds how many acts are looked through for an answer.
-const mostGone = 10_000
-
-// Loss is what was taken back from an organisation that asks for it.
-type Loss struct {
-	Program exchange.ProgramID
-	// Class is the handling class of an object of an artifact that was taken back as
-	// a whole, and Was the artifact's handling before: who might not have that
-	// object then has not lost it. 0: it was given for certain.
-	Class int64
-	Was   exchange.Handling
-	Gone  error // of the kind exchange.Gone; nil: nothing was taken back
-}
-
-// Gone answers whether what an actor asked for, and may not have, was taken back
-// from its organisation after it was given. id is an artifact's, a release's or,
-// with a program, a STIX object's. It costs the same whether the id exists or not.
-func (s *Service) Gone(ctx context.Context, a exchange.Actor, program exchange.ProgramID, id string) (l Loss, err error) {
-	err = s.c.Store.View(ctx, func(tx Tx) error {
-		l = Loss{}
-		all, err := tx.Recalls(Filter{Holder: a.Org, Limit: mostGone})
-		if err != nil {
-			return err
-		}
-		all = slices.DeleteFunc(all, func(r Recall) bool {
-			return r.Effective.After(tx.Now()) || program != "" && r.Program != program
-		})
-		whole := map[int64]Recall{}
-		for _, r := range all {
-			if program != "" && r.Object == "" {
-				if _, later := whole[r.Number]; !later {
-					whole[r.Number] = r
-				}
-			}
-			if r.names(program, id) {
-				if l, err = lost(tx, a, r); err != nil || l.Gone != nil {
-					return err
-				}
-			}
-		}
-		if len(whole) == 0 {
-			return nil
-		}
-		held, err := tx.HeldIn(slices.Collect(maps.Keys(whole)), id)
-		for i := 0; i < len(held) && err == nil && l.Gone == nil; i++ {
-			if l, err = lost(tx, a, whole[held[i].Artifact()]); l.Gone != nil {
-				l.Class = held[i].Class
-			}
-		}
-		return err
-	})
-	return l, err
-}
-
-// names reports whether the act is about what has the id; with a program, that
-// is a STIX object.
-func (r Recall) names(program exchange.ProgramID, id string) bool {
-	if program != "" {
-		return r.Object == id
-	}
-	return r.Object == "" && (id == string(r.Artifact) || id == string(r.Release))
-}
-
-// lost is the loss of a holder that lost it.
-func lost(tx Tx, a exchange.Actor, r Recall) (Loss, error) {
-	v, err := sides(tx, a, r)
-	if exchange.KindOf(err) == exchange.NotFound || err == nil && (v.Mine == nil || !v.Mine.Loses) {
-		return Loss{}, nil
-	}
-	if err != nil {
-		return Loss{}, err
-	}
-	was := r.Was
-	if r.Kind == Expired {
-		was.Expires = time.Time{}
-	}
-	return Loss{Program: r.Program, Was: was, Gone: r.gone(*v.Mine)}, nil
 }

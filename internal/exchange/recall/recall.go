@@ -98,6 +98,7 @@ type Holder struct {
 	Since  time.Time             // when it came that near first
 	Loses  bool                  // it is asked to delete it
 	Tombs  bool                  // its machines are given tombstones
+	as     string                // of an object: the identifier by which it knows it
 	Answer Answer                // empty: silent
 	Note   string
 	By     exchange.PersonID // who answered

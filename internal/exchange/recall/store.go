@@ -23,6 +23,27 @@ type Tx interface {
 	Things
 	Staging
 	Acts
+	Copies
+}
+
+// Copies is what is known of redacted copies: an organisation that was given one
+// knows an object by the identifier of the copy alone.
+type Copies interface {
+	// GivenIn lists the copies of an artifact's objects from one position to
+	// another, by object and identifier.
+	GivenIn(artifact, from, to int64) ([]Given, error)
+	CountGiven(artifact int64) (int64, error)
+	// CopiesGivenTo lists the organisation's copies that bear the identifier, or that are
+	// of an object that bears it, by object.
+	CopiesGivenTo(org exchange.OrgID, id string) ([]Given, error)
+}
+
+// Given is a redacted copy of an object that was made for an organisation.
+type Given struct {
+	Seq int64
+	Org exchange.OrgID
+	ID  string // of the copy
+	Of  string // of the object itself
 }
 
 // Register is who and what can be named.

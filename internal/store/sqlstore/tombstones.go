@@ -64,16 +64,13 @@ func (tx *Tx) ObjectsFrom(artifact, position int64, limit int) ([]recall.Object,
 
 // HeldIn lists the objects with the id that the artifacts hold.
 func (tx *Tx) HeldIn(artifacts []int64, id string) ([]recall.Object, error) {
-	seqs, err := tx.seqsOf(exchange.IDHash(id))
+	seqs, err := tx.seqsAmong(exchange.IDHash(id), func(artifact int64) bool { return slices.Contains(artifacts, artifact) })
 	if err != nil {
 		return nil, fmt.Errorf("reading objects by id: %w", err)
 	}
 	r := tx.blocks()
 	var out []recall.Object
 	for _, seq := range seqs {
-		if !slices.Contains(artifacts, seq>>positionBits) {
-			continue
-		}
 		e, err := r.entry(seq)
 		if err != nil {
 			return nil, err

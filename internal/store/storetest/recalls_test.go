@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/recall"
 	"github.com/forewarn-exchange/forewarn/internal/store/sqlstore"
 	"github.com/forewarn-exchange/forewarn/internal/store/storetest"
@@ -229,6 +230,39 @@ func TestExpiries(t *testing.T) {
 			}
 			if err := tx.SetHandling(99, exchange.Handling{}); exchange.KindOf(err) != exchange.NotFound {
 				t.Error(err)
+			}
+		})
+	})
+}
+
+func TestCopiesGiven(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, e storetest.Engine) {
+		db := e.Open(t)
+		given := func(seq int64, org exchange.OrgID, id, of string) delivery.Given {
+			return delivery.Given{Copy: delivery.Copy{ID: id, Object: seq}, Org: org, Of: of}
+		}
+		all := []delivery.Given{
+			given(7<<24|1, "a", "tool--c1", "tool--1"), given(7<<24|1, "b", "tool--c1", "tool--1"), given(7<<24|1, "b", "tool--c2", "tool--1"),
+			given(7<<24|5, "a", "tool--c5", "tool--5"), given(8<<24|1, "a", "tool--c6", "tool--1"), given(7<<24|2, "", "tool--c7", "tool--7"),
+		}
+		within(t, db, func(tx *sqlstore.Tx) {
+			for range 2 { // what is known already stays
+				if err := tx.PutGiven(all); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want := []recall.Given{{7<<24 | 1, "a", "tool--c1", "tool--1"}, {7<<24 | 1, "b", "tool--c1", "tool--1"}, {7<<24 | 1, "b", "tool--c2", "tool--1"}}
+			got, err := tx.GivenIn(7, 0, 4)
+			if err != nil || cmp.Diff(want, got) != "" {
+				t.Errorf("%v, %s", err, cmp.Diff(want, got))
+			}
+			if n, err := tx.CountGiven(7); err != nil || n != 4 {
+				t.Errorf("%d copies of an artifact's objects, %v", n, err)
+			}
+			for id, n := range map[string]int{"tool--c1": 1, "tool--1": 2, "tool--c2": 0, "tool--5": 1, "tool--c7": 0} {
+				if got, err := tx.CopiesGivenTo("a", id); err != nil || len(got) != n {
+					t.Errorf("%s: %v, %v, want %d", id, got, err, n)
+				}
 			}
 		})
 	})

@@ -273,6 +273,9 @@ func (s *site) recall(v *visit) error {
 	}
 	if m := r.Mine; m != nil {
 		p.Mine = &page.HolderAnswer{Asks: m.Loses, Answer: answerWords[m.Answer], Note: m.Note, At: v.clock.At(m.At)}
+		if m.Notice != "" {
+			p.Mine.Signed = signedPath(m.Notice)
+		}
 		for _, a := range []recall.Answer{recall.Deleted, recall.Never, recall.Kept} {
 			p.Mine.Options = append(p.Mine.Options, page.Option{Value: string(a), Label: answerWords[a], Selected: a == m.Answer})
 		}
@@ -283,7 +286,10 @@ func (s *site) recall(v *visit) error {
 		if h.Asked() {
 			asked++
 		}
-		line := v.recallHolder(h)
+		line, err := s.recallHolder(v, h)
+		if err != nil {
+			return err
+		}
 		line.Name = cmp.Or(line.Name, fmt.Sprintf("Member %d", i+1))
 		p.Holders = append(p.Holders, line)
 	}
@@ -304,16 +310,20 @@ var answerWords = map[recall.Answer]string{
 	recall.Deleted: "we deleted it", recall.Never: "we never took it in", recall.Kept: "we keep it for a legal reason (say which)",
 }
 
-func (v *visit) recallHolder(h recall.Holder) page.RecallHolder {
+func (s *site) recallHolder(v *visit, h recall.Holder) (page.RecallHolder, error) {
 	line := page.RecallHolder{
 		Name: h.Name, Near: string(h.Near), Since: v.clock.At(h.Since), Polled: v.clock.At(h.PolledAt), Answered: v.clock.At(h.At), Note: h.Note,
 		State: page.State{Text: "silent", Kind: page.Warn},
+	}
+	mailed, err := s.mailed(v, h.Notice)
+	if err != nil {
+		return line, err
 	}
 	var told []string
 	for _, w := range []struct {
 		at   time.Time
 		text string
-	}{{h.ReadAt, "page"}, {h.PushedAt, "webhook"}, {h.TakenAt, "TAXII"}} {
+	}{{h.ReadAt, "page"}, {h.PushedAt, "webhook"}, {mailed, "mail"}, {h.TakenAt, "TAXII"}} {
 		if !w.at.IsZero() {
 			told = append(told, w.text)
 		}
@@ -327,7 +337,7 @@ func (v *visit) recallHolder(h recall.Holder) page.RecallHolder {
 	case !h.Loses:
 		line.State = page.State{Text: "keeps it", Kind: page.Plain}
 	}
-	return line
+	return line, nil
 }
 
 func (s *site) answerRecall(v *visit) error {

@@ -9,7 +9,9 @@ import (
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/mail"
 	"github.com/forewarn-exchange/forewarn/internal/server/servertest"
+	"github.com/forewarn-exchange/forewarn/internal/store/sqlstore"
 	"github.com/forewarn-exchange/forewarn/internal/testkit"
 )
 
@@ -66,6 +68,31 @@ func TestRecallByItsForms(t *testing.T) {
 	}
 	if _, body := a.get(path); strings.Contains(body, "Who holds it") || strings.Contains(body, string(servertest.EarlyB)) || !strings.Contains(body, "Your answer") {
 		t.Errorf("a holder's page:\n%s", words(body))
+	}
+	ns, err := s.X.Delivery.Notices(t.Context(), s.Reader(servertest.EarlyA), time.Time{}, 1)
+	if err != nil || len(ns) != 1 {
+		t.Fatal(ns, err)
+	}
+	signed := "/notices/" + string(ns[0].ID) + "/signed"
+	for _, from := range []string{path, "/notices"} {
+		if _, body := a.get(from); !strings.Contains(body, `href="`+signed+`"`) {
+			t.Errorf("%s does not lead to the signed notice", from)
+		}
+	}
+	if status, body := a.get(signed); status != http.StatusOK || !strings.HasPrefix(body, "forewarn notice v1\n") || !strings.Contains(body, path) {
+		t.Errorf("the signed notice: %d\n%s", status, body)
+	}
+	for _, other := range []*client{b, op} {
+		if status, _ := other.get(signed); status != http.StatusNotFound {
+			t.Errorf("the signed notice for others: %d", status)
+		}
+	}
+	if _, body := op.get(path); strings.Contains(words2(body), "mail") {
+		t.Errorf("a channel that was not used is named:\n%s", words2(body))
+	}
+	s.mailed(t, ns[0])
+	if _, body := op.get(path); !strings.Contains(words2(body), "mail") {
+		t.Errorf("the mail is not named:\n%s", words2(body))
 	}
 	if status, _ := a.post(path+"/acknowledge", "answer", "kept"); status != http.StatusUnprocessableEntity {
 		t.Errorf("an answer without its reason: %d", status)
@@ -134,4 +161,15 @@ func TestRecallInABrowser(t *testing.T) {
 	b.accessible(source, "recall-page")
 	b.shows("It was taken back", "silent")
 	b.unrefused("recall")
+}
+
+// mailed notes that a mail about the notice was sent.
+func (s *site) mailed(t *testing.T, n exchange.Notice) {
+	t.Helper()
+	err := s.DB.Update(t.Context(), func(tx *sqlstore.Tx) error {
+		return tx.PutMail(mail.Entry{Notice: n.ID, Person: "per_x", Kind: n.Kind, State: mail.Sent, Attempts: 1, QueuedAt: n.At, SentAt: s.Clock.Now()})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }

@@ -61,7 +61,7 @@ func (s *site) routes(mux *http.ServeMux) {
 	} {
 		mux.Handle(pattern, s.person(h))
 	}
-	for _, more := range []map[string]handler{s.registerPages(), s.hookActs(), s.recallPages(), s.reshareActs(), s.asked()} {
+	for _, more := range []map[string]handler{s.registerPages(), s.hookActs(), s.recallPages(), s.noticePages(), s.reshareActs(), s.asked()} {
 		for pattern, h := range more {
 			mux.Handle(pattern, s.person(h))
 		}

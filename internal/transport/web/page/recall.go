@@ -81,6 +81,7 @@ func (Recall) Name() string { return "recall" }
 
 // HolderAnswer is what the reader's organisation is asked, and what it said.
 type HolderAnswer struct {
+	Signed  string // where its notice is, signed; empty: it had none
 	Asks    bool
 	Answer  string
 	Note    string
