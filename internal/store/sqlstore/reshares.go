@@ -144,19 +144,6 @@ func scanReshare(s Scanner) (r reshare.Request, err error) {
 	return r, nil
 }
 
-// classOfTerms reads what termsText wrote.
-func classOfTerms(text string) (c exchange.HandlingClass, err error) {
-	var t terms
-	if err := json.Unmarshal([]byte(text), &t); err != nil {
-		return c, fmt.Errorf("reading markings: %w", err)
-	}
-	c.Handling = t.Handling.handling()
-	for _, f := range t.Fields {
-		c.Fields = append(c.Fields, exchange.FieldHandling{Selectors: f.Selectors, Handling: f.Handling.handling(), Held: f.Held})
-	}
-	return c, nil
-}
-
 // Reshare answers one request.
 func (tx *Tx) Reshare(id reshare.ID) (reshare.Request, error) {
 	r, err := scanReshare(tx.QueryRow(reshareSelect+`WHERE r.id = ?1`, string(id)))
