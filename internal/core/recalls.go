@@ -8,6 +8,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/recall"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/release"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/reshare"
 )
 
 func (x *Exchange) recalls(c Config) *recall.Service {
@@ -19,6 +20,13 @@ func (x *Exchange) recalls(c Config) *recall.Service {
 		},
 		Standing: func(tx recall.Tx, c exchange.Charter) (exchange.Release, error) {
 			return contribution.Standing(tx.(contribution.Tx), c)
+		},
+		Derived: func(tx recall.Tx, r recall.Recall) error {
+			parent := string(r.Artifact)
+			if r.Object != "" {
+				parent = r.Object
+			}
+			return reshare.Warn(tx.(reshare.Tx), exchange.Actor{Org: r.By, Person: r.Person}, r.Program, parent)
 		},
 		Keep: x.Submissions.Keep, Log: c.Log,
 	})

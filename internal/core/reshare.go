@@ -34,16 +34,16 @@ func (h holdings) Held(ctx context.Context, a exchange.Actor, program exchange.P
 	if err != nil {
 		return reshare.Held{}, err
 	}
-	out := reshare.Held{Artifact: got.Artifact, Release: got.Release.ID, Owners: got.Owners, Handling: got.Handling, TLP: got.TLP}
+	out := reshare.Held{Artifact: got.Artifact, Release: got.Release.ID, Owners: got.Owners, Handling: got.Handling, Shown: got.Shown, TLP: got.TLP}
 	if o := got.Object; o.Seq != 0 {
 		out.Object = reshare.Object{
-			ID: o.ID, Type: o.Type, Seq: o.Seq, Class: o.Class, Offset: o.Offset, Length: o.Length, Version: o.Version, Marks: got.Class,
+			ID: o.ID, Type: o.Type, Seq: o.Seq, Class: o.Class, Offset: o.Offset, Length: o.Length, Version: o.Version, Marks: got.Class, Withheld: got.Withheld,
 		}
 	}
 	return out, nil
 }
 
-func (h holdings) Grantable(ctx context.Context, org exchange.OrgID, artifact int64, o reshare.Object, until time.Time) ([]byte, bool, error) {
+func (h holdings) Grantable(ctx context.Context, org exchange.OrgID, artifact int64, o reshare.Object, until time.Time) ([]byte, []string, bool, error) {
 	return h.d.Grantable(ctx, org, artifact, delivery.Object{
 		Seq: o.Seq, Class: o.Class, ID: o.ID, Type: o.Type, Version: o.Version, Offset: o.Offset, Length: o.Length,
 	}, until)

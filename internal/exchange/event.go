@@ -71,7 +71,8 @@ const (
 	EventWebhookChanged     EventKind = "webhook.change" // paused, resumed, replayed, or given a new key
 	EventWebhookDisabled    EventKind = "webhook.disable"
 	EventWebhookRemoved     EventKind = "webhook.remove"
-	EventRecalled           EventKind = "recall.issue" // recalled, superseded, narrowed or expired
+	EventRecalled           EventKind = "recall.issue"   // recalled, superseded, narrowed or expired
+	EventParentRecalled     EventKind = "recall.derived" // of what something was made from
 	EventRecallAcknowledged EventKind = "recall.acknowledge"
 	EventRecallReminded     EventKind = "recall.remind"
 	EventReshareAsked       EventKind = "reshare.ask"

@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +19,8 @@ type Held struct {
 	Object   Object                 // the zero value: the artifact as a whole
 	Class    exchange.HandlingClass // of the object
 	Handling exchange.Handling      // the artifact's, joined with the markings of the object, or of all its objects
+	Shown    exchange.Handling      // of what the actor has of it: as Handling, without what is withheld
+	Withheld []string               // selectors of the parts of the object that the actor does not have
 	TLP      exchange.TLP           // effective now
 	Release  exchange.Release
 }
@@ -34,7 +37,20 @@ func (s *Service) Held(ctx context.Context, a exchange.Actor, program exchange.P
 		if program != "" && v.charter.ID != program {
 			return Held{}, exchange.Missing()
 		}
-		return k.held(v), nil
+		h := k.held(v)
+		return h, s.c.Store.View(ctx, func(tx Tx) error {
+			h.Shown = k.artifact.Handling
+			for _, m := range k.marks {
+				oc, err := v.classOf(tx, m.ID, s.c.Now())
+				if err != nil {
+					return err
+				}
+				if oc.decision.Allowed() {
+					h.Shown = joined(h.Shown, without(m, oc.decision.Fields))
+				}
+			}
+			return nil
+		})
 	}
 	v, err := s.view(ctx, a, program)
 	if err != nil {
@@ -65,9 +81,24 @@ func (s *Service) Held(ctx context.Context, a exchange.Actor, program exchange.P
 		h = k.held(v)
 		h.Object, h.Class = o, class
 		h.Handling = joined(h.Handling, class)
+		h.Withheld = k.decision.Fields
+		h.Shown = joined(k.artifact.Handling, without(class, h.Withheld))
 		return nil
 	})
 	return h, err
+}
+
+// without is the class without the markings of parts that are withheld.
+func without(c exchange.HandlingClass, withheld []string) exchange.HandlingClass {
+	var fields []exchange.FieldHandling
+	for _, f := range c.Fields {
+		f.Selectors = slices.DeleteFunc(slices.Clone(f.Selectors), func(s string) bool { return slices.Contains(withheld, s) })
+		if len(f.Selectors) > 0 {
+			fields = append(fields, f)
+		}
+	}
+	c.Fields = fields
+	return c
 }
 
 // held is the class without content.
@@ -133,9 +164,9 @@ func (s *Service) Allowed(ctx context.Context, a exchange.Actor, id exchange.Art
 
 // Grantable answers whether the organisation would be given the item if its
 // originators gave it to that organisation by name now, until the instant
-// (zero: without end), and of a STIX object also its bytes as they are kept.
-// ok is false where a step that no grant passes stands against it.
-func (s *Service) Grantable(ctx context.Context, org exchange.OrgID, artifact int64, o Object, until time.Time) (raw []byte, ok bool, err error) {
+// (zero: without end), and of a STIX object also its bytes as they are kept, and
+// the selectors of what would be withheld in it all the same. ok is false where a step that no grant passes stands against it.
+func (s *Service) Grantable(ctx context.Context, org exchange.OrgID, artifact int64, o Object, until time.Time) (raw []byte, withheld []string, ok bool, err error) {
 	var k *class
 	now := s.c.Now()
 	err = s.c.Store.View(ctx, func(tx Tx) error {
@@ -168,14 +199,14 @@ func (s *Service) Grantable(ctx context.Context, org exchange.OrgID, artifact in
 		return nil
 	})
 	if err != nil {
-		return nil, false, fmt.Errorf("looking at what a grant would give: %w", err)
+		return nil, nil, false, fmt.Errorf("looking at what a grant would give: %w", err)
 	}
 	if !k.decision.Allowed() {
-		return nil, false, nil
+		return nil, nil, false, nil
 	}
 	if o.Seq == 0 {
-		return nil, true, nil
+		return nil, nil, true, nil
 	}
 	raw, err = s.raw(k, o)
-	return raw, err == nil, err
+	return raw, k.decision.Fields, err == nil, err
 }

@@ -87,6 +87,9 @@ func (d *deed) do(tx Tx, s *Service, g *grave) error {
 	if err := d.tell(tx); err != nil {
 		return err
 	}
+	if err := s.c.Derived(tx, d.Recall); err != nil {
+		return err
+	}
 	return tx.BumpGeneration()
 }
 

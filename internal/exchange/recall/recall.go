@@ -181,6 +181,8 @@ type Config struct {
 	Entitled func(tx Tx, c exchange.Charter, a exchange.Artifact, marks []exchange.HandlingClass) (map[exchange.OrgID]bool, error)
 	// Standing is the release that holds what no release plans.
 	Standing func(tx Tx, c exchange.Charter) (exchange.Release, error)
+	// Derived tells those who made something from it, once the act is recorded.
+	Derived func(tx Tx, r Recall) error
 	// Keep stages an artifact by stage, and keeps the sweep of what is left behind
 	// from it until end is called.
 	Keep func(stage func() (int64, error)) (number int64, end func(), err error)
@@ -201,6 +203,9 @@ func New(c Config) *Service {
 	}
 	if c.Remind == nil {
 		c.Remind = []time.Duration{24 * time.Hour, 72 * time.Hour}
+	}
+	if c.Derived == nil {
+		c.Derived = func(Tx, Recall) error { return nil }
 	}
 	c.Pause, c.Part = cmp.Or(c.Pause, time.Hour), cmp.Or(c.Part, 10_000)
 	return &Service{c: c}

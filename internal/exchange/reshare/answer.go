@@ -1,7 +1,6 @@
 package reshare
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -103,6 +102,7 @@ func checkReply(in Reply, r Request, now time.Time) error {
 type prepared struct {
 	allowed []exchange.OrgID // to whom the item would be given
 	art     exchange.Artifact
+	class   exchange.HandlingClass // of the objects of the copy
 	objs    []CopyObject
 }
 
@@ -274,7 +274,7 @@ func copied(tx Tx, r *Request, p *prepared) (int64, error) {
 		return 0, err
 	}
 	art.Release = release.ID
-	r.Copy, err = tx.PutCopy(art, r.Object.Marks, p.objs)
+	r.Copy, err = tx.PutCopy(art, p.class, p.objs)
 	return r.Copy, err
 }
 
@@ -360,38 +360,4 @@ func record(tx Tx, r *Request, kind exchange.EventKind, a exchange.Actor) (seq i
 		Subject: []string{string(r.ID), r.Item()},
 		Detail:  exchange.Detail{"state": string(r.State), "until": r.End(), "given": words(r.Given), "told": words(r.Told)},
 	})
-}
-
-// prepare makes what a grant needs: it asks for each recipient whether the item
-// would be given to it, and of a STIX object makes the copy that is given.
-func (s *Service) prepare(ctx context.Context, r Request) (*prepared, error) {
-	p := &prepared{}
-	var raw []byte
-	for _, org := range r.To {
-		b, ok, err := s.c.Items.Grantable(ctx, org, r.Number, r.Object, r.Until)
-		if err != nil && exchange.KindOf(err) != exchange.NotFound {
-			return nil, err
-		}
-		if err == nil && ok {
-			p.allowed, raw = append(p.allowed, org), b
-		}
-	}
-	if r.Object.ID == "" || len(raw) == 0 {
-		return p, nil
-	}
-	body, objs, err := s.bundle(r, [][]byte{raw})
-	if err != nil {
-		return nil, err
-	}
-	sha, size, err := s.c.Blobs.Write(ctx, bytes.NewReader(body), int64(len(body)))
-	if err != nil {
-		return nil, err
-	}
-	p.objs = objs
-	p.art = exchange.Artifact{
-		ID: exchange.ArtifactID(exchange.RandomID("art")), Program: r.Program, Kind: exchange.ArtifactSTIX, Title: "Copy of " + r.Object.ID,
-		MediaType: "application/stix+json;version=2.1", SHA256: sha, Size: size, Objects: int64(len(objs)),
-		SubmittedBy: exchange.System().Person, Originators: r.Owners, DerivedFrom: []string{r.Object.ID}, Relation: RelationCopy,
-	}
-	return p, nil
 }

@@ -9,9 +9,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	format "github.com/forewarn-exchange/forewarn/internal/format/marking"
 	"github.com/forewarn-exchange/forewarn/internal/format/stix"
 )
 
@@ -58,7 +60,10 @@ func (s *Service) Copy(ctx context.Context, a exchange.Actor, id ID) (Copy, erro
 	if err != nil {
 		return Copy{}, err
 	}
-	m := s.marking(r, text)
+	m, err := s.marking(r, held.Shown, text)
+	if err != nil {
+		return Copy{}, err
+	}
 	body, _, err := m.bundle(raws, true)
 	return Copy{Filename: string(r.ID) + ".json", MediaType: "application/stix+json;version=2.1", Body: body}, err
 }
@@ -95,19 +100,24 @@ func beside(r Request, held Held, text string) (Copy, error) {
 
 // bundle is the copy that is given through the exchange: the objects, and the
 // permission that they bear. It names nobody but by short name.
-func (s *Service) bundle(r Request, raws [][]byte) ([]byte, []CopyObject, error) {
-	m := s.marking(r, r.Permission(func(o exchange.OrgID) string { return string(o) }))
+func (s *Service) bundle(r Request, h exchange.Handling, raws [][]byte) ([]byte, []CopyObject, error) {
+	m, err := s.marking(r, h, r.Permission(func(o exchange.OrgID) string { return string(o) }))
+	if err != nil {
+		return nil, nil, err
+	}
 	return m.bundle(raws, false)
 }
 
 // marking marks copies: it gives them identifiers of their own, because only
 // the creator of a STIX object may make a version of it (STIX 2.1 §3.6), and
-// adds the permission to their markings. The identifiers follow from the
+// puts the permission in place of their markings: it says all that they ask, but
+// for readers whom the originators named. The identifiers follow from the
 // exchange, the request and the original, so that every copy of one grant is
 // the same.
 type marking struct {
 	r       Request
-	text    string
+	text    string         // for people
+	own     jsontext.Value // the extension of this exchange
 	space   uuid.UUID
 	by      string            // the exchange's identity
 	id      string            // of the marking definition
@@ -115,15 +125,44 @@ type marking struct {
 	renamed map[string]string // originals to copies
 }
 
-func (s *Service) marking(r Request, text string) *marking {
+func (s *Service) marking(r Request, h exchange.Handling, text string) (*marking, error) {
 	if r.TLP == exchange.TLPUnset { // it is never taken for CLEAR
 		r.TLP = exchange.TLPRed
 	}
+	h = r.permitted(h, text)
+	own, err := format.Write(h)
+	if err != nil {
+		return nil, fmt.Errorf("marking a copy: %w", err)
+	}
 	space := uuid.NewSHA1(uuid.NameSpaceURL, []byte(s.c.URL))
-	m := &marking{r: r, text: text, space: space, name: s.c.Name, renamed: map[string]string{}}
-	m.by = "identity--" + uuid.NewSHA1(space, []byte("exchange")).String()
+	m := &marking{r: r, text: h.Statement, own: own, space: space, name: s.c.Name, renamed: map[string]string{}}
+	m.by = s.identity()
 	m.id = m.derived("marking-definition--")
-	return m
+	return m, nil
+}
+
+// identity is the identifier of the exchange as the creator of copies.
+func (s *Service) identity() string {
+	return "identity--" + uuid.NewSHA1(uuid.NewSHA1(uuid.NameSpaceURL, []byte(s.c.URL)), []byte("exchange")).String()
+}
+
+// permitted is the handling of a copy of what is under h: all that h asks, but
+// that who asked and whom it named are its readers, in place of every allow-list
+// and until the permission ends. The cohorts that h excludes are left out: they
+// mean something in the one program alone, and its originators named the readers.
+func (r Request) permitted(h exchange.Handling, text string) exchange.Handling {
+	h.TLP = max(h.TLP, r.TLP)
+	h.Organisations = append(slices.Clone(r.To), r.By)
+	h.Groups, h.Sectors, h.Also, h.NotCohorts, h.References, h.MayLoosen = nil, nil, nil, nil, nil, false
+	h.Persons = slices.DeleteFunc(slices.Clone(h.Persons), func(p exchange.PersonID) bool { return p == exchange.Nobody })
+	if h.From = (time.Time{}); h.Expires.IsZero() || r.End().Before(h.Expires) {
+		h.Expires = r.End()
+	}
+	if h.Attribution == exchange.AttributionConflict {
+		h.Attribution = exchange.AttributionMustNot
+	}
+	h.Statement = strings.TrimSpace(text + "\n" + h.Statement)
+	return h.Join(exchange.Handling{}) // lists sorted, each name once
 }
 
 // derived is the identifier of the copy of an object.
@@ -205,12 +244,12 @@ func (m *marking) copied(ms []member) (raw []byte, id string, err error) {
 		switch e.name {
 		case "id", "created_by_ref", "object_marking_refs", "external_references":
 			continue
+		case "granular_markings":
+			if e.value = languages(e.value); e.value == nil {
+				continue
+			}
 		}
 		out = append(out, member{e.name, m.rewritten(e.name, e.value)})
-	}
-	marks := append(texts(ms, "object_marking_refs"), m.id)
-	if label := tlpID(m.r.TLP); !slices.Contains(marks, label) {
-		marks = append(marks, label)
 	}
 	add := func(name string, v any) {
 		b, failed := json.Marshal(v)
@@ -220,7 +259,7 @@ func (m *marking) copied(ms []member) (raw []byte, id string, err error) {
 		out = append(out, member{name, b})
 	}
 	add("id", id)
-	add("object_marking_refs", marks)
+	add("object_marking_refs", []string{m.id, tlpID(m.r.TLP)})
 	if domain {
 		add("created_by_ref", m.by)
 		var refs []json.RawMessage
@@ -239,6 +278,30 @@ func (m *marking) copied(ms []member) (raw []byte, id string, err error) {
 	}
 	raw, err = join(out)
 	return raw, id, err
+}
+
+// languages are the granular markings that say a language and ask nothing; nil:
+// there are none.
+func languages(v json.RawMessage) json.RawMessage {
+	var all, out []json.RawMessage
+	_ = json.Unmarshal(v, &all) // no list: none
+	for _, g := range all {
+		var said struct {
+			Lang any `json:"lang"`
+			Ref  any `json:"marking_ref"`
+		}
+		if json.Unmarshal(g, &said) == nil && said.Lang != nil && said.Ref == nil {
+			out = append(out, g)
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	b, err := json.Marshal(out)
+	if err != nil {
+		return nil
+	}
+	return b
 }
 
 // rewritten is a value in which what refers to an original refers to its copy,
@@ -280,12 +343,14 @@ func (m *marking) rewritten(name string, v json.RawMessage) json.RawMessage {
 	return v
 }
 
-// definition is the permission as a marking definition.
+// definition is the permission as a marking definition: the extension for
+// machines, and its statement once more for those that do not know it.
 func (m *marking) definition() []byte {
 	return object(
 		"type", "marking-definition", "spec_version", "2.1", "id", m.id, "created", stamp(m.r.AskedAt), "created_by_ref", m.by,
 		"name", "Permission "+string(m.r.ID), "definition_type", "statement", "definition", map[string]string{"statement": m.text},
 		"external_references", []map[string]string{{"source_name": "forewarn-reshare", "external_id": string(m.r.ID)}},
+		"extensions", map[string]json.RawMessage{format.Extension: json.RawMessage(m.own)},
 	)
 }
 
@@ -394,11 +459,5 @@ func value(ms []member, name string) json.RawMessage {
 func text(ms []member, name string) string {
 	var s string
 	_ = json.Unmarshal(value(ms, name), &s) // no text: empty
-	return s
-}
-
-func texts(ms []member, name string) []string {
-	var s []string
-	_ = json.Unmarshal(value(ms, name), &s)
 	return s
 }

@@ -7,7 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	format "github.com/forewarn-exchange/forewarn/internal/format/marking"
 	"github.com/forewarn-exchange/forewarn/internal/format/stix"
 )
 
@@ -27,12 +30,21 @@ func granted() Request {
 	}
 }
 
+func marked(t *testing.T, s *Service, r Request, h exchange.Handling) *marking {
+	t.Helper()
+	m, err := s.marking(r, h, "May be passed on.")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
 // Copies refer to each other, to what is not copied as before, and are sound
 // STIX; what has no creator gets none, and definitions of markings stay.
 func TestBundle(t *testing.T) {
 	const head = `"spec_version":"2.1","created":"2026-01-01T00:00:00.000Z","modified":"2026-02-01T00:00:00.000Z"`
 	raws := [][]byte{
-		[]byte(`{"type":"malware","id":"` + malware + `",` + head + `,"name":"M","is_family":false,"x_number":1.50,"object_marking_refs":["` + statement + `"],"external_references":[{"source_name":"old","url":"https://a.example"}]}`),
+		[]byte(`{"type":"malware","id":"` + malware + `",` + head + `,"name":"M","is_family":false,"x_number":1.50,"object_marking_refs":["` + statement + `"],"granular_markings":[{"lang":"de","selectors":["name"]},{"marking_ref":"` + statement + `","selectors":["x_number"]}],"external_references":[{"source_name":"old","url":"https://a.example"}]}`),
 		[]byte(`{"type":"indicator","id":"` + indicator + `",` + head + `,"pattern":"[domain-name:value = 'a.example']","pattern_type":"stix","valid_from":"2026-01-01T00:00:00Z","indicator_types":["benign"]}`),
 		[]byte(`{"type":"relationship","id":"` + relationship + `",` + head + `,"relationship_type":"indicates","source_ref":"` + indicator + `","target_ref":"` + malware + `"}`),
 		[]byte(`{"type":"domain-name","spec_version":"2.1","id":"` + domain + `","value":"a.example","resolves_to_refs":["` + domain + `"]}`),
@@ -40,7 +52,11 @@ func TestBundle(t *testing.T) {
 		[]byte(`{"type":"relationship","id":"relationship--00000000-0000-4000-8000-000000000006",` + head + `,"relationship_type":"related-to","source_ref":"` + malware + `","target_ref":"` + elsewhere + `"}`),
 	}
 	s := New(Config{Name: "Exchange", URL: "https://exchange.example"})
-	m := s.marking(granted(), "May be passed on.")
+	asked := exchange.Handling{
+		TLP: exchange.TLPAmber, PAP: exchange.PAPRed, Groups: []exchange.GroupID{"g"}, Statement: "Ours", NotIn: []string{"XA"},
+		NotCohorts: []exchange.CohortID{"late"}, From: granted().AskedAt, Attribution: exchange.AttributionMustNot,
+	}
+	m := marked(t, s, granted(), asked)
 	body, objs, err := m.bundle(raws, true)
 	if err != nil {
 		t.Fatal(err)
@@ -60,21 +76,37 @@ func TestBundle(t *testing.T) {
 		malware: 0, indicator: 0, relationship: 0, domain: 0, elsewhere: 1,
 		`"source_ref":"` + m.derived(indicator) + `"`: 1, `"target_ref":"` + m.derived(malware) + `"`: 1,
 		`"resolves_to_refs":["` + m.derived(domain) + `"]`: 1,
-		`"x_number":1.50`: 1, `"source_name":"old"`: 1, `"statement":"Ours"`: 1, `"statement":"May be passed on."`: 1,
-		`"object_marking_refs":["` + statement + `","` + m.id + `","` + tlpID(exchange.TLPGreen) + `"]`: 1,
+		`"x_number":1.50`: 1, `"source_name":"old"`: 1, `"statement":"Ours"`: 1, `"statement":"May be passed on.\nOurs"`: 2,
+		`"object_marking_refs":["` + m.id + `","` + tlpID(exchange.TLPGreen) + `"]`: 5, `"granular_markings":[{"lang":"de","selectors":["name"]}]`: 1,
 		`"created_by_ref":"` + m.by + `"`: 5,
 	} {
 		if n := strings.Count(text, part); n != want {
 			t.Errorf("%s stands %d times, want %d", part, n, want)
 		}
 	}
-	again, _, err := s.marking(granted(), "May be passed on.").bundle(raws, true)
+	k := stix.NewChecker(stix.Options{})
+	for _, o := range objs {
+		if got := k.Check(body[o.Offset : o.Offset+o.Length]); len(got.Problems) > 0 {
+			t.Errorf("%s: %+v", o.ID, got.Problems)
+		}
+		if o.ID != m.id {
+			continue
+		}
+		want := format.Meaning{Handling: exchange.Handling{
+			TLP: exchange.TLPAmber, PAP: exchange.PAPRed, Organisations: []exchange.OrgID{"a", "b"}, Statement: "May be passed on.\nOurs",
+			NotIn: []string{"XA"}, Expires: granted().Until, Attribution: exchange.AttributionMustNot,
+		}}
+		if diff := cmp.Diff(want, format.Of(body[o.Offset:o.Offset+o.Length], granted().AskedAt)); diff != "" {
+			t.Errorf("the permission is understood otherwise (-want +got)\n%s", diff)
+		}
+	}
+	again, _, err := marked(t, s, granted(), asked).bundle(raws, true)
 	if err != nil || !bytes.Equal(again, body) {
 		t.Error("the same copy is another each time")
 	}
 	other := granted()
 	other.ID = "rsh_bbbbbbbbbbbbbbbb"
-	if s.marking(other, "").derived(malware) == m.derived(malware) {
+	if marked(t, s, other, asked).derived(malware) == m.derived(malware) {
 		t.Error("the copies of two requests bear the same identifier")
 	}
 }
@@ -127,7 +159,7 @@ func FuzzCopied(f *testing.F) {
 	f.Add([]byte(`{"external_references":7,"created":"x"}`))
 	s := New(Config{Name: "Exchange", URL: "https://exchange.example"})
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		body, objs, err := s.marking(granted(), "x").bundle([][]byte{raw}, false)
+		body, objs, err := marked(t, s, granted(), exchange.Handling{}).bundle([][]byte{raw}, false)
 		if err != nil {
 			return
 		}

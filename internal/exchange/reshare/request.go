@@ -85,6 +85,8 @@ type Object struct {
 	Length  int64
 	Version int64
 	Marks   exchange.HandlingClass // what its markings say
+
+	Withheld []string // selectors of the parts that who asks did not have
 }
 
 // Answer is what one originator said.

@@ -80,6 +80,7 @@ type Held struct {
 	Object   Object
 	Owners   []exchange.OrgID
 	Handling exchange.Handling // joined with what the markings of the objects say
+	Shown    exchange.Handling // of what the actor has of it: without that of what is withheld
 	TLP      exchange.TLP      // effective now
 }
 
@@ -89,8 +90,9 @@ type Items interface {
 	// STIX object's; exchange.NotFound.
 	Held(ctx context.Context, a exchange.Actor, program exchange.ProgramID, id string) (Held, error)
 	// Grantable answers whether the organisation would be given the item if its
-	// originators gave it by name until then, and of a STIX object its bytes.
-	Grantable(ctx context.Context, org exchange.OrgID, artifact int64, o Object, until time.Time) (raw []byte, ok bool, err error)
+	// originators gave it by name until then, and of a STIX object its bytes and the
+	// selectors of what would be withheld in it all the same.
+	Grantable(ctx context.Context, org exchange.OrgID, artifact int64, o Object, until time.Time) (raw []byte, withheld []string, ok bool, err error)
 	// Objects gives the bytes of the STIX objects of an artifact, at most limit,
 	// or of one object of the program, as the actor may have them; what is given
 	// is recorded. More than limit: exchange.Exhausted.

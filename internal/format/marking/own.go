@@ -21,29 +21,29 @@ const Extension = "extension-definition--6acce358-1e61-51f9-a562-95780c94d109"
 // handling is the extension in JSON.
 type handling struct {
 	ExtensionType string `json:"extension_type"`
-	TLP           string `json:"tlp"`
-	PAP           string `json:"pap"`
+	TLP           string `json:"tlp,omitzero"`
+	PAP           string `json:"pap,omitzero"`
 
-	Organisations []exchange.OrgID    `json:"organisations"`
-	Groups        []exchange.GroupID  `json:"groups"`
-	Sectors       []string            `json:"sectors"`
-	Persons       []exchange.PersonID `json:"persons"`
-	Purposes      []string            `json:"purposes"`
+	Organisations []exchange.OrgID    `json:"organisations,omitzero"`
+	Groups        []exchange.GroupID  `json:"groups,omitzero"`
+	Sectors       []string            `json:"sectors,omitzero"`
+	Persons       []exchange.PersonID `json:"persons,omitzero"`
+	Purposes      []string            `json:"purposes,omitzero"`
 
-	NotOrgs    []exchange.OrgID    `json:"not_organisations"`
-	NotCohorts []exchange.CohortID `json:"not_cohorts"`
-	NotHats    []string            `json:"not_hats"`
-	NotIn      []string            `json:"not_in"`
+	NotOrgs    []exchange.OrgID    `json:"not_organisations,omitzero"`
+	NotCohorts []exchange.CohortID `json:"not_cohorts,omitzero"`
+	NotHats    []string            `json:"not_hats,omitzero"`
+	NotIn      []string            `json:"not_in,omitzero"`
 
-	From      time.Time `json:"from"`
-	Expires   time.Time `json:"expires"`
-	Statement string    `json:"statement"`
+	From      time.Time `json:"from,omitzero"`
+	Expires   time.Time `json:"expires,omitzero"`
+	Statement string    `json:"statement,omitzero"`
 
-	Actions     string `json:"permitted_actions"`
-	Encrypt     string `json:"encrypt_in_transit"`
-	Notify      string `json:"affected_party_notifications"`
-	Resale      string `json:"unmodified_resale"`
-	Attribution string `json:"attribution"`
+	Actions     string `json:"permitted_actions,omitzero"`
+	Encrypt     string `json:"encrypt_in_transit,omitzero"`
+	Notify      string `json:"affected_party_notifications,omitzero"`
+	Resale      string `json:"unmodified_resale,omitzero"`
+	Attribution string `json:"attribution,omitzero"`
 }
 
 // MaxNames is how many names a list of the extension holds at most.

@@ -103,17 +103,26 @@ func scanClass(s Scanner) (h exchange.HandlingClass, err error) {
 	if err = s.Scan(&h.ID, &h.Artifact, &tlp, &held, &h.Markings, &text); err != nil {
 		return h, err
 	}
-	h.TLP, h.Held = exchange.TLP(tlp), held != 0
+	c, err := classOfTerms(text)
+	if err != nil {
+		return h, err
+	}
+	h.TLP, h.Held, h.Handling, h.Fields = exchange.TLP(tlp), held != 0, c.Handling, c.Fields
+	return h, nil
+}
+
+// classOfTerms reads what termsText wrote.
+func classOfTerms(text string) (c exchange.HandlingClass, err error) {
 	if text == "" {
-		return h, nil
+		return c, nil
 	}
 	var t terms
 	if err := json.Unmarshal([]byte(text), &t); err != nil {
-		return h, fmt.Errorf("reading markings: %w", err)
+		return c, fmt.Errorf("reading markings: %w", err)
 	}
-	h.Handling = t.Handling.handling()
+	c.Handling = t.Handling.handling()
 	for _, f := range t.Fields {
-		h.Fields = append(h.Fields, exchange.FieldHandling{Selectors: f.Selectors, Handling: f.Handling.handling(), Held: f.Held})
+		c.Fields = append(c.Fields, exchange.FieldHandling{Selectors: f.Selectors, Handling: f.Handling.handling(), Held: f.Held})
 	}
-	return h, nil
+	return c, nil
 }

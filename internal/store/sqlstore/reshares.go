@@ -49,6 +49,8 @@ type keptObject struct {
 	TLP      int64  `json:"tlp"`
 	Markings string `json:"markings"`
 	Terms    string `json:"terms"`
+
+	Withheld []string `json:"withheld,omitempty"`
 }
 
 type keptAnswer struct {
@@ -75,7 +77,7 @@ func keepReshare(r reshare.Request) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		k.Object = &keptObject{o.ID, o.Type, o.Seq, o.Class, o.Offset, o.Length, o.Version, int64(o.Marks.TLP), o.Marks.Markings, text}
+		k.Object = &keptObject{o.ID, o.Type, o.Seq, o.Class, o.Offset, o.Length, o.Version, int64(o.Marks.TLP), o.Marks.Markings, text, o.Withheld}
 	}
 	for _, a := range r.Answers {
 		k.Answers = append(k.Answers, keptAnswer{a.Org, a.Person, micros(a.At), a.Yes, a.Condition, micros(a.Until)})
@@ -130,7 +132,7 @@ func scanReshare(s Scanner) (r reshare.Request, err error) {
 		r.Before, r.Wanted = k.Before.handling(), k.Wanted.handling()
 	}
 	if o := k.Object; o != nil {
-		r.Object = reshare.Object{ID: o.ID, Type: o.Type, Seq: o.Seq, Class: o.Class, Offset: o.Offset, Length: o.Length, Version: o.Version}
+		r.Object = reshare.Object{ID: o.ID, Type: o.Type, Seq: o.Seq, Class: o.Class, Offset: o.Offset, Length: o.Length, Version: o.Version, Withheld: o.Withheld}
 		if r.Object.Marks, err = classOfTerms(o.Terms); err != nil {
 			return r, err
 		}
@@ -142,22 +144,6 @@ func scanReshare(s Scanner) (r reshare.Request, err error) {
 		})
 	}
 	return r, nil
-}
-
-// classOfTerms reads what termsText wrote; empty: the markings ask nothing more.
-func classOfTerms(text string) (c exchange.HandlingClass, err error) {
-	if text == "" {
-		return c, nil
-	}
-	var t terms
-	if err := json.Unmarshal([]byte(text), &t); err != nil {
-		return c, fmt.Errorf("reading markings: %w", err)
-	}
-	c.Handling = t.Handling.handling()
-	for _, f := range t.Fields {
-		c.Fields = append(c.Fields, exchange.FieldHandling{Selectors: f.Selectors, Handling: f.Handling.handling(), Held: f.Held})
-	}
-	return c, nil
 }
 
 // Reshare answers one request.
