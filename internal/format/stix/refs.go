@@ -92,13 +92,16 @@ func reference(quoted []byte, do func(id []byte) bool) bool {
 // spelled reports whether a character of a name or of an identifier may be
 // written as an escape.
 func spelled(raw []byte) bool {
-	for at := 0; ; at += len(`\u00`) {
-		n := bytes.Index(raw[at:], []byte(`\u00`))
+	for at := 0; ; at += 2 {
+		n := bytes.IndexByte(raw[at:], '\\')
 		if n < 0 {
 			return false
 		}
 		at += n
-		if next := at + len(`\u00`); next >= len(raw) || raw[next] >= '2' && raw[next] <= '7' {
+		if at+4 >= len(raw) {
+			return true
+		}
+		if raw[at+1] == 'u' && raw[at+2] == '0' && raw[at+3] == '0' && raw[at+4] >= '2' && raw[at+4] <= '7' {
 			return true
 		}
 	}
