@@ -173,7 +173,7 @@ func (g *gathering) withheld(artifact int64) (all bool, err error) {
 			return err
 		}
 		for _, h := range hs {
-			k, err := g.v.classOf(tx, h.ID, g.now)
+			k, err := g.v.classIs(tx, h, g.now)
 			if err != nil || k.decision.Allowed() {
 				return err
 			}
@@ -188,19 +188,23 @@ func (g *gathering) withheld(artifact int64) (all bool, err error) {
 // it stopped.
 func (g *gathering) take(b *block, i, j int, run Run) (upTo int, err error) {
 	var held [8]*class
-	under := held[:0] // nil: withheld
-	open := 0
-	for _, id := range b.classes {
-		k, err := g.s.classOf(g.ctx, g.v, id, g.now)
-		if err != nil {
+	under := held[:0]
+	if len(b.classes) > len(held) {
+		under = make([]*class, 0, len(b.classes))
+	}
+	under, decided := g.v.decided(b.classes, g.now, under)
+	if !decided {
+		if under, err = g.s.classesOf(g.ctx, g.v, b.classes, g.now); err != nil {
 			return 0, err
 		}
-		if !k.decision.Allowed() {
-			k = nil
-		} else {
+	}
+	open := 0
+	for n, k := range under {
+		if k.decision.Allowed() {
 			open++
+		} else {
+			under[n] = nil // withheld
 		}
-		under = append(under, k)
 	}
 	if open == 0 {
 		g.shut++
@@ -348,27 +352,6 @@ func (g *gathering) named() error {
 	g.parts = slices.CompactFunc(found, func(a, b part) bool { return a.alone.Added == b.alone.Added })
 	g.n = len(g.parts)
 	return err
-}
-
-// classOf is view.classOf, which reads the facts about a class that is new to
-// the view.
-func (s *Service) classOf(ctx context.Context, v *view, id int64, now time.Time) (*class, error) {
-	k := v.decided(id)
-	if k == nil {
-		return s.newClass(ctx, v, id, now)
-	}
-	if k.holds(now) {
-		return k, nil
-	}
-	return v.classOf(nil, id, now)
-}
-
-func (s *Service) newClass(ctx context.Context, v *view, id int64, now time.Time) (k *class, err error) {
-	err = s.c.Store.View(ctx, func(tx Tx) (err error) {
-		k, err = v.classOf(tx, id, now)
-		return err
-	})
-	return k, err
 }
 
 func byAdded(a, b Entry) int { return cmp.Compare(a.Added, b.Added) }

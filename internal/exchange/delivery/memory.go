@@ -133,10 +133,11 @@ func (r *resolver) free(k *class) (bool, error) {
 		}
 		f.ok = true
 		for _, h := range hs {
-			of, err := r.class(h.ID)
+			of, err := r.v.classIs(r.tx, h, r.now)
 			if err != nil {
 				return false, err
 			}
+			r.lasts(of.decision.Until)
 			if u := of.decision.Until; !u.IsZero() && (f.until.IsZero() || u.Before(f.until)) {
 				f.until = u
 			}

@@ -32,6 +32,7 @@ type view struct {
 
 	mu      sync.Mutex
 	classes map[int64]*class // handling classes, by number
+	latest  *class           // the artifact that was asked about last, without handling classes
 	listed  *listing
 	memory  memory
 }
@@ -281,78 +282,6 @@ func (v *view) elsewhere(tx Tx, o, provider exchange.Organisation) (err error) {
 // a cohort that is ever given anything.
 func (v *view) reads() bool {
 	return v.takesPart() && v.r.MayRead && v.charter.MayRead(v.r.Audience.Cohort)
-}
-
-// decided is a class as it was last decided on; nil: it is new to the view.
-func (v *view) decided(id int64) *class {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.classes[id]
-}
-
-// classOf returns a handling class with the verdict that holds at now.
-func (v *view) classOf(tx Tx, id int64, now time.Time) (*class, error) {
-	k := v.decided(id)
-	if k != nil && k.holds(now) {
-		return k, nil
-	}
-	if k == nil {
-		h, err := tx.HandlingClass(id)
-		if err != nil {
-			return nil, fmt.Errorf("reading a handling class: %w", err)
-		}
-		art, err := tx.ArtifactByNumber(h.Artifact)
-		if err != nil {
-			return nil, err
-		}
-		if k, err = v.facts(tx, art, h); err != nil {
-			return nil, err
-		}
-	}
-	if !k.holds(now) {
-		fresh := *k
-		fresh.decision = policy.Decide(v.r, k.item, now)
-		k = &fresh
-		v.mu.Lock()
-		v.classes[id] = k
-		v.mu.Unlock()
-	}
-	return k, nil
-}
-
-// holds reports whether the decision was taken and still holds at now.
-func (k *class) holds(now time.Time) bool {
-	d := &k.decision
-	return !d.At.IsZero() && !now.Before(d.At) && (d.Until.IsZero() || now.Before(d.Until))
-}
-
-// facts gathers what is known of an artifact, or, where h has a number, of its
-// objects under h, for this reader's audience.
-func (v *view) facts(tx Tx, art exchange.Artifact, h exchange.HandlingClass) (*class, error) {
-	r, err := tx.Release(art.Release)
-	if err != nil {
-		return nil, err
-	}
-	k := &class{artifact: art, release: r, item: policy.ItemOf(r, art, v.required)}
-	if h.ID != 0 {
-		k.item = k.item.Under(h)
-	}
-	if k.item.PublicAt, err = tx.OpenedTo(art.Number, exchange.PublicAudience); err != nil {
-		return nil, err
-	}
-	if v.r.Audience.Cohort == "" {
-		return k, nil
-	}
-	if k.item.OpenedAt, err = tx.OpenedTo(art.Number, v.r.Audience); err != nil {
-		return nil, err
-	}
-	if k.item.OpenedAt.IsZero() {
-		if k.item.OpensAt, err = tx.PlannedFor(art.Release, v.r.Audience, art.Class); err != nil {
-			return nil, err
-		}
-	}
-	k.item.GrantedAt, k.item.GrantedUntil, err = tx.OpenedToOrg(art.Number, v.r.Org)
-	return k, err
 }
 
 // wholeFacts gathers the facts about an artifact and about its objects' markings.

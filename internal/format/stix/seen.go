@@ -43,7 +43,18 @@ func (s *seenSet) key(id string, version int64) uint64 {
 	if s.seed == (maphash.Seed{}) {
 		s.seed = maphash.MakeSeed()
 	}
-	h := maphash.String(s.seed, id)
+	return mixed(maphash.String(s.seed, id), version)
+}
+
+// keyOf is key of bytes, which allocates nothing.
+func (s *seenSet) keyOf(id []byte, version int64) uint64 {
+	if s.seed == (maphash.Seed{}) {
+		s.seed = maphash.MakeSeed()
+	}
+	return mixed(maphash.Bytes(s.seed, id), version)
+}
+
+func mixed(h uint64, version int64) uint64 {
 	v := uint64(version) * 0x9E3779B97F4A7C15
 	h = (h ^ v ^ v>>32) * 0xD6E8FEB86659FD93
 	return max(h^h>>32, 1)

@@ -226,6 +226,12 @@ func Refs(raw []byte) []string {
 // HasRefs reports whether Refs has any; it allocates nothing.
 func HasRefs(raw []byte) bool {
 	found := false
+	if plainRefs(raw, func([]byte) bool {
+		found = true
+		return false
+	}) || found {
+		return found
+	}
 	eachRef(raw, func(int, []byte) bool {
 		found = true
 		return false
@@ -302,12 +308,15 @@ func (c *closure) object(s *seenSet, o *Object) {
 		return
 	}
 	c.seen.add(s.key(o.ID, closureKey))
-	eachRef(o.Raw, func(_ int, id []byte) bool {
-		if h := s.key(string(id), closureKey); !c.seen.has(h) {
+	note := func(id []byte) bool {
+		if h := s.keyOf(id, closureKey); !c.seen.has(h) {
 			c.wait(h)
 		}
 		return !c.open
-	})
+	}
+	if !plainRefs(o.Raw, note) {
+		eachRef(o.Raw, func(_ int, id []byte) bool { return note(id) })
+	}
 }
 
 // closureKey stands for the version in keys of closure, so that they are not
