@@ -26,6 +26,7 @@ type View struct {
 	// Hidden says that the charter keeps the names of members from each other:
 	// holders are numbered.
 	Hidden bool
+	unseen map[exchange.OrgID]bool // hidden members, whom an originator is not told
 }
 
 // sides answers from where the actor looks at an act; exchange.NotFound for who
@@ -45,7 +46,8 @@ func sides(tx Tx, a exchange.Actor, r Recall) (v View, err error) {
 	}
 	if slices.Contains(r.Owners, a.Org) && a.Org != c.Owner {
 		v.Side, v.Hidden = Issuer, c.Visibility.MembersSee != exchange.SeeNames
-		return v, nil
+		v.unseen, err = tx.HiddenMembers(r.Program)
+		return v, err
 	}
 	h, err := tx.HolderOf(r, a.Org)
 	if err != nil {
@@ -119,11 +121,14 @@ func (v *View) forHolder() {
 
 // hide takes the names of holders away where the charter keeps them.
 func (v *View) hide(a exchange.Actor) {
-	if !v.Hidden {
+	if !v.Hidden && len(v.unseen) == 0 {
 		return
 	}
 	for i := range v.Holders {
 		h := &v.Holders[i]
+		if !v.Hidden && (!v.unseen[h.Org] || h.Org == a.Org) {
+			continue
+		}
 		h.Org, h.Name, h.By, h.Notice = "", "", "", ""
 	}
 	// In an order that says nothing of who they are: by when each had it.

@@ -50,6 +50,7 @@ type Given struct {
 type Register interface {
 	Charter(program exchange.ProgramID) (exchange.Charter, error)
 	Charters() ([]exchange.Charter, error)
+	HiddenMembers(program exchange.ProgramID) (map[exchange.OrgID]bool, error)
 	Release(id exchange.ReleaseID) (exchange.Release, error)
 	Organisation(id exchange.OrgID) (exchange.Organisation, error)
 	Person(id exchange.PersonID) (exchange.Person, error)
