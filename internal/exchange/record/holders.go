@@ -15,6 +15,8 @@ type Copies interface {
 	Copies(f CopyFilter) ([]Copy, error)
 	// Having lists the organisations, by id, that were given one of the artifacts.
 	Having(artifacts []int64) ([]exchange.OrgID, error)
+	// HiddenMembers are those of whom the other members do not know.
+	HiddenMembers(program exchange.ProgramID) (map[exchange.OrgID]bool, error)
 }
 
 // Copy is what one client of an organisation has of one artifact, and how near
@@ -169,7 +171,11 @@ func (h *Holders) others(tx Tx, c exchange.Charter, artifacts []int64, except []
 	if err != nil {
 		return err
 	}
-	orgs = slices.DeleteFunc(orgs, func(o exchange.OrgID) bool { return slices.Contains(except, o) })
+	hidden, err := tx.HiddenMembers(c.ID)
+	if err != nil {
+		return err
+	}
+	orgs = slices.DeleteFunc(orgs, func(o exchange.OrgID) bool { return hidden[o] || slices.Contains(except, o) })
 	h.Count = c.Visibility.Count(len(orgs))
 	if h.See == exchange.SeeNames {
 		h.Orgs = orgs
