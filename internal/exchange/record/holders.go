@@ -16,6 +16,8 @@ type Copies interface {
 	Copies(f CopyFilter) ([]Copy, error)
 	// Having lists the organisations, by id, that were given one of the artifacts.
 	Having(artifacts []int64) ([]exchange.OrgID, error)
+	// HiddenMembers are those of whom the other members do not know.
+	HiddenMembers(program exchange.ProgramID) (map[exchange.OrgID]bool, error)
 }
 
 // Copy is what one client of an organisation has of one artifact, and how near
