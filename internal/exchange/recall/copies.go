@@ -200,7 +200,7 @@ func (g *digger) class(tx Tx, u under) (exchange.HandlingClass, error) {
 				h.Fields = nil
 			}
 			h.Handling.Expires = time.Time{}
-			h.Handling = h.Handling.Join(exchange.Handling{NotOrgs: u.excluded(), MayLoosen: h.Handling.MayLoosen})
+			h.Handling = h.Handling.Join(exchange.Handling{NotOrgs: u.excluded()})
 			return h, nil
 		}
 	}

@@ -86,17 +86,13 @@ func TestNarrowedEachWay(t *testing.T) {
 		{"Resale", h{Resale: exchange.DutyMay}, h{Resale: exchange.DutyStrict}, "handling.resale"},
 		{"Attribution", h{Attribution: exchange.AttributionMay}, h{Attribution: exchange.AttributionMustNot}, "handling.attribution"},
 		{"References", h{References: []string{"x"}}, h{References: []string{"x", "y"}}, "handling"},
-		{"MayLoosen", h{MayLoosen: true}, h{}, "handling.may_loosen"},
 	}
 	named := map[string]bool{}
 	for _, d := range dimensions {
 		named[d.field] = true
 		loose, tight := base.Join(d.loose), base.Join(d.tight)
-		loose.MayLoosen, tight.MayLoosen = d.loose.MayLoosen, d.tight.MayLoosen
-		if d.field != "MayLoosen" { // it is left as it is by saying nothing
-			if got, ps := narrowed(loose, d.tight); len(ps) != 0 || !reflect.DeepEqual(got, loose.Join(tight)) {
-				t.Errorf("%s: tightened to %+v, %v", d.field, got, ps)
-			}
+		if got, ps := narrowed(loose, d.tight); len(ps) != 0 || !reflect.DeepEqual(got, loose.Join(tight)) {
+			t.Errorf("%s: tightened to %+v, %v", d.field, got, ps)
 		}
 		got, ps := narrowed(tight, d.loose)
 		switch {

@@ -153,7 +153,7 @@ func (s *Service) identity() string {
 func (r Request) permitted(h exchange.Handling, text string) exchange.Handling {
 	h.TLP = max(h.TLP, r.TLP)
 	h.Organisations = append(slices.Clone(r.To), r.By)
-	h.Groups, h.Sectors, h.Also, h.NotCohorts, h.References, h.MayLoosen = nil, nil, nil, nil, nil, false
+	h.Groups, h.Sectors, h.Also, h.NotCohorts, h.References = nil, nil, nil, nil, nil
 	h.Persons = slices.DeleteFunc(slices.Clone(h.Persons), func(p exchange.PersonID) bool { return p == exchange.Nobody })
 	if h.From = (time.Time{}); h.Expires.IsZero() || r.End().Before(h.Expires) {
 		h.Expires = r.End()

@@ -36,7 +36,6 @@ func TestWrite(t *testing.T) {
 		"nobody":         func(h *exchange.Handling) { h.Persons = []exchange.PersonID{exchange.Nobody} },
 		"no purpose":     func(h *exchange.Handling) { h.Purposes = []string{exchange.NoPurpose} },
 		"a reference":    func(h *exchange.Handling) { h.References = []string{"iep:p"} },
-		"loosening":      func(h *exchange.Handling) { h.MayLoosen = true },
 		"contradiction":  func(h *exchange.Handling) { h.Attribution = exchange.AttributionConflict },
 		"a long text":    func(h *exchange.Handling) { h.Statement = string(make([]byte, marking.MaxStatement+1)) },
 		"an empty group": func(h *exchange.Handling) { h.Groups = []exchange.GroupID{""} },
