@@ -291,9 +291,8 @@ func (s *Service) Object(ctx context.Context, a exchange.Actor, program exchange
 	o.Release, o.Title = k.release.ID, k.release.Title
 	o.TLP, o.T0, o.PublicAt = k.decision.TLP, k.release.Plan.T0, k.release.PublicAt
 	o.Decision = policy.Explain(v.r, k.item, s.c.Now())
-	if !v.r.Owner { // what is withheld is not told to whom it is withheld from
-		o.Decision.Fields = nil
-		o.Decision.Steps = slices.DeleteFunc(o.Decision.Steps, func(st policy.Step) bool { return st.Rule == "fields" })
+	if !v.r.Owner {
+		forReader(&o.Decision)
 	}
 	return o, s.given(ctx, a, exchange.EventObjectServed, exchange.ExposureServed, []*class{k}, exchange.Detail{"object": id})
 }

@@ -61,6 +61,9 @@ func (s *Service) Why(ctx context.Context, a exchange.Actor, program exchange.Pr
 			}
 		}
 		w.Recipient, w.Audience = v.r.Org, v.r.Audience
+		if q.reader {
+			forReader(&w.Decision)
+		}
 		if w.Limited = q.limited; w.Limited {
 			w.Audience, w.Decision.Steps = exchange.Audience{}, ofHandling(w.Decision.Steps)
 		}
@@ -78,6 +81,7 @@ type question struct {
 	all     bool  // the asker oversees the program
 	now     time.Time
 	limited bool // the asker is told what depends on the handling alone
+	reader  bool // the asker is who the item is for, and no originator of it
 }
 
 // narrow leaves those of the items about which the asker may ask for the
@@ -92,6 +96,7 @@ func (q *question) narrow(v *view, ks []candidate) (out []candidate, err error) 
 		if ok && !self {
 			ok, err = q.mayName(v, k.artifact)
 		} else if !ok && self {
+			q.reader = true
 			ok, err = q.sees(k)
 		} else {
 			ok = ok && self
@@ -171,6 +176,13 @@ func ofHandling(steps []policy.Step) (out []policy.Step) {
 		}
 	}
 	return out
+}
+
+// forReader leaves out of a decision which parts are withheld: that is not told
+// to whom they are withheld from.
+func forReader(d *policy.Decision) {
+	d.Fields = nil
+	d.Steps = slices.DeleteFunc(d.Steps, func(s policy.Step) bool { return s.Rule == "fields" })
 }
 
 // oversees reports whether the actor may be told what recipients of the program get.

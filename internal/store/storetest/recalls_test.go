@@ -251,7 +251,10 @@ func TestCopiesGiven(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			want := []recall.Given{{7<<24 | 1, "a", "tool--c1", "tool--1"}, {7<<24 | 1, "b", "tool--c1", "tool--1"}, {7<<24 | 1, "b", "tool--c2", "tool--1"}}
+			want := []recall.Given{
+				{Seq: 7<<24 | 1, Org: "a", ID: "tool--c1", Of: "tool--1"}, {Seq: 7<<24 | 1, Org: "b", ID: "tool--c1", Of: "tool--1"},
+				{Seq: 7<<24 | 1, Org: "b", ID: "tool--c2", Of: "tool--1"},
+			}
 			got, err := tx.GivenIn(7, 0, 4)
 			if err != nil || cmp.Diff(want, got) != "" {
 				t.Errorf("%v, %s", err, cmp.Diff(want, got))

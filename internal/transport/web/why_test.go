@@ -53,7 +53,7 @@ func TestWhyAndWhoPages(t *testing.T) {
 		"why, by the operator":     {op, ask + "av-a", 200, []string{"NOT_YET", "E_TIME", "standard"}, []string{"You are told what the handling"}},
 		"why, at a moment to come": {op, ask + "av-a&at=2027-07-15+17:00", 200, []string{"ALLOW"}, []string{"E_TIME"}},
 		"why, at no moment":        {op, ask + "av-a&at=tomorrow", 422, []string{"Write the time as"}, nil},
-		"why, for itself":          {member, ask + "edr-a", 200, []string{"ALLOW", "nothing in it is withheld"}, nil},
+		"why, for itself":          {member, ask + "edr-a", 200, []string{"ALLOW", "time"}, []string{"created_by_ref", "withheld:"}},
 		"why, for another":         {member, ask + "edr-b", 404, []string{"There is nothing here that you may ask about"}, []string{"ALLOW"}},
 		"why, of what is withheld": {late, ask + "cert-a", 404, []string{"There is nothing here that you may ask about"}, []string{"DENY", "NOT_YET"}},
 		"why, of nothing":          {late, strings.Replace(ask, "indicator", "malware", 1) + "cert-a", 404, []string{"There is nothing here that you may ask about"}, nil},
