@@ -252,7 +252,8 @@ func TestCopiesGiven(t *testing.T) {
 				}
 			}
 			want := []recall.Given{
-				{Seq: 7<<24 | 1, Org: "a", ID: "tool--c1", Of: "tool--1"}, {Seq: 7<<24 | 1, Org: "b", ID: "tool--c1", Of: "tool--1"},
+				{Seq: 7<<24 | 1, Org: "a", ID: "tool--c1", Of: "tool--1"},
+				{Seq: 7<<24 | 1, Org: "b", ID: "tool--c1", Of: "tool--1"},
 				{Seq: 7<<24 | 1, Org: "b", ID: "tool--c2", Of: "tool--1"},
 			}
 			got, err := tx.GivenIn(7, 0, 4)
