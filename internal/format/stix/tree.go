@@ -2,6 +2,7 @@ package stix
 
 import (
 	"bytes"
+	"math/bits"
 	"strconv"
 )
 
@@ -263,14 +264,23 @@ type idSet struct {
 	used int
 }
 
+// slotOf is where a hash belongs among n slots. Its first six bits chose the shard.
+func slotOf(h uint64, n int) int {
+	at, _ := bits.Mul64(h<<6, uint64(n))
+	return int(at)
+}
+
 func (s *idSet) has(h uint64) bool {
-	sh := &s.shards[h>>58]
-	for i, mask := int(h), len(sh.slots)-1; mask >= 0; i++ {
-		switch sh.slots[i&mask] {
+	slots := s.shards[h>>58].slots
+	for i := slotOf(h, len(slots)); len(slots) > 0; {
+		switch slots[i] {
 		case h:
 			return true
 		case 0:
 			return false
+		}
+		if i++; i == len(slots) {
+			i = 0
 		}
 	}
 	return false
@@ -282,15 +292,17 @@ func (s *idSet) add(h uint64) {
 	}
 	sh := &s.shards[h>>58]
 	put := func(h uint64) {
-		i := int(h)
-		for sh.slots[i&(len(sh.slots)-1)] != 0 {
-			i++
+		i := slotOf(h, len(sh.slots))
+		for sh.slots[i] != 0 {
+			if i++; i == len(sh.slots) {
+				i = 0
+			}
 		}
-		sh.slots[i&(len(sh.slots)-1)] = h
+		sh.slots[i] = h
 	}
 	if sh.used*4 >= len(sh.slots)*3 {
 		old := sh.slots
-		sh.slots = make([]uint64, max(2*len(old), firstSlots))
+		sh.slots = make([]uint64, max(len(old)+len(old)/2, firstSlots))
 		for _, o := range old {
 			if o != 0 {
 				put(o)
