@@ -61,7 +61,7 @@ func obligations(tlp exchange.TLP, h *exchange.Handling, i *Item, now time.Time)
 		}
 	}
 	out = append(out, pap.String()+": "+permitted[pap])
-	if h.Actions > within[pap] {
+	if EffectiveActions(*h) > within[pap] {
 		out = append(out, "Its IEP policy permits less: "+acting[h.Actions]+".")
 	}
 	// House rules for what is absent end with the publication of what is CLEAR.

@@ -224,22 +224,6 @@ func Refs(raw []byte) []string {
 	return ids
 }
 
-// HasRefs reports whether Refs has any; it allocates nothing.
-func HasRefs(raw []byte) bool {
-	found := false
-	if plainRefs(raw, func([]byte) bool {
-		found = true
-		return false
-	}) || found {
-		return found
-	}
-	eachRef(raw, func(int, []byte) bool {
-		found = true
-		return false
-	})
-	return found
-}
-
 // closure knows whether the references of an input stay inside it, in at most 11
 // to 22 bytes per object and 100,000 references that wait for their object.
 type closure struct {
