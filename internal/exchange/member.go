@@ -157,13 +157,6 @@ type Member struct {
 	Hidden     bool // other members do not learn that it takes part
 }
 
-// KnownTo reports whether the actor may learn of the membership from a program
-// that the actor knows: those who oversee the program and the organisation
-// itself always, others unless it is hidden.
-func (m Member) KnownTo(a Actor, c Charter) bool {
-	return !m.Hidden || a.Org != "" && a.Org == m.Org || a.Oversees(c.Owner) && a.Reaches(c.ID)
-}
-
 // Acceptance is the signature of one agreement version for an organisation.
 type Acceptance struct {
 	Program ProgramID
