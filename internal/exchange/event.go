@@ -89,7 +89,7 @@ const (
 )
 
 // Event is one act: who did what to what, when. Events are numbered in commit
-// order without gaps; their canonical bytes are what a ledger will carry.
+// order without gaps. The ledger holds a commitment to their canonical bytes.
 type Event struct {
 	Seq     int64
 	At      time.Time
@@ -100,6 +100,9 @@ type Event struct {
 	Org     OrgID    // the organisation concerned, when it is not the actor's
 	Subject []string // identifiers of what the act touched, in the act's order
 	Detail  Detail
+
+	Number  int64  // among the events of its program, from 1 without gaps; given when it is recorded
+	Covered []byte // which objects a disclosure gave; kept beside the event, not part of it
 }
 
 // Detail holds the further facts of an event. Values are string, bool, int64,
@@ -117,6 +120,9 @@ func (e Event) Canonical() []byte {
 		"actor_person": string(e.Actor.Person), "actor_token": string(e.Actor.Token),
 		"actor_org": string(e.Actor.Org), "channel": string(e.Actor.Channel), "actor_hat": e.Actor.Hat, "actor_purpose": e.Actor.Purpose,
 		"subject": e.Subject,
+	}
+	if e.Number > 0 {
+		m["number"] = e.Number
 	}
 	for k, v := range e.Detail {
 		m["d_"+k] = v

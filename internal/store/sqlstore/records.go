@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/record"
+	"github.com/forewarn-exchange/forewarn/verify"
 )
 
 var _ record.Tx = (*Tx)(nil)
@@ -43,15 +45,36 @@ func (tx *Tx) Record(e exchange.Event) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("numbering an event: %w", err)
 	}
+	if e.Number, err = tx.countOf(e.Program); err != nil {
+		return 0, fmt.Errorf("numbering an event of a program: %w", err)
+	}
+	var salt [verify.SaltSize]byte
+	rand.Read(salt[:])
+	body := e.Canonical()
+	entry, err := verify.Entry(body, salt)
+	if err != nil {
+		return 0, fmt.Errorf("recording %s: %w", e.Kind, err)
+	}
 	_, err = tx.Exec(`
-		INSERT INTO event (seq, at, kind, program, release, org, person, token, body)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)`,
+		INSERT INTO event (seq, at, kind, program, release, org, person, token, body, number, salt, entry, covered)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)`,
 		seq, micros(e.At), string(e.Kind), string(e.Program), string(e.Release), string(org),
-		string(e.Actor.Person), string(e.Actor.Token), e.Canonical())
+		string(e.Actor.Person), string(e.Actor.Token), body, e.Number, salt[:], entry, e.Covered)
 	if err != nil {
 		return 0, fmt.Errorf("recording %s: %w", e.Kind, err)
 	}
 	return seq, nil
+}
+
+// countOf numbers an event among those of its program; 0 outside programs.
+func (tx *Tx) countOf(program exchange.ProgramID) (n int64, err error) {
+	if program == "" {
+		return 0, nil
+	}
+	err = tx.QueryRow(`
+		INSERT INTO counter (name, n) VALUES ('events of ' || ?1, 1)
+		ON CONFLICT (name) DO UPDATE SET n = counter.n + 1 RETURNING n`, string(program)).Scan(&n)
+	return n, err
 }
 
 // count adds by to a counter and answers its new value.
