@@ -127,7 +127,8 @@ func (c *checking) segment(s *segment, next int64) error {
 	} else {
 		c.at.prev, c.lost = start.prev, false
 	}
-	c.at.offset = w.at
+	c.at.offset, c.at.size = w.at, c.tree.size
+	c.tick()
 	for c.tree.size < next || w.at < w.stop {
 		if err := c.ctx.Err(); err != nil {
 			return err
@@ -141,8 +142,21 @@ func (c *checking) segment(s *segment, next int64) error {
 			return err
 		}
 	}
-	if s.number == c.k.at.segment && info.Size() > c.k.at.offset && c.quiet() {
-		c.found(path, -1, fmt.Errorf("%d bytes behind the newest checkpoint", info.Size()-c.k.at.offset))
+	if s.number == c.k.at.segment && c.quiet() {
+		return c.behind(f, path, info.Size())
+	}
+	return nil
+}
+
+// behind looks at what stands behind the end of the journal: nothing but zeros.
+func (c *checking) behind(f *os.File, path string, size int64) error {
+	from := c.k.at.offset
+	b := make([]byte, max(0, min(size-from, 2*mostRoom)))
+	if _, err := f.ReadAt(b, from); err != nil {
+		return err
+	}
+	if b = bytes.TrimRight(b, "\x00"); (len(b) > 0 || size-from > 2*mostRoom) && c.quiet() {
+		c.found(path, -1, errors.New("something stands behind the newest checkpoint"))
 	}
 	return nil
 }
@@ -158,11 +172,6 @@ func (c *checking) quiet() bool {
 // over.
 func (c *checking) next(w *window, path string, next int64) error {
 	from := w.at
-	for name, p := range c.hints {
-		if p.segment == c.at.segment && p.offset == from && p.prev == c.at.prev {
-			delete(c.hints, name)
-		}
-	}
 	r, err := w.next()
 	if err == nil && r.first != c.tree.size {
 		err = fmt.Errorf("begins with entry %d where entry %d belongs", r.first, c.tree.size)
@@ -187,17 +196,20 @@ func (c *checking) next(w *window, path string, next int64) error {
 		}
 	}
 	c.at = position{segment: c.at.segment, offset: w.at, size: r.end(), prev: r.sum}
-	c.ended()
+	c.tick()
 	if err := c.checkpoint(r.checkpoint); err != nil {
 		c.found(path, -1, fmt.Errorf("the checkpoint of size %d: %w", c.tree.size, err))
 	}
 	return nil
 }
 
-// ended ticks off hints that name the end of the journal.
-func (c *checking) ended() {
-	if p, ok := c.hints["head"]; ok && p == c.at {
-		delete(c.hints, "head")
+// tick ticks off hints that name the place between two records that is reached. That
+// of tiles has a size within the record that follows.
+func (c *checking) tick() {
+	for name, p := range c.hints {
+		if p.segment == c.at.segment && p.offset == c.at.offset && p.prev == c.at.prev && (p.size == c.at.size || name == "tiles") {
+			delete(c.hints, name)
+		}
 	}
 }
 

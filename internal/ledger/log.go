@@ -335,8 +335,13 @@ func (l *Log) Close() error {
 	l.nudge()
 	<-l.ended
 	l.fail(ErrClosed)
-	if !l.o.ReadOnly {
-		l.files.close()
+	if l.o.ReadOnly {
+		return l.release()
 	}
-	return l.release()
+	l.files.close()
+	var err error
+	if errors.Is(l.Err(), ErrClosed) { // else the journal is left as the failure left it
+		err = l.journal.trim()
+	}
+	return errors.Join(err, l.release())
 }

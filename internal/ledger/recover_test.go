@@ -58,7 +58,8 @@ func crash(t testing.TB, sizes ...int64) crashed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.journal = b
+	c.journal = b[:l.known.Load().at.offset]
+	write(t, c.path, c.journal)
 	return c
 }
 
