@@ -54,6 +54,7 @@ type open struct {
 	end    context.CancelFunc
 	handed int64 // events up to here were put
 	away   bool  // nothing is put: another log takes its place
+	cut    bool  // it has stopped because the store was away
 	told   *frontier
 }
 
@@ -169,7 +170,9 @@ func (q *Sequencer) begin(ctx context.Context, info Info, keys []Key) error {
 	c.over, c.end = context.WithCancel(context.WithoutCancel(ctx))
 	o := ledger.Options{Origin: info.Origin, Signers: signers, Now: q.o.Now, Log: q.o.Log}
 	if q.o.Shared {
-		o.Publish = func(ctx context.Context, size int64, checkpoint []byte) error { return q.publish(ctx, c, size, checkpoint) }
+		o.Publish = func(ctx context.Context, size int64, checkpoint []byte) error {
+			return q.publish(ctx, c, size, checkpoint)
+		}
 	}
 	l, err := ledger.Open(q.dir(info.Number), o)
 	if err != nil {

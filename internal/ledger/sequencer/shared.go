@@ -2,6 +2,7 @@ package sequencer
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 
@@ -73,7 +74,7 @@ func (f *frontier) step(size int64) (*frontier, bool) {
 
 func (f *frontier) root() tlog.Hash {
 	if len(f.peaks) == 0 {
-		return verify.EmptyRoot
+		return tlog.Hash(sha256.Sum256(nil))
 	}
 	h := f.peaks[len(f.peaks)-1]
 	for i := len(f.peaks) - 2; i >= 0; i-- {
@@ -168,6 +169,9 @@ func (q *Sequencer) publish(ctx context.Context, c *open, size int64, signed []b
 			return err
 		}
 		if ctx.Err() != nil {
+			q.mu.Lock()
+			c.cut = true
+			q.mu.Unlock()
 			return err
 		}
 		q.o.Log.Warn("telling the other nodes of the ledger", "err", err)
@@ -227,10 +231,10 @@ func (q *Sequencer) advance(tx Tx, c *open, f *frontier, own verify.Checkpoint, 
 // revive opens the log anew when it has stopped because the store was away.
 func (q *Sequencer) revive(ctx context.Context) {
 	q.mu.Lock()
-	c, err := q.current, q.err
+	c, err, cut := q.current, q.err, q.current.cut
 	q.mu.Unlock()
 	stopped := c.log.Err()
-	if err != nil || stopped == nil {
+	if err != nil || stopped == nil || !cut {
 		return
 	}
 	q.o.Log.Warn("opening the ledger anew", "err", stopped)
@@ -243,6 +247,7 @@ func (q *Sequencer) revive(ctx context.Context) {
 	}
 	if err := q.begin(ctx, c.Info, stood.keys); err != nil && ctx.Err() == nil {
 		q.o.Log.Error("opening the ledger anew", "err", err)
+		return
 	}
 	c.end()
 }

@@ -73,7 +73,7 @@ func (q *Sequencer) Err() error {
 	q.mu.Lock()
 	c, err := q.current, q.err
 	q.mu.Unlock()
-	if err != nil || q.o.Shared { // a log of several nodes is opened anew
+	if err != nil {
 		return err
 	}
 	return c.log.Err()
