@@ -35,7 +35,7 @@ const logVariable = "FOREWARN_CRASH_LOG"
 // acknowledged, how long opening took, and what the checkpoints were.
 func enterUntilKilled(ctx context.Context, folder, life string) error {
 	began := time.Now()
-	s, err := open(ctx, folder)
+	s, err := openAt(ctx, folder, os.Getenv(databaseVariable))
 	if err != nil {
 		return err
 	}
@@ -89,14 +89,15 @@ func enter(ctx context.Context, s *server.Server, name string, events int) error
 
 // entered is what processes acknowledged of the log.
 type entered struct {
-	t      *testing.T
-	folder string
-	names  []string            // of acts acknowledged
-	seen   map[int64]tlog.Hash // checkpoints
-	looked int64               // events up to here were looked at
-	events map[string]int      // by the name of the act
-	opened []time.Duration
-	keys   []string
+	t        *testing.T
+	folder   string
+	database string              // empty: the one in the folder
+	names    []string            // of acts acknowledged
+	seen     map[int64]tlog.Hash // checkpoints
+	looked   int64               // events up to here were looked at
+	events   map[string]int      // by the name of the act
+	opened   []time.Duration
+	keys     []string
 }
 
 // TestKillWhileActsAreEntered kills a process that enters acts into the log, again
@@ -132,7 +133,7 @@ func TestKillWhileActsAreEntered(t *testing.T) {
 func (e *entered) live(life int, r *rand.Rand) {
 	e.t.Helper()
 	cmd := exec.CommandContext(e.t.Context(), os.Args[0], "-test.run=^$")
-	cmd.Env = append(os.Environ(), folderVariable+"="+e.folder, logVariable+"="+strconv.Itoa(life))
+	cmd.Env = append(os.Environ(), folderVariable+"="+e.folder, logVariable+"="+strconv.Itoa(life), databaseVariable+"="+e.database)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.StdoutPipe()
@@ -199,7 +200,7 @@ func (e *entered) saw(size int64, root tlog.Hash) {
 func (e *entered) look(all bool) {
 	e.t.Helper()
 	began := time.Now()
-	s, err := open(e.t.Context(), e.folder)
+	s, err := openAt(e.t.Context(), e.folder, e.database)
 	if err != nil {
 		e.t.Fatal(err)
 	}

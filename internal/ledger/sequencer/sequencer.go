@@ -37,7 +37,6 @@ type Sequencer struct {
 	current *open
 	older   map[int]*ledger.Log // closed logs that were asked for
 	infos   []Info              // all logs, by number
-	wanted  int64               // events up to here are known to be there
 	err     error               // why it has stopped
 	held    int                 // calls of Hold that have not ended
 	closed  bool
@@ -95,7 +94,7 @@ func (q *Sequencer) start(ctx context.Context) error {
 	if err := q.noneBeyond(s.infos[len(s.infos)-1], s.last); err != nil {
 		return err
 	}
-	q.infos, q.wanted = s.infos, s.last
+	q.infos = s.infos
 	i := q.where(s)
 	if err := q.begin(ctx, s.infos[i], s.keys[i]); err != nil {
 		return err

@@ -15,9 +15,6 @@ func (q *Sequencer) Wait(ctx context.Context, seq int64) error {
 	for {
 		q.mu.Lock()
 		c, err := q.current, q.err
-		if seq > q.wanted {
-			q.wanted = seq
-		}
 		if seq > c.handed && seq > c.Base {
 			q.nudge()
 		}
