@@ -366,3 +366,40 @@ func scanEscape(b []byte, i int) bool {
 	low := strings.IndexByte("0123456789abcdef", b[i+3])
 	return low >= 0 && strings.IndexByte("\b\f\n\r\t", b[i+2]<<4&0x10|byte(low)) < 0
 }
+
+// members calls fn for each member of any JSON object, in order, with the value's own
+// bytes.
+func members(object []byte, fn func(name string, value []byte) error) error {
+	d := json.NewDecoder(bytes.NewReader(object))
+	if t, err := d.Token(); err != nil {
+		return err
+	} else if t != json.Delim('{') {
+		return errors.New("not a JSON object")
+	}
+	seen := map[string]bool{}
+	for d.More() {
+		t, err := d.Token()
+		if err != nil {
+			return err
+		}
+		name, _ := t.(string)
+		if seen[name] {
+			return fmt.Errorf("the member %.40q stands twice", name)
+		}
+		seen[name] = true
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return err
+		}
+		if err := fn(name, value); err != nil {
+			return err
+		}
+	}
+	if _, err := d.Token(); err != nil {
+		return err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("more follows the JSON object")
+	}
+	return nil
+}
