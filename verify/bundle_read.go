@@ -232,7 +232,7 @@ func (b *bundleReader) charterFile(name string) error {
 		return err
 	}
 	sum := sha256.Sum256(text)
-	b.charters[v] = &charterUse{CharterUse: CharterUse{Version: v, SHA256: hex.EncodeToString(sum[:])}}
+	b.charters[v] = &charterUse{CharterUse: CharterUse{Version: v, Digest: b64.EncodeToString(sum[:])}}
 	return nil
 }
 

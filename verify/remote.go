@@ -361,3 +361,14 @@ func Split(ctx context.Context, a, b []byte, keys []string, fetch Fetch) error {
 	w := watching{Watch: Watch{Fetch: fetch}, ctx: ctx}
 	return w.consistent(old, now)
 }
+
+// KeysBeneath are the keys whose signature counts beneath a signed checkpoint, by the
+// statements of its log: a receipt from before a key was retired holds for ever.
+func KeysBeneath(signed []byte, keys []string, statements [][]byte) ([]string, error) {
+	c, err := uncheckedCheckpoint(signed)
+	if err != nil {
+		return nil, err
+	}
+	h, err := Trace(c.Origin, keys, statements)
+	return h.KeysFor(c.Size), err
+}
