@@ -192,6 +192,12 @@ func evidenceFiles(dir string, log *logFiles, events []verify.BundleEntry, objec
 	if err != nil {
 		return err
 	}
+	changed := r
+	changed.Opening.Event = bytes.Replace(r.Opening.Event, []byte("acme"), []byte("acne"), 1)
+	wrong, err := changed.MarshalBinary()
+	if err != nil {
+		return err
+	}
 	text, err := r.MarshalText()
 	if err != nil {
 		return err
@@ -232,7 +238,7 @@ func evidenceFiles(dir string, log *logFiles, events []verify.BundleEntry, objec
 	if err != nil {
 		return err
 	}
-	for name, b := range map[string][]byte{"receipt": file, "receipt.txt": text, "bundle.tar": whole, "gap.tar": gap, "proof.json": objectProof, "keyfile": []byte(key + "\n")} {
+	for name, b := range map[string][]byte{"receipt": file, "wrong": wrong, "receipt.txt": text, "bundle.tar": whole, "gap.tar": gap, "proof.json": objectProof, "keyfile": []byte(key + "\n")} {
 		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
 			return err
 		}
