@@ -40,7 +40,7 @@ type (
 		SignedAt   time.Time `json:"signed_at,omitzero"`
 		Checkpoint string    `json:"checkpoint" doc:"the newest, signed (C2SP tlog-checkpoint)"`
 	}
-	ledgerEntry struct {
+	LedgerEntry struct {
 		Entry        int64     `json:"entry" doc:"number of the entry"`
 		Number       int64     `json:"number,omitempty" doc:"among the events of its program"`
 		At           time.Time `json:"at"`
@@ -60,7 +60,7 @@ type (
 		Erased       bool      `json:"erased,omitempty" doc:"what opens it was erased"`
 	}
 	placedEntry struct {
-		ledgerEntry
+		LedgerEntry
 		Origin string `json:"origin" doc:"name of the log in which it stands"`
 		Log    int    `json:"log" doc:"number of that log"`
 		Index  int64  `json:"index" doc:"its place there, from 0"`
@@ -79,7 +79,7 @@ type (
 		From    time.Time `query:"from" doc:"at or after this instant"`
 		To      time.Time `query:"to" doc:"before this instant"`
 	}
-	inEntry struct {
+	InEntry struct {
 		Entry int64 `path:"entry" minimum:"1" doc:"number of the entry, as the header Forewarn-Entry gives it"`
 	}
 )
@@ -103,7 +103,7 @@ func tagFor(b []byte) string {
 	return `"` + hex.EncodeToString(sum[:16]) + `"`
 }
 
-func (s *server) listEntries(ctx context.Context, a exchange.Actor, in *inEntries) (*answer[list[ledgerEntry]], error) {
+func (s *server) listEntries(ctx context.Context, a exchange.Actor, in *inEntries) (*answer[list[LedgerEntry]], error) {
 	before, err := in.number()
 	if err != nil {
 		return nil, err
@@ -131,8 +131,8 @@ func (s *server) listEntries(ctx context.Context, a exchange.Actor, in *inEntrie
 		func(e room.LedgerEntry) string { return strconv.FormatInt(e.Seq, 10) }, wireEntry), nil
 }
 
-func wireEntry(e room.LedgerEntry) ledgerEntry {
-	return ledgerEntry{
+func wireEntry(e room.LedgerEntry) LedgerEntry {
+	return LedgerEntry{
 		Entry: e.Seq, Number: e.Number, At: utc(e.At), Kind: string(e.Kind), Words: e.Words, Program: string(e.Program),
 		Release: string(e.Release), Organisation: string(e.Org), Name: e.OrgName, ActorOrg: string(e.ActorOrg),
 		Person: string(e.Person), Token: string(e.Token), Actor: e.ActorName, Channel: string(e.Channel),
@@ -140,7 +140,7 @@ func wireEntry(e room.LedgerEntry) ledgerEntry {
 	}
 }
 
-func (s *server) readEntry(ctx context.Context, a exchange.Actor, in *inEntry) (*answer[placedEntry], error) {
+func (s *server) readEntry(ctx context.Context, a exchange.Actor, in *InEntry) (*answer[placedEntry], error) {
 	e, err := s.Record.ReadEntry(ctx, a, in.Entry)
 	if err != nil {
 		return nil, err
@@ -166,7 +166,7 @@ const (
 )
 
 type inReceipt struct {
-	inEntry
+	InEntry
 	NoneMatching
 	Format string `query:"format" enum:"receipt,proof" doc:"proof: the same as text, a C2SP tlog-proof; absent: a receipt"`
 }
@@ -203,15 +203,14 @@ func (s *server) readReceipt(ctx context.Context, a exchange.Actor, in *inReceip
 
 type (
 	inErase struct {
-		inEntry
+		InEntry
 		Body struct {
 			Reason string `json:"reason" minLength:"1" maxLength:"2000" doc:"why it has to go; recorded"`
 		}
 	}
-	outNothing struct{}
 )
 
-func (s *server) eraseOpening(ctx context.Context, a exchange.Actor, in *inErase) (*outNothing, error) {
+func (s *server) eraseOpening(ctx context.Context, a exchange.Actor, in *inErase) (*none, error) {
 	return nil, s.Record.EraseOpening(ctx, a, in.Entry, in.Body.Reason)
 }
 
@@ -248,4 +247,3 @@ func (s *server) readEvidence(ctx context.Context, a exchange.Actor, in *inEvide
 		}
 	}}, nil
 }
-
