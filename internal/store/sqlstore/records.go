@@ -48,6 +48,9 @@ func (tx *Tx) Record(e exchange.Event) (int64, error) {
 	if e.Number, err = tx.countOf(e.Program); err != nil {
 		return 0, fmt.Errorf("numbering an event of a program: %w", err)
 	}
+	if err = tx.under(&e); err != nil {
+		return 0, fmt.Errorf("recording %s: %w", e.Kind, err)
+	}
 	var salt [verify.SaltSize]byte
 	rand.Read(salt[:])
 	body := e.Canonical()
