@@ -49,6 +49,9 @@ func (tx *Tx) Record(e exchange.Event) (int64, error) {
 	if e.Number, err = tx.countOf(e.Program); err != nil {
 		return 0, fmt.Errorf("numbering an event of a program: %w", err)
 	}
+	if err = tx.under(&e); err != nil {
+		return 0, fmt.Errorf("recording %s: %w", e.Kind, err)
+	}
 	if err := tx.concern(e, seq, org); err != nil {
 		return 0, fmt.Errorf("recording whom %s concerns: %w", e.Kind, err)
 	}
