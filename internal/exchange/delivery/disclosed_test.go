@@ -197,7 +197,9 @@ func newMixture(t *testing.T, seed uint64) (*watch, *rand.Rand, []exchange.Artif
 	for i := range 4 {
 		things := mixture(r, 100*(i+1), 10+r.IntN(30))
 		a := w.Submit(rel.ID, exchange.DetectionGuidance, fmt.Sprintf("m%d.json", i), servertest.Graph(seed*10+uint64(i), things...), servertest.Label(exchange.TLPAmber),
-			func(in *submission.Input) { in.Handling.Persons = []exchange.PersonID{w.Reader(servertest.EarlyB).Person} })
+			func(in *submission.Input) {
+				in.Handling.Persons = []exchange.PersonID{w.Reader(servertest.EarlyB).Person}
+			})
 		w.Grain(a, things...)
 		arts = append(arts, a)
 	}
