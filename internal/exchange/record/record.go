@@ -7,11 +7,13 @@ import (
 	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/verify"
 )
 
 // Tx is what this room needs kept.
 type Tx interface {
 	Charter(program exchange.ProgramID) (exchange.Charter, error)
+	Charters() ([]exchange.Charter, error)
 	Release(id exchange.ReleaseID) (exchange.Release, error)
 	Events(f EventFilter) ([]Entry, error)
 	Exposures(f ExposureFilter) ([]exchange.Exposure, error)
@@ -80,9 +82,11 @@ type Store interface {
 // Config is what the room is built from. Bearers answers where an item is, as far
 // as the actor may know (delivery does it). Without a Log nothing can be proved.
 type Config struct {
-	Store   Store
-	Log     Log
-	Now     func() time.Time
+	Store Store
+	Log   Log
+	Now   func() time.Time
+	// Covered makes the list of objects again that a disclosure gave (delivery does it).
+	Covered func(ctx context.Context, code []byte) (all []verify.ObjectVersion, gone []int, err error)
 	Bearers func(ctx context.Context, a exchange.Actor, program exchange.ProgramID, item string) (Bearers, error)
 }
 

@@ -1,6 +1,8 @@
 package record
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
@@ -13,6 +15,9 @@ func Words(k exchange.EventKind) string {
 	}
 	return strings.ReplaceAll(string(k), ".", ": ")
 }
+
+// Kinds are the acts that there are, by name.
+func Kinds() []exchange.EventKind { return slices.Sorted(maps.Keys(words)) }
 
 var words = map[exchange.EventKind]string{
 	exchange.EventProgramApplied:     "put a charter in force",
@@ -33,8 +38,8 @@ var words = map[exchange.EventKind]string{
 	exchange.EventLinkIssued:         "issued a sign-in link",
 	exchange.EventSignedIn:           "signed in",
 	exchange.EventSignedOut:          "signed out",
-	exchange.EventMemberJoined:       "joined the program",
-	exchange.EventMemberLeft:         "left the program",
+	exchange.EventMemberJoined:       "made an organisation a member",
+	exchange.EventMemberLeft:         "ended a membership",
 	exchange.EventMemberSuspended:    "suspended a member",
 	exchange.EventMemberResumed:      "let a member in again",
 	exchange.EventMemberMoved:        "moved a member to another audience",

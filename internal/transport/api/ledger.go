@@ -25,6 +25,7 @@ func (s *server) ledgerRoutes() []registration {
 		on("GET /ledger/entries", "list-entries", "The entries to which the caller is a party, newest first", s.listEntries),
 		on("GET /ledger/entries/{entry}", "read-entry", "One entry", s.readEntry),
 		on("GET /ledger/entries/{entry}/receipt", "read-receipt", "What proves an entry, offline and for ever", s.readReceipt, receiptAnswer),
+		on("GET /ledger/entries/{entry}/objects/{object}", "read-object-proof", "What proves that an object was given", s.readObjectProof, objectProofAnswer),
 		on("POST /ledger/entries/{entry}/erase", "erase-opening", "Erase what opens an entry; the entry stays in the ledger", s.eraseOpening),
 		on("GET /programs/{program}/evidence", "read-evidence", "An evidence bundle of a program and a period", s.readEvidence, bundleAnswer),
 	}
@@ -37,10 +38,10 @@ type (
 		Keys       []string  `json:"keys" doc:"that sign it now: name+hash+base64, as C2SP signed-note has it"`
 		Size       int64     `json:"size"`
 		Root       string    `json:"root" doc:"hash of the root, hexadecimal"`
-		SignedAt   time.Time `json:"signed_at,omitzero"`
+		NewestAt   time.Time `json:"newest_at,omitzero" doc:"when the newest event in it was recorded"`
 		Checkpoint string    `json:"checkpoint" doc:"the newest, signed (C2SP tlog-checkpoint)"`
 	}
-	ledgerEntry struct {
+	LedgerEntry struct {
 		Entry        int64     `json:"entry" doc:"number of the entry"`
 		Number       int64     `json:"number,omitempty" doc:"among the events of its program"`
 		At           time.Time `json:"at"`
@@ -60,7 +61,7 @@ type (
 		Erased       bool      `json:"erased,omitempty" doc:"what opens it was erased"`
 	}
 	placedEntry struct {
-		ledgerEntry
+		LedgerEntry
 		Origin string `json:"origin" doc:"name of the log in which it stands"`
 		Log    int    `json:"log" doc:"number of that log"`
 		Index  int64  `json:"index" doc:"its place there, from 0"`
@@ -79,7 +80,7 @@ type (
 		From    time.Time `query:"from" doc:"at or after this instant"`
 		To      time.Time `query:"to" doc:"before this instant"`
 	}
-	inEntry struct {
+	InEntry struct {
 		Entry int64 `path:"entry" minimum:"1" doc:"number of the entry, as the header Forewarn-Entry gives it"`
 	}
 )
@@ -91,7 +92,7 @@ func (s *server) readLedger(ctx context.Context, _ exchange.Actor, in *inLedger)
 	}
 	out := reply(ledger{
 		Origin: h.Origin, Log: h.Number, Keys: h.Keys, Size: h.Size, Root: hex.EncodeToString(h.Root[:]),
-		SignedAt: utc(h.SignedAt), Checkpoint: string(h.Checkpoint),
+		NewestAt: utc(h.NewestAt), Checkpoint: string(h.Checkpoint),
 	})
 	out.ETag = tagFor(h.Checkpoint)
 	return out, in.unless(out.ETag)
@@ -103,7 +104,7 @@ func tagFor(b []byte) string {
 	return `"` + hex.EncodeToString(sum[:16]) + `"`
 }
 
-func (s *server) listEntries(ctx context.Context, a exchange.Actor, in *inEntries) (*answer[list[ledgerEntry]], error) {
+func (s *server) listEntries(ctx context.Context, a exchange.Actor, in *inEntries) (*answer[list[LedgerEntry]], error) {
 	before, err := in.number()
 	if err != nil {
 		return nil, err
@@ -131,8 +132,8 @@ func (s *server) listEntries(ctx context.Context, a exchange.Actor, in *inEntrie
 		func(e room.LedgerEntry) string { return strconv.FormatInt(e.Seq, 10) }, wireEntry), nil
 }
 
-func wireEntry(e room.LedgerEntry) ledgerEntry {
-	return ledgerEntry{
+func wireEntry(e room.LedgerEntry) LedgerEntry {
+	return LedgerEntry{
 		Entry: e.Seq, Number: e.Number, At: utc(e.At), Kind: string(e.Kind), Words: e.Words, Program: string(e.Program),
 		Release: string(e.Release), Organisation: string(e.Org), Name: e.OrgName, ActorOrg: string(e.ActorOrg),
 		Person: string(e.Person), Token: string(e.Token), Actor: e.ActorName, Channel: string(e.Channel),
@@ -140,7 +141,7 @@ func wireEntry(e room.LedgerEntry) ledgerEntry {
 	}
 }
 
-func (s *server) readEntry(ctx context.Context, a exchange.Actor, in *inEntry) (*answer[placedEntry], error) {
+func (s *server) readEntry(ctx context.Context, a exchange.Actor, in *InEntry) (*answer[placedEntry], error) {
 	e, err := s.Record.ReadEntry(ctx, a, in.Entry)
 	if err != nil {
 		return nil, err
@@ -166,7 +167,7 @@ const (
 )
 
 type inReceipt struct {
-	inEntry
+	InEntry
 	NoneMatching
 	Format string `query:"format" enum:"receipt,proof" doc:"proof: the same as text, a C2SP tlog-proof; absent: a receipt"`
 }
@@ -201,17 +202,34 @@ func (s *server) readReceipt(ctx context.Context, a exchange.Actor, in *inReceip
 	return out, in.unless(out.ETag)
 }
 
+type inObjectProof struct {
+	InEntry
+	Object string `path:"object" maxLength:"256" doc:"STIX identifier under which it was given"`
+}
+
+func objectProofAnswer(op *huma.Operation) {
+	content("application/json", "the proof, to be verified with the receipt of the entry", &huma.Schema{Type: "object", AdditionalProperties: true})(op)
+}
+
+func (s *server) readObjectProof(ctx context.Context, a exchange.Actor, in *inObjectProof) (*outProof, error) {
+	p, err := s.Record.ObjectProof(ctx, a, in.Entry, in.Object)
+	if err != nil {
+		return nil, err
+	}
+	body, err := p.MarshalJSON()
+	return &outProof{ContentType: "application/json", Body: append(body, '\n')}, err
+}
+
 type (
 	inErase struct {
-		inEntry
+		InEntry
 		Body struct {
 			Reason string `json:"reason" minLength:"1" maxLength:"2000" doc:"why it has to go; recorded"`
 		}
 	}
-	outNothing struct{}
 )
 
-func (s *server) eraseOpening(ctx context.Context, a exchange.Actor, in *inErase) (*outNothing, error) {
+func (s *server) eraseOpening(ctx context.Context, a exchange.Actor, in *inErase) (*none, error) {
 	return nil, s.Record.EraseOpening(ctx, a, in.Entry, in.Body.Reason)
 }
 
@@ -248,4 +266,3 @@ func (s *server) readEvidence(ctx context.Context, a exchange.Actor, in *inEvide
 		}
 	}}, nil
 }
-
