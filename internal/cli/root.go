@@ -7,6 +7,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -36,6 +37,7 @@ const (
 	exitDenied       = 5
 	exitConflict     = 6
 	exitUnverified   = 7
+	exitUnwell       = 8
 	exitTryLater     = 75
 	exitInterrupted  = 130
 	exitCodesExplain = `Exit codes:
@@ -46,6 +48,7 @@ const (
   5    not permitted
   6    conflict: the present state does not permit it, or it changed meanwhile
   7    verification failed: what came is not what was described
+  8    forewarn doctor found something that does not hold
   75   try again later
   130  interrupted`
 )
@@ -60,7 +63,7 @@ func Main(args []string) int {
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
-		err = a.flush()
+		err = errors.Join(a.flush(), a.keepReceipts(ctx))
 	}
 	if err == nil {
 		return exitOK
@@ -133,7 +136,7 @@ The exchange and the credential come from, in this order: flags, the environment
 		a.personCommands(), a.tokenCommands(), a.connectionCommands(), a.memberCommands(), a.releaseCommands(),
 		a.submitCommand(), a.artifactCommands(), a.pullCommand(), a.objectCommands(),
 		a.searchCommand(), a.lookupCommand(), a.whyCommand(), a.holdersCommand(), a.feedbackCommands(), a.outcomeCommands(),
-		a.eventsCommands(), a.noticesCommands(), a.verifyCommands(), a.recallCommands(), a.webhookCommands(), a.meCommand(), a.configCommands(), a.versionCommand(), a.manCommand(),
+		a.eventsCommands(), a.ledgerCommands(), a.noticesCommands(), a.verifyCommands(), a.recallCommands(), a.webhookCommands(), a.meCommand(), a.configCommands(), a.versionCommand(), a.manCommand(),
 		a.stixCommands(), a.markingCommands(), a.reshareCommands(),
 	}
 	root.AddCommand(nouns...)
@@ -210,6 +213,7 @@ func (a *app) report(err error) int {
 		file = with.file + ": "
 	}
 	var u usageError
+	var ill unwell
 	var p *client.Problem
 	var v *client.Unverified
 	var off *client.Unreachable
@@ -218,11 +222,14 @@ func (a *app) report(err error) int {
 	case errors.As(err, &u):
 		line("forewarn: %s", u.text)
 		return exitUsage
+	case errors.As(err, &ill):
+		line("forewarn: %s", ill.text)
+		return exitUnwell
 	case errors.As(err, &p):
 		return a.reportProblem(p, with)
 	case errors.As(err, &v):
 		line("forewarn: %s%s", file, v.Text)
-		line("Fetch it again; when it happens twice, tell the operator of the exchange.")
+		line("%s", cmp.Or(with.remedy, "Fetch it again; when it happens twice, tell the operator of the exchange."))
 		return exitUnverified
 	case errors.As(err, &off):
 		line("forewarn: %s%s", file, off.Error())

@@ -81,6 +81,7 @@ type Config struct {
 	Push       Push
 	Notary     Notary
 	Mail       Mail
+	Ledger     record.Log // nil: nothing can be proved
 }
 
 // Exchange is the exchange.
@@ -124,12 +125,12 @@ func New(c Config) *Exchange {
 	x.Releases = release.New(release.Config{Store: c.Stores.Releases, Now: c.Now, Log: c.Log})
 	due := x.due(c.Log)
 	x.Delivery = delivery.New(delivery.Config{
-		Store: c.Stores.Delivery, Blobs: delivered{c.Blobs}, Now: c.Now, Due: due, Generation: c.Generation, Arrivals: c.Arrivals, Gone: x.gone,
+		Store: c.Stores.Delivery, Blobs: delivered{c.Blobs}, Digest: delivered{c.Blobs}.digest, Now: c.Now, Due: due, Generation: c.Generation, Arrivals: c.Arrivals, Gone: x.gone,
 		Audiences: audiences,
 	})
 	x.Lookup = newLookup(c, x.Delivery)
 	x.Feedback = feedback.New(feedback.Config{Store: c.Stores.Feedback, Due: due, MaySee: x.Delivery.MaySee})
-	x.Record = record.New(record.Config{Store: c.Stores.Record, Bearers: x.bearers})
+	x.Record = record.New(record.Config{Store: c.Stores.Record, Log: c.Ledger, Now: c.Now, Covered: x.Delivery.Covered, Bearers: x.bearers})
 	x.Contributions = contribution.New(contribution.Config{
 		Store: c.Stores.Contributions, Blobs: contributed{c.Blobs}, Shows: x.Delivery.Shows, Log: c.Log, Grounds: contributedOn,
 	})

@@ -24,6 +24,7 @@ type memory struct {
 	generation generation
 	arrivals   generation // by the counter named contribution
 	charters   charterCache
+	owned      ownerCache
 	watcher    Watcher // nil: nobody
 }
 
@@ -46,6 +47,12 @@ func (tx *Tx) Record(e exchange.Event) (int64, error) {
 		return 0, fmt.Errorf("numbering an event: %w", err)
 	}
 	e.Number = number
+	if err = tx.under(&e); err != nil {
+		return 0, fmt.Errorf("recording %s: %w", e.Kind, err)
+	}
+	if err := tx.concern(e, seq, org); err != nil {
+		return 0, fmt.Errorf("recording whom %s concerns: %w", e.Kind, err)
+	}
 	var salt [verify.SaltSize]byte
 	rand.Read(salt[:])
 	body := e.Canonical()
