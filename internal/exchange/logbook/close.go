@@ -44,7 +44,7 @@ func (s *Service) Close(ctx context.Context, a exchange.Actor, reason string) (n
 		if l.Root, err = rootAt(tx, running, l); err != nil {
 			return err
 		}
-		if next, err = succeed(tx, l, keys, seq, reason); err != nil {
+		if next, err = succeed(tx, l, keys, Log{Number: l.Number + 1, Base: seq}, reason); err != nil {
 			return err
 		}
 		_, err = tx.Record(exchange.Event{Kind: exchange.EventLedgerOpened, Actor: a, Detail: exchange.Detail{
@@ -56,15 +56,14 @@ func (s *Service) Close(ctx context.Context, a exchange.Actor, reason string) (n
 	return next, err
 }
 
-// succeed keeps the end of a log and enters the one that follows it, whose first
-// entry is the event after base. l has its end.
-func succeed(tx Tx, l Log, keys []Key, base int64, reason string) (Log, error) {
+// succeed keeps the end of a log, which is in l, and enters the one that follows it,
+// of which number and base are given.
+func succeed(tx Tx, l Log, keys []Key, next Log, reason string) (Log, error) {
 	logs, err := tx.Logbook()
 	if err != nil {
 		return Log{}, err
 	}
-	next := Log{Number: l.Number + 1, Base: base, OpenedAt: l.ClosedAt}
-	next.Origin = following(logs[0].Origin, next.Number)
+	next.Origin, next.OpenedAt = following(logs[0].Origin, next.Number), l.ClosedAt
 	key, signer, err := newKey(next, 0)
 	if err != nil {
 		return Log{}, err
@@ -137,6 +136,7 @@ func edgeOf(log Running, size int64) ([]tlog.Hash, error) {
 // Lost is the end of a log that the store does not know all of any more.
 type Lost struct {
 	Known   int64             // the events up to this one are in both, and alike
+	Next    int               // number of the log that follows: that of no log that ever was
 	Last    verify.Checkpoint // of the log, as it stands
 	Witness verify.Checkpoint // the largest that others hold; the zero value: none larger
 }
@@ -154,7 +154,7 @@ func (s *Service) AcceptRollback(ctx context.Context, lost Lost, reason string) 
 			return err
 		}
 		l.ClosedAt, l.Size, l.Root = tx.Now(), lost.Last.Size, lost.Last.Root
-		if next, err = succeed(tx, l, keys, lost.Known, reason); err != nil {
+		if next, err = succeed(tx, l, keys, Log{Number: lost.Next, Base: lost.Known}, reason); err != nil {
 			return err
 		}
 		gone := max(l.Size, lost.Witness.Size) - (lost.Known - l.Base)

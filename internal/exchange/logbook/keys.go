@@ -2,6 +2,7 @@ package logbook
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -31,22 +32,44 @@ func (s *Service) Rotate(ctx context.Context, a exchange.Actor, overlap time.Dur
 	return s.rotate(ctx, a, overlap, reason)
 }
 
-// RetireKey gives the log a new key and ends those that sign now, at once: for a key
-// that others may know.
+// acrossNodes is how long another node may take to sign with a new key.
+const acrossNodes = 2 * time.Minute
+
+// RetireKey gives the log a new key and ends those that sign now: for a key that
+// others may know. It is at once where one process has the store, else within
+// minutes.
 func (s *Service) RetireKey(ctx context.Context, a exchange.Actor, reason string) (Key, error) {
 	if err := allowed(a, reason); err != nil {
 		return Key{}, err
 	}
-	return s.rotate(ctx, a, 0, reason)
+	if s.c.Shared {
+		return s.rotate(ctx, a, acrossNodes, reason)
+	}
+	made, err := s.rotate(ctx, a, 0, reason)
+	if err != nil {
+		return made, err
+	}
+	// Only now: a checkpoint that the old key alone signed is never larger than the
+	// size up to which that key counts.
+	running := s.c.Current()
+	if err := s.c.Store.Update(ctx, func(tx Tx) error { return end(tx, a, running.Origin(), reason) }); err != nil {
+		return made, err
+	}
+	return made, s.sign(ctx)
 }
 
+// rotate makes the new key and has the log signed by it, too. Without an overlap the
+// old ones are to end at once.
 func (s *Service) rotate(ctx context.Context, a exchange.Actor, overlap time.Duration, reason string) (made Key, err error) {
+	if s.c.Current() == nil {
+		return Key{}, exchange.Fail(exchange.Unavailable, "the log is not open; nothing was changed")
+	}
 	err = s.c.Store.Update(ctx, func(tx Tx) error {
 		l, keys, err := open(tx)
 		if err != nil {
 			return err
 		}
-		if overlap > 0 && len(keys) > 1 {
+		if overlap > acrossNodes && len(keys) > 1 {
 			return exchange.Fail(exchange.Conflict, "a rotation is under way until %s; nothing was changed",
 				endOf(keys).UTC().Format(time.RFC3339))
 		}
@@ -55,36 +78,24 @@ func (s *Service) rotate(ctx context.Context, a exchange.Actor, overlap time.Dur
 			return err
 		}
 		ends := tx.Now().Add(overlap)
-		detail := exchange.Detail{
-			"log": int64(l.Number), "origin": l.Origin, "key": made.Public, "former": publics(keys), "reason": reason,
-		}
-		if overlap > 0 {
-			detail["until"] = ends
-		}
-		seq, err := tx.Record(exchange.Event{Kind: exchange.EventLedgerRotated, Actor: a, Detail: detail})
+		seq, err := tx.Record(exchange.Event{Kind: exchange.EventLedgerRotated, Actor: a, Detail: exchange.Detail{
+			"log": int64(l.Number), "origin": l.Origin, "key": made.Public, "former": publics(keys), "until": ends, "reason": reason,
+		}})
 		if err != nil {
 			return err
 		}
 		made.Since = seq - l.Base
-		if err := tx.KeepLogKey(made); err != nil {
-			return err
-		}
 		old, err := signersOf(keys)
 		if err != nil {
 			return err
 		}
 		st := verify.Statement{Origin: l.Origin, Key: made.Public, From: made.Since}
-		if err := state(tx, l.Number, st, append(old, signer)...); err != nil {
+		if err := errors.Join(tx.KeepLogKey(made), state(tx, l.Number, st, append(old, signer)...)); err != nil {
 			return err
 		}
 		for _, k := range keys {
-			if overlap == 0 {
-				err = retire(tx, a, l, k, signer, reason)
-			} else {
-				k.EndsAt = ends
-				err = tx.KeepLogKey(k)
-			}
-			if err != nil {
+			k.EndsAt = ends
+			if err := tx.KeepLogKey(k); err != nil {
 				return err
 			}
 		}
@@ -129,19 +140,23 @@ func (s *Service) Tick(ctx context.Context) error {
 	if running == nil {
 		return nil // another node has it
 	}
+	if err := s.sign(ctx); err != nil { // first: see RetireKey
+		return err
+	}
 	due := false
 	err := s.c.Store.View(ctx, func(tx Tx) error {
 		ended, closed, err := overdue(tx, running.Origin())
 		due = len(ended)+len(closed) > 0
 		return err
 	})
-	if err != nil {
+	if err != nil || !due {
 		return err
 	}
-	if due {
-		if err := s.c.Store.Update(ctx, func(tx Tx) error { return end(tx, running.Origin()) }); err != nil {
-			return err
-		}
+	err = s.c.Store.Update(ctx, func(tx Tx) error {
+		return end(tx, exchange.System(), running.Origin(), "the overlap of its rotation has passed")
+	})
+	if err != nil {
+		return err
 	}
 	return s.sign(ctx)
 }
@@ -173,8 +188,8 @@ func overdue(tx Tx, origin string) (ended []Key, closed []Log, err error) {
 	return ended, closed, nil
 }
 
-// end is the transaction of Tick.
-func end(tx Tx, origin string) error {
+// end ends the keys that are overdue and destroys them, and those of closed logs.
+func end(tx Tx, a exchange.Actor, origin, reason string) error {
 	ended, closed, err := overdue(tx, origin)
 	if err != nil {
 		return err
@@ -196,7 +211,7 @@ func end(tx Tx, origin string) error {
 		return err
 	}
 	for _, k := range ended {
-		if err := retire(tx, exchange.System(), l, k, signers[0], "the overlap of its rotation has passed"); err != nil {
+		if err := retire(tx, a, l, k, signers[0], reason); err != nil {
 			return err
 		}
 	}

@@ -97,7 +97,8 @@ type Config struct {
 	Current func() Running
 	// Hold keeps entries from the log until release, which goes on with the log that
 	// is then the last one.
-	Hold func() (release func())
+	Hold   func() (release func())
+	Shared bool // other nodes write the same log
 }
 
 // Service is the room.
@@ -168,10 +169,12 @@ func find(tx Tx, number int) (Log, error) {
 	if err != nil {
 		return Log{}, err
 	}
-	if number < 1 || number > len(logs) {
-		return Log{}, exchange.Missing()
+	for _, l := range logs {
+		if l.Number == number {
+			return l, nil
+		}
 	}
-	return logs[number-1], nil
+	return Log{}, exchange.Missing()
 }
 
 // open is the log that goes on, and its keys that sign.
