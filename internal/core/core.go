@@ -16,6 +16,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/exchange/contribution"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/feedback"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/logbook"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/lookup"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/mail"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/membership"
@@ -81,6 +82,7 @@ type Config struct {
 	Push       Push
 	Notary     Notary
 	Mail       Mail
+	Logbook    logbook.Config
 }
 
 // Exchange is the exchange.
@@ -102,6 +104,7 @@ type Exchange struct {
 	Recalls       *recall.Service
 	Reshares      *reshare.Service
 	Pulse         *pulse.Pulse // wakes who follows feeds
+	Logbook       *logbook.Service
 
 	Now  func() time.Time
 	Name string
@@ -135,6 +138,7 @@ func New(c Config) *Exchange {
 	})
 	x.Bases = basis.New(basis.Config{Store: c.Stores.Bases})
 	x.Connections = x.connections(c)
+	x.Logbook = logbook.New(c.Logbook)
 	x.Recalls = x.recalls(c)
 	x.Reshares = x.reshares(c)
 	x.push(c)
