@@ -63,6 +63,7 @@ func (tx *Tx) Record(e exchange.Event) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("recording %s: %w", e.Kind, err)
 	}
+	tx.entries, tx.last = append(tx.entries, entry), seq
 	return seq, nil
 }
 
