@@ -28,6 +28,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/exchange/reshare"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/submission"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/webhook"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/witness"
 )
 
 // Stores is what the rooms need kept, one for each.
@@ -83,6 +84,7 @@ type Config struct {
 	Notary     Notary
 	Mail       Mail
 	Logbook    logbook.Config
+	Witnesses  Witnesses
 }
 
 // Exchange is the exchange.
@@ -103,6 +105,7 @@ type Exchange struct {
 	Mail          *mail.Service
 	Recalls       *recall.Service
 	Reshares      *reshare.Service
+	Witnesses     *witness.Service
 	Pulse         *pulse.Pulse // wakes who follows feeds
 	Logbook       *logbook.Service
 
@@ -124,7 +127,7 @@ func New(c Config) *Exchange {
 	x.Submissions = submission.New(submission.Config{
 		Store: c.Stores.Submissions, Blobs: submitted{c.Blobs}, Shared: c.Shared, Grounds: submittedOn, Parent: x.parent,
 	})
-	x.Releases = release.New(release.Config{Store: c.Stores.Releases, Now: c.Now, Log: c.Log})
+	x.Releases = x.releases(c)
 	due := x.due(c.Log)
 	x.Delivery = delivery.New(delivery.Config{
 		Store: c.Stores.Delivery, Blobs: delivered{c.Blobs}, Now: c.Now, Due: due, Generation: c.Generation, Arrivals: c.Arrivals, Gone: x.gone,
