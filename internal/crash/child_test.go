@@ -32,6 +32,10 @@ func TestMain(m *testing.M) {
 	if folder == "" {
 		os.Exit(m.Run())
 	}
+	if life := os.Getenv(logVariable); life != "" {
+		fmt.Fprintln(os.Stderr, enterUntilKilled(context.Background(), folder, life))
+		os.Exit(3)
+	}
 	if artifacts := os.Getenv(recallVariable); artifacts != "" {
 		fmt.Fprintln(os.Stderr, recallUntilKilled(context.Background(), folder, os.Getenv(clockVariable), artifacts))
 		os.Exit(3)

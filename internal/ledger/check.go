@@ -23,7 +23,9 @@ type checking struct {
 	found func(path string, index int64, err error)
 	tree  *edge    // of the entries so far
 	at    position // behind the record that was read last
+	lost  bool     // what the next record or segment follows is not known
 	hints map[string]position
+	holes map[uint32]bool // segments in which something was passed over
 }
 
 // Check reads everything in the folder again: the journal, its entries and all
@@ -32,7 +34,7 @@ type checking struct {
 // where none is: damage to a checkpoint leaves the entries whole. What is appended
 // meanwhile is not looked at. An error of Check itself says that it did not finish.
 func (l *Log) Check(ctx context.Context, found func(path string, index int64, err error)) error {
-	c := &checking{Log: l, ctx: ctx, found: found, tree: &edge{}, hints: map[string]position{}}
+	c := &checking{Log: l, ctx: ctx, found: found, tree: &edge{}, hints: map[string]position{}, holes: map[uint32]bool{}}
 	if err := c.small(); err != nil {
 		return err
 	}
@@ -53,7 +55,7 @@ func (l *Log) Check(ctx context.Context, found func(path string, index int64, er
 		}
 	}
 	for name, p := range c.hints {
-		if p.size <= c.k.size {
+		if p.size <= c.k.size && !c.holes[p.segment] {
 			found(name, -1, errors.New("names a place in the journal where no record ends"))
 		}
 	}
@@ -93,6 +95,7 @@ func (c *checking) segment(s *segment, next int64) error {
 	f, err := os.Open(s.path)
 	if err != nil {
 		c.found(path, c.tree.size, err)
+		c.lost, c.holes[s.number] = true, true
 		return c.fill(next)
 	}
 	defer f.Close()
@@ -111,9 +114,10 @@ func (c *checking) segment(s *segment, next int64) error {
 	}
 	w.at = segmentHead
 	start, err := parseSegmentStart(b)
-	if err == nil && (start.number != s.number || start.first != c.tree.size || c.tree.size > 0 && start.prev != c.at.prev) {
+	if err == nil && (start.number != s.number || start.first != c.tree.size || s.number > 1 && !c.lost && start.prev != c.at.prev) {
 		err = errors.New("the segment does not follow the one before")
 	}
+	c.at.segment = s.number
 	if err != nil {
 		c.found(path, -1, err)
 		w.at, w.stop = 0, info.Size()
@@ -121,15 +125,16 @@ func (c *checking) segment(s *segment, next int64) error {
 			return err
 		}
 	} else {
-		c.at.prev = start.prev
+		c.at.prev, c.lost = start.prev, false
 	}
-	c.at.segment, c.at.offset = s.number, w.at
+	c.at.offset = w.at
 	for c.tree.size < next || w.at < w.stop {
 		if err := c.ctx.Err(); err != nil {
 			return err
 		}
 		if w.at >= w.stop {
 			c.found(path, c.tree.size, fmt.Errorf("ends before entry %d", c.tree.size))
+			c.lost, c.holes[s.number] = true, true
 			return c.fill(next)
 		}
 		if err := c.next(w, path, next); err != nil {
@@ -251,6 +256,7 @@ func (c *checking) resume(w *window, path string) (record, error) {
 	if n, err := w.f.ReadAt(b, w.at); err != nil && n < len(b) {
 		b = b[:n]
 	}
+	c.holes[c.at.segment] = true
 	skip := 0
 	if w.at > 0 {
 		skip = 1
@@ -263,11 +269,11 @@ func (c *checking) resume(w *window, path string) (record, error) {
 		i += k
 		if r, err := parseRecord(b[i:]); err == nil && r.first >= c.tree.size {
 			w.at += int64(i)
-			c.at.prev = r.prev
+			c.at.prev, c.lost = r.prev, false
 			return r, nil
 		}
 	}
-	w.at = w.stop
+	w.at, c.lost = w.stop, true
 	return record{}, nil
 }
 

@@ -334,11 +334,9 @@ func (l *Log) Close() error {
 	l.mu.Unlock()
 	l.nudge()
 	<-l.ended
-	stopped := l.Err()
 	l.fail(ErrClosed)
-	var err error
 	if !l.o.ReadOnly {
-		err = l.files.close(stopped == nil)
+		l.files.close()
 	}
-	return errors.Join(err, l.release())
+	return l.release()
 }

@@ -81,7 +81,7 @@ func (l *Log) replayFromTiles(head *position) ([]byte, error) {
 		if l.edge, err = l.edgeAt(marker.size); err == nil {
 			last, err := l.replay(*marker, head)
 			if err == nil {
-				l.files.durable = marker.size
+				l.files.marked = marker.size
 				return last, nil
 			}
 		}

@@ -168,7 +168,7 @@ func (q *Sequencer) logs(ctx context.Context) (s stood, err error) {
 		if err := read(tx); err != nil || len(s.infos) > 0 { // another node was quicker
 			return err
 		}
-		k, err := newKey(first)
+		k, err := NewKey(first)
 		if err != nil {
 			return err
 		}
@@ -238,8 +238,8 @@ func signers(keys []Key) (all []note.Signer, err error) {
 	return all, nil
 }
 
-// newKey makes a key of a log.
-func newKey(l Info) (Key, error) {
+// NewKey makes a key of a log.
+func NewKey(l Info) (Key, error) {
 	private, public, err := note.GenerateKey(rand.Reader, l.Origin)
 	if err != nil {
 		return Key{}, fmt.Errorf("making a key of the log %s: %w", l.Origin, err)

@@ -22,11 +22,11 @@ func (q *Sequencer) Wait(ctx context.Context, seq int64) error {
 			q.nudge()
 		}
 		q.mu.Unlock()
+		if err != nil { // first: where the store was put back, the number says nothing
+			return err
+		}
 		if seq <= c.Base || c.log.Size() >= seq-c.Base { // of a closed log all is durable
 			return nil
-		}
-		if err != nil {
-			return err
 		}
 		err = waitFor(ctx, c, seq-c.Base)
 		if err == nil {

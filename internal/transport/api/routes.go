@@ -26,6 +26,7 @@ func tags() []*huma.Tag {
 		{Name: "artifacts", Description: "The parts of a release."},
 		{Name: "objects", Description: "STIX objects in the caller's view of a program."},
 		{Name: "outcome", Description: "What came of it, computed from recorded events."},
+		{Name: "ledger", Description: "The log that proves the events."},
 		{Name: "events", Description: "Every act, in the order in which it was committed."},
 		{Name: "notices"},
 		{Name: "search"},
@@ -43,6 +44,7 @@ func tags() []*huma.Tag {
 func (s *server) routes() []registration {
 	return []registration{
 		on("GET /me", "whoami", "Who is calling", s.me),
+		s.logbook(),
 
 		on("GET /programs", "list-programs", "The programs that the caller may know", s.listPrograms),
 		on("GET /programs/{program}", "read-program", "A program", s.readProgram),
