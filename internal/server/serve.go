@@ -39,7 +39,9 @@ func (s *Server) Handler() http.Handler {
 	mux.Handle("/taxii2", machines)
 	mux.Handle("/api/", own)
 	mux.Handle("/problems/", own)
-	mux.Handle("/log/", publiclog.New(publiclog.Config{Logs: logs{s}, Limits: limits, Log: s.o.Log}))
+	mux.Handle("/log/", publiclog.New(publiclog.Config{
+		Logs: logs{s}, Limits: limits, Log: s.o.Log, Cosigned: s.Exchange.Witnesses.Newest, Cosign: s.Exchange.Witnesses.Receive,
+	}))
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.Handle("/", pages)
