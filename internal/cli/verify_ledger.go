@@ -227,18 +227,18 @@ type receiptJSON struct {
 	Size      int64          `json:"size"`
 	Words     string         `json:"words"`
 	Opening   verify.Opening `json:"opening"`
-	Witnesses []witnessJSON  `json:"witnesses"`
+	Witnesses []cosignedJSON `json:"witnesses"`
 }
 
-type witnessJSON struct {
+type cosignedJSON struct {
 	Name string    `json:"name"`
 	At   time.Time `json:"at"`
 }
 
-func witnessesJSON(all []verify.Cosignature) []witnessJSON {
-	out := make([]witnessJSON, 0, len(all))
+func witnessesJSON(all []verify.Cosignature) []cosignedJSON {
+	out := make([]cosignedJSON, 0, len(all))
 	for _, w := range all {
-		out = append(out, witnessJSON{w.Name, w.At})
+		out = append(out, cosignedJSON{w.Name, w.At})
 	}
 	return out
 }

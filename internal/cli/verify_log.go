@@ -157,27 +157,27 @@ func (w *watchLog) failed(last *verify.State, err error) error {
 }
 
 type logJSON struct {
-	Valid     bool          `json:"valid"`
-	Origin    string        `json:"origin"`
-	Size      int64         `json:"size"`
-	Root      string        `json:"root"`
-	First     bool          `json:"first"`
-	Last      int64         `json:"last_size,omitempty"`
-	Entries   int64         `json:"entries_read,omitempty"`
-	Cosigned  int64         `json:"cosigned_size,omitempty"`
-	Witnesses []witnessJSON `json:"witnesses"`
-	Keys      []string      `json:"keys"`
-	Closed    bool          `json:"closed,omitempty"`
-	Successor string        `json:"successor,omitempty"`
-	NextKey   string        `json:"successor_key,omitempty"`
-	State     string        `json:"state"`
+	Valid     bool           `json:"valid"`
+	Origin    string         `json:"origin"`
+	Size      int64          `json:"size"`
+	Root      string         `json:"root"`
+	First     bool           `json:"first"`
+	Last      int64          `json:"last_size,omitempty"`
+	Entries   int64          `json:"entries_read,omitempty"`
+	Cosigned  int64          `json:"cosigned_size,omitempty"`
+	Witnesses []cosignedJSON `json:"witnesses"`
+	Keys      []string       `json:"keys"`
+	Closed    bool           `json:"closed,omitempty"`
+	Successor string         `json:"successor,omitempty"`
+	NextKey   string         `json:"successor_key,omitempty"`
+	State     string         `json:"state"`
 }
 
 func (w *watchLog) show(r verify.WatchReport) error {
 	a, c := w.app, r.Checkpoint
 	out := logJSON{
 		Valid: true, Origin: c.Origin, Size: c.Size, Root: c.Root.String(), First: r.Last < 0, Last: max(r.Last, 0),
-		Entries: r.Entries, Witnesses: []witnessJSON{}, Closed: r.Closed, State: w.state,
+		Entries: r.Entries, Witnesses: []cosignedJSON{}, Closed: r.Closed, State: w.state,
 	}
 	for _, k := range r.Keys {
 		if k.Until < 0 {

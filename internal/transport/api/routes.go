@@ -52,6 +52,8 @@ func (s *server) routes() []registration {
 		on("GET /programs/{program}", "read-program", "A program", s.readProgram),
 		on("GET /programs/{program}/charter", "export-charter", "The charter as TOML", s.exportCharter, charterAnswer),
 		on("PUT /programs/{program}/charter", "apply-charter", "Open a program, or change it", s.applyCharter, charterBody),
+		on("GET /programs/{program}/witnesses", "read-witnesses", "How those who watch over the ledger stand to it", s.readWitnesses),
+		on("POST /programs/{program}/witnesses/disagreements/{disagreement}/resolve", "resolve-disagreement", "Settle what a witness said against the ledger", s.resolveDisagreement),
 		on("GET /programs/{program}/agreement", "read-agreement", "The agreement in force", s.readAgreement),
 		on("POST /programs/{program}/agreement/acceptances", "accept-agreement", "Accept a version for the caller's organisation", s.acceptAgreement, created),
 		on("GET /programs/{program}/members", "list-members", "The members of a program", s.listMembers),
