@@ -76,6 +76,8 @@ func entryQuery(q record.EntryQuery) (from string, where *filter) {
 		if q.Party != "" {
 			where.and("EXISTS (SELECT 1 FROM event_party p WHERE "+party("p")+" AND p.seq = s.seq)", string(q.Party))
 		}
+	case q.Party != "" && q.Org != "":
+		where.and("EXISTS (SELECT 1 FROM event_party p WHERE "+party("p")+" AND p.seq = e.seq)", string(q.Party))
 	case q.Party != "":
 		lead, from = "p.seq", "event_party p CROSS JOIN event e"
 		where.and("e.seq = p.seq AND "+party("p"), string(q.Party))
@@ -89,11 +91,14 @@ func entryQuery(q record.EntryQuery) (from string, where *filter) {
 		led = true
 		return "e." + name
 	}
-	if q.Release != "" {
-		where.and(column("release")+" = ?", string(q.Release))
-	}
 	if q.Org != "" {
 		where.and(column("org")+" = ?", string(q.Org))
+	}
+	if q.Person != "" {
+		where.and(column("person")+" = ?", string(q.Person))
+	}
+	if q.Release != "" {
+		where.and(column("release")+" = ?", string(q.Release))
 	}
 	if len(q.Kinds) > 0 {
 		kinds(where, q.Kinds)
@@ -103,9 +108,6 @@ func entryQuery(q record.EntryQuery) (from string, where *filter) {
 		where.and(column("program") + " = ''")
 	case q.Program != "":
 		where.and(column("program")+" = ?", string(q.Program))
-	}
-	if q.Person != "" {
-		where.and("e.person = ?", string(q.Person))
 	}
 	if !q.From.IsZero() {
 		where.and("e.at >= ?", micros(q.From))
