@@ -103,11 +103,11 @@ func entryQuery(q record.EntryQuery) (from string, where *filter) {
 	if len(q.Kinds) > 0 {
 		kinds(where, q.Kinds)
 	}
-	switch {
-	case q.Outside:
-		where.and(column("program") + " = ''")
-	case q.Program != "":
+	if q.Program != "" {
 		where.and(column("program")+" = ?", string(q.Program))
+	}
+	if q.Outside {
+		where.and(column("program") + " = ''")
 	}
 	if !q.From.IsZero() {
 		where.and("e.at >= ?", micros(q.From))
