@@ -315,3 +315,19 @@ func (tx *Tx) concern(e exchange.Event, seq int64, org exchange.OrgID) error {
 	}
 	return nil
 }
+
+// concernOld is concern for an event from before the ledger, when it is carried there.
+func (tx *Tx) concernOld(seq int64) error {
+	r, err := tx.Recorded(seq)
+	if err != nil {
+		return err
+	}
+	var f struct {
+		Org     exchange.OrgID `json:"actor_org"`
+		Subject []string       `json:"subject"`
+	}
+	if err := json.Unmarshal(r.Body, &f); err != nil {
+		return fmt.Errorf("reading event %d: %w", seq, err)
+	}
+	return tx.concern(exchange.Event{Kind: r.Kind, Subject: f.Subject, Actor: exchange.Actor{Org: f.Org}}, seq, r.Org)
+}
