@@ -46,8 +46,9 @@ func fill(b *testing.B, w *servertest.World) {
 				`WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 99)
 				INSERT INTO artifact (number, id, release, program, class, kind, title, filename, media_type, handling, sha256, size,
 					objects, originator, submitted_by, submitted_at, supersedes, removed_at, ready)
-				SELECT i + 1, 'art_' || i, 'rel_' || i, ?1, 'poc', 'file', 'title', i, '', '{}', 'x', 1, 0, '', '', 1, '', 0, 1 FROM n`,
-				[]any{string(testkit.Program)},
+				SELECT i + 1, 'art_' || i, 'rel_' || i, ?1, 'poc', 'file', 'title', i, '', '{}', 'x', 1, 0,
+					CASE WHEN i < 50 THEN ?2 ELSE '' END, '', 1, '', 0, 1 FROM n`,
+				[]any{string(testkit.Program), string(servertest.EarlyA)},
 			},
 			{
 				`WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?1)
@@ -57,10 +58,18 @@ func fill(b *testing.B, w *servertest.World) {
 			},
 			{
 				`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
-				INSERT INTO event (seq, at, kind, program, release, org, person, token, body)
-				SELECT 1000 + i, ?2 + i, 'page.serve', ?3, 'rel_' || (i % 100), 'org-' || (i % 1000), '', 'fw_' || (i % 10),
-					CAST('{"kind":"page.serve"}' AS BLOB) FROM n`,
+				INSERT INTO event (seq, at, kind, program, release, org, person, token, body, number, salt, entry, covered)
+				SELECT 1000 + i, ?2 + i, CASE WHEN i % 200 = 0 THEN 'feedback.give' WHEN i % 50000 = 1 THEN 'release.approve' ELSE 'page.serve' END,
+					?3, 'rel_' || (i % 100), 'org-' || (i % 1000), 'per_' || (i % 5000), 'fw_' || (i % 10),
+					CAST('{"actor_org":"org-' || (i % 1000) || '","actor_person":"per_' || (i % 5000) || '","channel":"taxii","d_objects":100,"d_objects_root":"'
+						|| hex(randomblob(22)) || '","kind":"page.serve","number":' || i || ',"subject":["art_' || (i % 100) || '"],"v":1}' AS BLOB),
+					i, randomblob(16), randomblob(33), randomblob(12) FROM n`,
 				[]any{million, testkit.Start.UnixMicro(), string(testkit.Program)},
+			},
+			{`INSERT INTO event_subject (subject, seq) SELECT 'art_' || (seq % 100), seq FROM event WHERE seq > 1000`, nil},
+			{
+				`INSERT INTO event_party (org, owner, seq) SELECT ?1, 1, seq FROM event WHERE seq > 1000 AND seq % 100 < 50`,
+				[]any{string(servertest.EarlyA)},
 			},
 		} {
 			if _, err := tx.Exec(s.text, s.args...); err != nil {

@@ -24,7 +24,8 @@ type EntryFilter struct {
 // Entries lists what of the ledger the actor is a party to, newest first. Besides
 // what Events shows they are the acts of the actor's organisation that concern
 // others, and the disclosures of artifacts of which it is an originator; of those it
-// is shown what Receipt opens. What may not be seen is left out without a trace, and
+// is shown what Receipt opens; and who oversees programs is shown all that happened in
+// them, whichever is named. What may not be seen is left out without a trace, and
 // what is not shown of an entry is not found by a filter.
 func (s *Service) Entries(ctx context.Context, actor exchange.Actor, f EntryFilter) ([]LedgerEntry, error) {
 	if !reads(actor) {
@@ -149,11 +150,13 @@ func (v *viewer) own(f EntryFilter) (out []EntryQuery) {
 		concerned.Party = f.Org
 	}
 	acted := EntryQuery{EntryFilter: f, Party: v.actor.Org}
-	acted.Org = ""
+	if f.Org == v.actor.Org {
+		acted.Org = ""
+	}
 	out = append(out, concerned, acted)
-	if f.Person == "" {
-		acted.Owner = true
-		out = append(out, acted)
+	if f.Person == "" { // nobody is named in what an originator is shown
+		of := EntryQuery{EntryFilter: f, Party: v.actor.Org, Owner: true} // the organisation concerned is the one that acted
+		out = append(out, of)
 	}
 	return out
 }

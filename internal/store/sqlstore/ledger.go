@@ -219,7 +219,10 @@ func (tx *Tx) EventRows(after int64, limit int) ([]sequencer.Row, error) {
 // PutEntry gives an event from before the ledger its salt and entry. Of an event
 // that has them, nothing changes.
 func (tx *Tx) PutEntry(r sequencer.Row) error {
-	_, err := tx.Exec(`UPDATE event SET salt = ?2, entry = ?3 WHERE seq = ?1 AND entry IS NULL`, r.Seq, r.Salt, r.Entry)
+	n, err := tx.Exec(`UPDATE event SET salt = ?2, entry = ?3 WHERE seq = ?1 AND entry IS NULL`, r.Seq, r.Salt, r.Entry)
+	if err == nil && n > 0 {
+		err = tx.concernOld(r.Seq)
+	}
 	if err != nil {
 		return fmt.Errorf("entering event %d: %w", r.Seq, err)
 	}

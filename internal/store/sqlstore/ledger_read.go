@@ -76,6 +76,8 @@ func entryQuery(q record.EntryQuery) (from string, where *filter) {
 		if q.Party != "" {
 			where.and("EXISTS (SELECT 1 FROM event_party p WHERE "+party("p")+" AND p.seq = s.seq)", string(q.Party))
 		}
+	case q.Party != "" && q.Org != "":
+		where.and("EXISTS (SELECT 1 FROM event_party p WHERE "+party("p")+" AND p.seq = e.seq)", string(q.Party))
 	case q.Party != "":
 		lead, from = "p.seq", "event_party p CROSS JOIN event e"
 		where.and("e.seq = p.seq AND "+party("p"), string(q.Party))
@@ -89,23 +91,23 @@ func entryQuery(q record.EntryQuery) (from string, where *filter) {
 		led = true
 		return "e." + name
 	}
-	if q.Release != "" {
-		where.and(column("release")+" = ?", string(q.Release))
-	}
 	if q.Org != "" {
 		where.and(column("org")+" = ?", string(q.Org))
+	}
+	if q.Person != "" {
+		where.and(column("person")+" = ?", string(q.Person))
+	}
+	if q.Release != "" {
+		where.and(column("release")+" = ?", string(q.Release))
 	}
 	if len(q.Kinds) > 0 {
 		kinds(where, q.Kinds)
 	}
-	switch {
-	case q.Outside:
-		where.and(column("program") + " = ''")
-	case q.Program != "":
+	if q.Program != "" {
 		where.and(column("program")+" = ?", string(q.Program))
 	}
-	if q.Person != "" {
-		where.and("e.person = ?", string(q.Person))
+	if q.Outside {
+		where.and(column("program") + " = ''")
 	}
 	if !q.From.IsZero() {
 		where.and("e.at >= ?", micros(q.From))
@@ -312,4 +314,20 @@ func (tx *Tx) concern(e exchange.Event, seq int64, org exchange.OrgID) error {
 		}
 	}
 	return nil
+}
+
+// concernOld is concern for an event from before the ledger, when it is carried there.
+func (tx *Tx) concernOld(seq int64) error {
+	r, err := tx.Recorded(seq)
+	if err != nil {
+		return err
+	}
+	var f struct {
+		Org     exchange.OrgID `json:"actor_org"`
+		Subject []string       `json:"subject"`
+	}
+	if err := json.Unmarshal(r.Body, &f); err != nil {
+		return fmt.Errorf("reading event %d: %w", seq, err)
+	}
+	return tx.concern(exchange.Event{Kind: r.Kind, Subject: f.Subject, Actor: exchange.Actor{Org: f.Org}}, seq, r.Org)
 }

@@ -18,6 +18,7 @@ CREATE TABLE event_party (
 -- something of this kind happened in the program then.
 ALTER TABLE event ADD COLUMN kept {{bytes}};
 CREATE INDEX event_at ON event (at, seq);
+CREATE INDEX event_person ON event (person, seq);
 -- Nearly all events are pages and objects that were given; the others are looked for by kind.
 CREATE INDEX event_rare ON event (program, kind, seq) WHERE kind <> 'page.serve' AND kind <> 'object.serve';
 
