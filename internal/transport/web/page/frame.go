@@ -22,7 +22,9 @@ type Frame struct {
 	Unread   int
 	TLP      exchange.TLP // strictest label of what the page shows; TLPUnset: nothing labelled
 	Now      Moment
-	Done     string // what the act before this page did
+	Alarms   []Alarm // what does not hold about the ledger
+	LogSize  string  // entries of the ledger; empty: there is none
+	Done     string  // what the act before this page did
 	Faults   *Faults
 }
 

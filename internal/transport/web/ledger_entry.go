@@ -1,0 +1,191 @@
+package web
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/url"
+	"strconv"
+
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/record"
+	"github.com/forewarn-exchange/forewarn/internal/transport/httpkit"
+	"github.com/forewarn-exchange/forewarn/internal/transport/web/page"
+	"github.com/forewarn-exchange/forewarn/verify"
+)
+
+// seq is the number of the entry in the address.
+func (v *visit) seq() (int64, error) {
+	text := v.path("entry")
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n <= 0 || strconv.FormatInt(n, 10) != text {
+		return 0, exchange.Missing()
+	}
+	return n, nil
+}
+
+// entryPage shows one entry as far as the visitor is shown it, with its proof.
+func (s *site) entryPage(v *visit) error {
+	n, err := v.seq()
+	if err != nil {
+		return err
+	}
+	e, err := s.Record.ReadEntry(v.ctx(), v.a, n)
+	if err != nil {
+		return err
+	}
+	heading := "Entry " + strconv.FormatInt(n, 10)
+	p := &page.Entry{Frame: v.frame(heading), Heading: heading, Seq: strconv.FormatInt(n, 10)}
+	if e.Erased {
+		p.State = page.State{Text: "opening erased", Kind: page.Plain}
+		return v.show(p)
+	}
+	r, err := s.Record.Receipt(v.ctx(), v.a, n)
+	if err != nil {
+		return err
+	}
+	a, err := actOf(r.Opening)
+	if err != nil {
+		return err
+	}
+	a.actor = e.ActorName
+	p.Told = v.tell(&a)
+	p.Receipt = page.Link{Label: receiptName(n), Href: entryHref(n) + "/proof"}
+	if err := v.proof(p, r); err != nil {
+		return err
+	}
+	return v.show(p)
+}
+
+// proof says where the entry stands, and whether its receipt holds.
+func (v *visit) proof(p *page.Entry, r verify.Receipt) error {
+	b, err := r.MarshalBinary()
+	if err != nil {
+		return err
+	}
+	c, err := v.checked(b)
+	if err != nil {
+		return err
+	}
+	p.State, p.Broken = c.State, c.Broken
+	if c.Broken == nil {
+		p.State.Text = "in the log"
+	}
+	p.Log, p.Index, p.Size, p.Proof = c.Log, c.Index, c.Size, plural(len(r.Proof), "hash", "hashes")
+	p.Command = "forewarn verify receipt " + p.Receipt.Label
+	logs, err := v.site.ledger.Logs(v.ctx())
+	for _, l := range logs {
+		if l.Origin == c.Log {
+			p.Command += keyFlag(l)
+		}
+	}
+	return err
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
+}
+
+func receiptName(seq int64) string { return fmt.Sprintf("receipt-%d.forewarn", seq) }
+
+// receiptFile gives the receipt of an entry as a file.
+func (s *site) receiptFile(v *visit) error {
+	n, err := v.seq()
+	if err != nil {
+		return err
+	}
+	r, err := s.Record.Receipt(v.ctx(), v.a, n)
+	if err != nil {
+		return err
+	}
+	b, err := r.MarshalBinary()
+	if err != nil {
+		return err
+	}
+	httpkit.Attach(v.w.Header(), receiptName(n), "application/octet-stream")
+	_, _ = v.w.Write(b) // who has gone gets no more
+	return nil
+}
+
+// objectProof proves that a disclosure gave one object.
+func (s *site) objectProof(v *visit) error {
+	n, err := v.seq()
+	if err != nil {
+		return err
+	}
+	proof, err := s.Record.ObjectProof(v.ctx(), v.a, n, v.r.URL.Query().Get("id"))
+	if err != nil {
+		return err
+	}
+	b, err := json.Marshal(proof)
+	if err != nil {
+		return err
+	}
+	httpkit.Attach(v.w.Header(), fmt.Sprintf("object-%d.json", n), "application/json")
+	_, _ = v.w.Write(b)
+	return nil
+}
+
+func objectProofHref(seq int64, object string) string {
+	return entryHref(seq) + "/object?" + url.Values{"id": {object}}.Encode()
+}
+
+// evidencePage is the form for an evidence bundle.
+func (s *site) evidencePage(v *visit) error {
+	q := v.r.URL.Query()
+	chosen, from, to := q.Get("program"), clean(q, "from"), clean(q, "to")
+	if v.faults != nil {
+		chosen, from, to = v.form("program"), v.form("from"), v.form("to")
+	}
+	all, err := v.stored()
+	if err != nil {
+		return err
+	}
+	p := &page.Evidence{Frame: v.frame("Evidence bundle"), Programs: programOptions(all, chosen, ""), From: from, To: to}
+	logs, err := s.ledger.Logs(v.ctx())
+	if err != nil {
+		return err
+	}
+	p.Command = "forewarn verify bundle evidence.tar"
+	if len(logs) > 0 {
+		p.Command += keyFlag(logs[0])
+	}
+	return v.show(p)
+}
+
+// evidence gives an evidence bundle.
+func (s *site) evidence(v *visit) error {
+	b := record.BundleRequest{Program: exchange.ProgramID(v.form("program"))}
+	var ps []exchange.Problem
+	b.From, b.To, ps = span(v.form("from"), v.form("to"))
+	if len(ps) > 0 {
+		return v.again(exchange.InvalidWith("the bundle was not made", ps), func() error { return s.evidencePage(v) })
+	}
+	out := &attachment{v: v, name: "evidence-" + string(b.Program) + ".tar"}
+	err := s.Record.Bundle(v.ctx(), v.a, b, out)
+	if err != nil && !out.begun {
+		return v.again(err, func() error { return s.evidencePage(v) })
+	}
+	return err
+}
+
+// attachment is a file whose headers are written with its first byte, so that what
+// cannot be made is still answered as a page.
+type attachment struct {
+	v     *visit
+	name  string
+	begun bool
+}
+
+var _ io.Writer = (*attachment)(nil)
+
+func (a *attachment) Write(b []byte) (int, error) {
+	if !a.begun {
+		a.begun = true
+		httpkit.Attach(a.v.w.Header(), a.name, "application/x-tar")
+	}
+	return a.v.w.Write(b)
+}
