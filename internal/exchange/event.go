@@ -86,6 +86,7 @@ const (
 	EventBasisAdded         EventKind = "basis.add"
 	EventHatChosen          EventKind = "session.hat"
 	EventSourceNamed        EventKind = "source.name" // an operator asked who stands behind a name
+	EventOpeningErased      EventKind = "opening.erase"
 )
 
 // Event is one act: who did what to what, when. Events are numbered in commit

@@ -2,6 +2,7 @@ package record
 
 import (
 	"context"
+	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 )
@@ -34,7 +35,7 @@ func (s *Service) Events(ctx context.Context, actor exchange.Actor, f EventFilte
 	limit = min(limit, mostPage)
 	var out []Entry
 	err := s.c.Store.View(ctx, func(tx Tx) error {
-		v := viewer{tx: tx, actor: actor, owners: map[exchange.ProgramID]exchange.OrgID{}}
+		v := s.viewer(tx, actor)
 		f, some, err := v.narrow(f)
 		if err != nil || !some {
 			return err
@@ -71,21 +72,29 @@ func (s *Service) Events(ctx context.Context, actor exchange.Actor, f EventFilte
 type viewer struct {
 	tx         Tx
 	actor      exchange.Actor
-	owners     map[exchange.ProgramID]exchange.OrgID
-	everything bool // all that the filter lets through
+	now        time.Time
+	charters   map[exchange.ProgramID]exchange.Charter
+	members    map[exchange.ProgramID]bool // the actor's organisation takes part
+	everything bool                        // all that the filter lets through
+}
+
+// charter is the charter of a program, the zero value for one that does not exist.
+func (v *viewer) charter(p exchange.ProgramID) (exchange.Charter, error) {
+	if c, ok := v.charters[p]; ok {
+		return c, nil
+	}
+	c, err := v.tx.Charter(p)
+	if err != nil && exchange.KindOf(err) != exchange.NotFound {
+		return exchange.Charter{}, err
+	}
+	v.charters[p] = c
+	return c, nil
 }
 
 // owner is the owner of a program, empty for one that does not exist.
 func (v *viewer) owner(p exchange.ProgramID) (exchange.OrgID, error) {
-	if owner, ok := v.owners[p]; ok {
-		return owner, nil
-	}
-	c, err := v.tx.Charter(p)
-	if err != nil && exchange.KindOf(err) != exchange.NotFound {
-		return "", err
-	}
-	v.owners[p] = c.Owner
-	return c.Owner, nil
+	c, err := v.charter(p)
+	return c.Owner, err
 }
 
 func (v *viewer) oversees(p exchange.ProgramID) (bool, error) {

@@ -18,6 +18,7 @@ type Tx interface {
 	ArtifactsOf(release exchange.ReleaseID) ([]exchange.Artifact, error) // ready ones, removed ones included
 	HiddenMembers(program exchange.ProgramID) (map[exchange.OrgID]bool, error)
 	Copies
+	Ledgered
 }
 
 // EventFilter narrows events; zero fields do not. Events come in ascending Seq,
@@ -70,15 +71,18 @@ func CursorOf(e exchange.Exposure) Cursor {
 	return Cursor{At: e.At, Number: e.Number, Org: e.Org, Client: e.Client, Kind: e.Kind}
 }
 
-// Store runs functions in a read snapshot.
+// Store runs functions in a read snapshot, and in a write transaction.
 type Store interface {
 	View(ctx context.Context, fn func(Tx) error) error
+	Update(ctx context.Context, fn func(Tx) error) error
 }
 
 // Config is what the room is built from. Bearers answers where an item is, as far
-// as the actor may know (delivery does it).
+// as the actor may know (delivery does it). Without a Log nothing can be proved.
 type Config struct {
 	Store   Store
+	Log     Log
+	Now     func() time.Time
 	Bearers func(ctx context.Context, a exchange.Actor, program exchange.ProgramID, item string) (Bearers, error)
 }
 

@@ -40,6 +40,11 @@ func (tx *Tx) PutProgram(p program.Stored) error {
 		ON CONFLICT (id) DO UPDATE SET
 			charter = excluded.charter, revision = excluded.revision, updated_at = excluded.updated_at`,
 		string(p.ID), string(p.Owner), string(p.Charter.TOML()), p.Revision, micros(p.CreatedAt), micros(p.UpdatedAt))
+	if err == nil { // every charter is kept: events say under which one they were
+		_, err = tx.Exec(`
+			INSERT INTO charter_version (program, revision, document, at) VALUES (?1, ?2, ?3, ?4)
+			ON CONFLICT (program, revision) DO NOTHING`, string(p.ID), p.Revision, string(p.Charter.TOML()), micros(tx.now))
+	}
 	if err != nil {
 		return fmt.Errorf("storing a program: %w", err)
 	}

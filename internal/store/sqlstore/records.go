@@ -24,6 +24,7 @@ type memory struct {
 	generation generation
 	arrivals   generation // by the counter named contribution
 	charters   charterCache
+	owned      ownerCache
 	watcher    Watcher // nil: nobody
 }
 
@@ -62,6 +63,12 @@ func (tx *Tx) Record(e exchange.Event) (int64, error) {
 		string(e.Actor.Person), string(e.Actor.Token), body, e.Number, salt[:], entry, e.Covered)
 	if err != nil {
 		return 0, fmt.Errorf("recording %s: %w", e.Kind, err)
+	}
+	if err := tx.concern(e, seq, org); err != nil {
+		return 0, fmt.Errorf("recording whom %s concerns: %w", e.Kind, err)
+	}
+	if acts := record.ActsOf(tx.ctx, e.Actor); acts != nil {
+		tx.AfterCommit(func() { acts.Note(seq) })
 	}
 	return seq, nil
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"net/url"
 	"strconv"
@@ -51,7 +52,7 @@ func (s *server) listEvents(ctx context.Context, a exchange.Actor, in *inEvents)
 	var b bytes.Buffer
 	for _, e := range events {
 		b.WriteString(`{"seq":` + strconv.FormatInt(e.Seq, 10) + `,"event":`)
-		b.Write(e.Body)
+		b.WriteString(cmp.Or(string(e.Body), "null")) // null: it was erased
 		b.WriteString("}\n")
 	}
 	out.Body = b.Bytes()

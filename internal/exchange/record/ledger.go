@@ -1,0 +1,89 @@
+package record
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/forewarn-exchange/forewarn/internal/exchange"
+)
+
+// Log is the ledger as this room needs it.
+type Log interface {
+	// Prove answers where the entry of the event stands and proves that it is there,
+	// under the smallest kept checkpoint that holds it, and where witnesses have
+	// signed one, under the smallest of those.
+	Prove(ctx context.Context, seq int64) (Proof, error)
+	// Head is the log that is written now.
+	Head(ctx context.Context) (Head, error)
+}
+
+// Proof proves one entry.
+type Proof struct {
+	Origin     string // of the log
+	Number     int    // of the log, from 1
+	Index      int64
+	Hashes     tlog.RecordProof
+	Checkpoint []byte // signed
+}
+
+// Head is what a log says of itself.
+type Head struct {
+	Origin     string
+	Number     int
+	Keys       []string // those that sign now: name+hash+base64 (C2SP signed-note)
+	Size       int64
+	Root       tlog.Hash
+	SignedAt   time.Time // of the newest checkpoint
+	Checkpoint []byte    // signed
+}
+
+// Ledgered is what this room needs kept of the ledger.
+type Ledgered interface {
+	// Recorded is one event with what opens it.
+	Recorded(seq int64) (Recorded, error)
+	// Page lists events, newest first.
+	Page(q EntryQuery) ([]Recorded, error)
+	// OwnersOf are the owners of those of the artifacts that there are.
+	OwnersOf(artifacts []string) (map[string][]exchange.OrgID, error)
+	Member(program exchange.ProgramID, org exchange.OrgID) (exchange.Member, error)
+	// Between is the range of numbers of the events from one instant to before
+	// another; zero is unbounded. first is 0 when there are none.
+	Between(from, to time.Time) (first, last int64, err error)
+	// ChartersOf are the charters that the program had, as far as they were kept.
+	ChartersOf(program exchange.ProgramID) ([]CharterVersion, error)
+	// Record writes an event.
+	Record(e exchange.Event) (int64, error)
+	// Blank takes away an event, what opens its entry, and who acted; kept is what
+	// is left of the opening.
+	Blank(seq int64, kept []byte) error
+}
+
+// Recorded is an event as it was recorded, with what stands in the ledger for it.
+type Recorded struct {
+	Entry
+	OrgName   string // of the organisation concerned
+	ActorName string // login of the person, or name of the token
+	Number    int64  // among the events of its program
+	Salt      []byte // empty: the opening was erased, or there never was one
+	Leaf      []byte // the entry in the ledger; empty: it never was carried there
+	Kept      []byte // what is left of the opening when it was erased, as JSON
+	Covered   []byte // which objects a disclosure gave
+}
+
+// CharterVersion is one charter that was in force from At on.
+type CharterVersion struct {
+	Revision int64
+	At       time.Time
+	Document string // TOML
+}
+
+// EntryQuery asks the store for events below Before, newest first, Limit of them.
+type EntryQuery struct {
+	EntryFilter
+	Party   exchange.OrgID // only those of which it is a party beside the organisation concerned:
+	Owner   bool           // as an originator, or as who acted
+	Outside bool           // only those outside every program
+	First   int64          // lowest number
+}
