@@ -64,11 +64,8 @@ func (l Log) witnessKeys() (keys []string) {
 // ledgerPages are the addresses of the ledger for people who signed in.
 func (s *site) ledgerPages() map[string]handler {
 	return map[string]handler{
-		"GET /ledger/evidence":       s.evidencePage,
-		"POST /ledger/evidence":      s.evidence,
-		"GET /ledger/{entry}":        s.entryPage,
-		"GET /ledger/{entry}/proof":  s.receiptFile,
-		"GET /ledger/{entry}/object": s.objectProof,
+		"GET /ledger/{entry}":       s.entryPage,
+		"GET /ledger/{entry}/proof": s.receiptFile,
 	}
 }
 
@@ -99,6 +96,18 @@ func (s *site) ledgerPage(v *visit) error {
 		}
 	}
 	return v.show(p)
+}
+
+// warned puts what the witnesses hold against the log on every page of those who run
+// programs.
+func (v *visit) warned(f *page.Frame) {
+	if !v.staff() {
+		return
+	}
+	var err error
+	if f.Alarms, err = v.site.ledger.Alarms(v.ctx(), v.a); err != nil && v.ctx().Err() == nil {
+		v.site.log.ErrorContext(v.ctx(), "asking for the witnesses", "err", err.Error())
+	}
 }
 
 // logHead is what a log's newest checkpoint says, and who signed it.
@@ -221,13 +230,13 @@ func (v *visit) entries(p *page.Ledger) error {
 // entryLine is one entry in the list.
 func (v *visit) entryLine(e record.LedgerEntry) page.EntryLine {
 	l := page.EntryLine{
-		Seq: strconv.FormatInt(e.Seq, 10), Href: entryHref(e.Seq), ISO: e.At.UTC().Format(time.RFC3339Nano), At: e.At.UTC().Format("2006-01-02 15:04:05.000"),
+		Seq: strconv.FormatInt(e.Seq, 10), Href: entryHref(e.Seq), At: v.clock.At(e.At), Exact: e.At.UTC().Format("2006-01-02 15:04:05.000"),
 		Text: wordsOf(e), Program: string(e.Program), Proof: page.Link{Label: "receipt", Href: entryHref(e.Seq) + "/proof"},
 	}
 	if e.Erased {
 		l.Proof = page.Link{Label: "erased"}
 	}
-	l.Who, l.Of = v.who(&act{person: e.Person, token: e.Token, of: e.ActorOrg, channel: string(e.Channel), actor: e.ActorName})
+	l.Who, l.Of = v.doer(&act{person: e.Person, token: e.Token, of: e.ActorOrg, channel: string(e.Channel), actor: e.ActorName})
 	if l.Who == l.Of {
 		l.Of = ""
 	}

@@ -1,14 +1,10 @@
 package web
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
-	"net/url"
 	"strconv"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
-	"github.com/forewarn-exchange/forewarn/internal/exchange/record"
 	"github.com/forewarn-exchange/forewarn/internal/transport/httpkit"
 	"github.com/forewarn-exchange/forewarn/internal/transport/web/page"
 	"github.com/forewarn-exchange/forewarn/verify"
@@ -108,84 +104,4 @@ func (s *site) receiptFile(v *visit) error {
 	httpkit.Attach(v.w.Header(), receiptName(n), "application/octet-stream")
 	_, _ = v.w.Write(b) // who has gone gets no more
 	return nil
-}
-
-// objectProof proves that a disclosure gave one object.
-func (s *site) objectProof(v *visit) error {
-	n, err := v.seq()
-	if err != nil {
-		return err
-	}
-	proof, err := s.Record.ObjectProof(v.ctx(), v.a, n, v.r.URL.Query().Get("id"))
-	if err != nil {
-		return err
-	}
-	b, err := json.Marshal(proof)
-	if err != nil {
-		return err
-	}
-	httpkit.Attach(v.w.Header(), fmt.Sprintf("object-%d.json", n), "application/json")
-	_, _ = v.w.Write(b)
-	return nil
-}
-
-func objectProofHref(seq int64, object string) string {
-	return entryHref(seq) + "/object?" + url.Values{"id": {object}}.Encode()
-}
-
-// evidencePage is the form for an evidence bundle.
-func (s *site) evidencePage(v *visit) error {
-	q := v.r.URL.Query()
-	chosen, from, to := q.Get("program"), clean(q, "from"), clean(q, "to")
-	if v.faults != nil {
-		chosen, from, to = v.form("program"), v.form("from"), v.form("to")
-	}
-	all, err := v.stored()
-	if err != nil {
-		return err
-	}
-	p := &page.Evidence{Frame: v.frame("Evidence bundle"), Programs: programOptions(all, chosen, ""), From: from, To: to}
-	logs, err := s.ledger.Logs(v.ctx())
-	if err != nil {
-		return err
-	}
-	p.Command = "forewarn verify bundle evidence.tar"
-	if len(logs) > 0 {
-		p.Command += keyFlag(logs[0])
-	}
-	return v.show(p)
-}
-
-// evidence gives an evidence bundle.
-func (s *site) evidence(v *visit) error {
-	b := record.BundleRequest{Program: exchange.ProgramID(v.form("program"))}
-	var ps []exchange.Problem
-	b.From, b.To, ps = span(v.form("from"), v.form("to"))
-	if len(ps) > 0 {
-		return v.again(exchange.InvalidWith("the bundle was not made", ps), func() error { return s.evidencePage(v) })
-	}
-	out := &attachment{v: v, name: "evidence-" + string(b.Program) + ".tar"}
-	err := s.Record.Bundle(v.ctx(), v.a, b, out)
-	if err != nil && !out.begun {
-		return v.again(err, func() error { return s.evidencePage(v) })
-	}
-	return err
-}
-
-// attachment is a file whose headers are written with its first byte, so that what
-// cannot be made is still answered as a page.
-type attachment struct {
-	v     *visit
-	name  string
-	begun bool
-}
-
-var _ io.Writer = (*attachment)(nil)
-
-func (a *attachment) Write(b []byte) (int, error) {
-	if !a.begun {
-		a.begun = true
-		httpkit.Attach(a.v.w.Header(), a.name, "application/x-tar")
-	}
-	return a.v.w.Write(b)
 }

@@ -196,8 +196,8 @@ func (a *act) words() string {
 	return text
 }
 
-// who is who did it, and the name of their organisation where it says more.
-func (v *visit) who(a *act) (who, of string) {
+// doer is who did it, and the name of their organisation where it says more.
+func (v *visit) doer(a *act) (who, of string) {
 	of = v.org(a.of)
 	switch {
 	case a.actor != "" && a.channel != string(exchange.ChannelSystem):
@@ -217,9 +217,18 @@ func (v *visit) who(a *act) (who, of string) {
 // partNames are the parts of every event, in the order and the words in which
 // they are shown. The time stands beside them.
 var partNames = []told{
-	{"kind", "Kind"}, {"actor_person", "Who"}, {"actor_token", "With the token"}, {"actor_org", "Of"}, {"actor_hat", "In the hat"},
-	{"actor_purpose", "To"}, {"channel", "By way of"}, {"program", "Program"}, {"number", "Number in the program"}, {"release", "Release"},
-	{"org", "Organisation concerned"}, {"subject", "About"},
+	{"kind", "Kind"},
+	{"actor_person", "Who"},
+	{"actor_token", "With the token"},
+	{"actor_org", "Of"},
+	{"actor_hat", "In the hat"},
+	{"actor_purpose", "To"},
+	{"channel", "By way of"},
+	{"program", "Program"},
+	{"number", "Number in the program"},
+	{"release", "Release"},
+	{"org", "Organisation concerned"},
+	{"subject", "About"},
 }
 
 // fact is a part of an event in words, and its place among them; below 0: it is
@@ -236,16 +245,16 @@ func (v *visit) fact(p told) (f page.Fact, place int) {
 	f = page.Fact{Name: partNames[place].value, Value: p.value}
 	switch member {
 	case "org", "actor_org":
-		f.Value = named(v.org(exchange.OrgID(p.value)), p.value)
+		f.Value = withID(v.org(exchange.OrgID(p.value)), p.value)
 	case "actor_person":
-		f.Value = named(v.person(exchange.PersonID(p.value)), p.value)
+		f.Value = withID(v.person(exchange.PersonID(p.value)), p.value)
 	}
 	return f, place
 }
 
 // tell is what an opening says, for people.
 func (v *visit) tell(a *act) page.Told {
-	who, of := v.who(a)
+	who, of := v.doer(a)
 	t := page.Told{Text: who + " " + a.words(), At: v.clock.At(a.at), Hidden: a.hidden, Whole: a.hidden == 0}
 	if of != "" && of != who {
 		t.Text = who + ", " + of + ", " + a.words()
@@ -267,8 +276,8 @@ func (v *visit) tell(a *act) page.Told {
 	return t
 }
 
-// named is a name with the identifier that stands in the event.
-func named(name, id string) string {
+// withID is a name with the identifier that stands in the event.
+func withID(name, id string) string {
 	if name == id || name == "" {
 		return id
 	}

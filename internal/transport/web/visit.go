@@ -140,7 +140,7 @@ func (v *visit) wholes(fields map[string]*int64) []exchange.Problem {
 func (v *visit) frame(title string) page.Frame {
 	f := page.Frame{
 		Title: title, Exchange: v.site.Name, Nonce: nonce(), Now: v.clock.At(v.now),
-		Faults: v.faults, TLP: exchange.TLPUnset,
+		Faults: v.faults, TLP: exchange.TLPUnset, LogSize: grouped(v.site.ledger.Size()),
 	}
 	if v.r != nil && v.faults == nil {
 		f.Done = done[v.r.URL.Query().Get("done")]
@@ -148,6 +148,7 @@ func (v *visit) frame(title string) page.Frame {
 	if v.a.Anonymous() {
 		return f
 	}
+	v.warned(&f)
 	f.Person, f.Zone = v.a.Name, v.clock.Zone.String()
 	f.Acting = actsAs(v.a)
 	f.Org, f.OrgHref = v.org(v.a.Org), "/organisations/"+string(v.a.Org)
@@ -162,6 +163,7 @@ func (v *visit) frame(title string) page.Frame {
 	f.Nav = append(f.Nav, page.Link{Label: "Connections", Href: "/connections", Key: "c"})
 	f.Nav = append(f.Nav, page.Link{Label: "Re-share", Href: "/reshares", Key: "s"})
 	f.Nav = append(f.Nav, page.Link{Label: "Notices", Href: "/notices", Key: "n"})
+	f.Nav = append(f.Nav, page.Link{Label: "Ledger", Href: "/ledger", Key: "e"})
 	for i := range f.Nav {
 		f.Nav[i].Current = f.Nav[i].Href == v.r.URL.Path
 	}

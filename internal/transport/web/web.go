@@ -23,6 +23,7 @@ import (
 type Config struct {
 	Exchange *core.Exchange
 	Authn    *authn.Service
+	Ledger   Ledger
 	Limits   *httpkit.Limits // nil: none
 	Log      *slog.Logger    // nil: nothing is logged
 }
@@ -31,6 +32,7 @@ type Config struct {
 type site struct {
 	*core.Exchange
 	authn  *authn.Service
+	ledger Ledger
 	limits *httpkit.Limits
 	log    *slog.Logger
 	pages  *page.Renderer
@@ -55,7 +57,7 @@ func New(c Config) http.Handler {
 		panic(err)
 	}
 	s := &site{
-		Exchange: c.Exchange, authn: c.Authn, limits: c.Limits, log: c.Log,
+		Exchange: c.Exchange, authn: c.Authn, ledger: c.Ledger, limits: c.Limits, log: c.Log,
 		pages: pages, static: static,
 	}
 	mux := http.NewServeMux()

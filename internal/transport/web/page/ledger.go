@@ -25,7 +25,7 @@ type LogHead struct {
 	Root       string   // base 64, as in the checkpoint
 	Keys       []string // those that sign it, newest first
 	Signed     Moment
-	State      State    // of the witnesses together
+	State      State // of the witnesses together
 	Witnesses  []WitnessLine
 	Command    string
 	Checkpoint string // address
@@ -70,8 +70,8 @@ type OptionGroup struct {
 type EntryLine struct {
 	Seq     string
 	Href    string
-	ISO     string
-	At      string // UTC, to the millisecond
+	At      Moment
+	Exact   string // UTC, to the millisecond
 	Who     string
 	Of      string // the organisation of who did it
 	Text    string
