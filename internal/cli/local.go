@@ -18,7 +18,7 @@ import (
 
 // localCommands are the commands that run on the exchange's own machine.
 func localCommands() []*cobra.Command {
-	return []*cobra.Command{initCommand(), serveCommand(), recoverCommand(), demoCommand()}
+	return []*cobra.Command{initCommand(), serveCommand(), recoverCommand(), demoCommand(), doctorCommand()}
 }
 
 // wantsJSON reports whether --json was given.
@@ -58,7 +58,7 @@ func address(c config.Config, listen string) string {
 
 // contents are the names that an exchange has in its data folder.
 var contents = []string{
-	config.FileName, "forewarn.db", "forewarn.db-wal", "forewarn.db-shm", "blobs", "lock",
+	config.FileName, "forewarn.db", "forewarn.db-wal", "forewarn.db-shm", "blobs", "ledger", "lock",
 }
 
 // holdsExchange reports whether there is an exchange in the folder, even one

@@ -36,6 +36,7 @@ const (
 	exitDenied       = 5
 	exitConflict     = 6
 	exitUnverified   = 7
+	exitUnwell       = 8
 	exitTryLater     = 75
 	exitInterrupted  = 130
 	exitCodesExplain = `Exit codes:
@@ -46,6 +47,7 @@ const (
   5    not permitted
   6    conflict: the present state does not permit it, or it changed meanwhile
   7    verification failed: what came is not what was described
+  8    forewarn doctor found something that does not hold
   75   try again later
   130  interrupted`
 )
@@ -210,6 +212,7 @@ func (a *app) report(err error) int {
 		file = with.file + ": "
 	}
 	var u usageError
+	var ill unwell
 	var p *client.Problem
 	var v *client.Unverified
 	var off *client.Unreachable
@@ -218,6 +221,9 @@ func (a *app) report(err error) int {
 	case errors.As(err, &u):
 		line("forewarn: %s", u.text)
 		return exitUsage
+	case errors.As(err, &ill):
+		line("forewarn: %s", ill.text)
+		return exitUnwell
 	case errors.As(err, &p):
 		return a.reportProblem(p, with)
 	case errors.As(err, &v):

@@ -46,6 +46,27 @@ func Open(ctx context.Context, url string, log *slog.Logger) (engine.Handles, er
 	return h, nil
 }
 
+// Inspect connects to the database at url to look at it.
+func Inspect(ctx context.Context, url string) (engine.Handles, error) {
+	reading := map[string]string{"default_transaction_read_only": "on"}
+	write, err := open(url, 1, reading)
+	if err != nil {
+		return engine.Handles{}, err
+	}
+	read, err := open(url, maxReaders, reading)
+	if err == nil {
+		err = read.PingContext(ctx)
+	}
+	h := engine.Handles{
+		Write: write, Read: read, Readers: maxReaders, Dialect: Dialect{},
+		Close: func() error { return errors.Join(read.Close(), write.Close()) },
+	}
+	if err != nil {
+		return engine.Handles{}, errors.Join(err, write.Close())
+	}
+	return h, nil
+}
+
 func open(url string, conns int, params map[string]string) (*sql.DB, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {

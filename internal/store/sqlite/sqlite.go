@@ -61,6 +61,29 @@ func Open(ctx context.Context, path string) (engine.Handles, error) {
 	}, nil
 }
 
+// Inspect opens the file at path to be looked at, while another process may be
+// writing to it. Nothing is made where there is no file.
+func Inspect(ctx context.Context, path string) (engine.Handles, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return engine.Handles{}, fmt.Errorf("finding the store's file: %w", err)
+	}
+	// Not mode=ro: that would leave the WAL's files behind.
+	query := url.Values{"mode": {"rw"}, "_pragma": {"busy_timeout(5000)", "cache_size(-8192)"}, "_query_only": {"1"}}
+	write, err := open(ctx, path, 1, query)
+	if err != nil {
+		return engine.Handles{}, err
+	}
+	read, err := open(ctx, path, maxReaders, query)
+	if err != nil {
+		return engine.Handles{}, errors.Join(err, write.Close())
+	}
+	return engine.Handles{
+		Write: write, Read: read, Readers: maxReaders, Dialect: Dialect{},
+		Close: func() error { return errors.Join(read.Close(), write.Close()) },
+	}, nil
+}
+
 func open(ctx context.Context, path string, conns int, query url.Values) (*sql.DB, error) {
 	name := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + query.Encode()
 	db, err := sql.Open("sqlite", name)

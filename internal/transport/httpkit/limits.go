@@ -41,8 +41,21 @@ func (l *Limits) Handler(next http.Handler, write FailureWriter) http.Handler {
 	if l == nil {
 		return next
 	}
+	return l.limited(next, write, l.client)
+}
+
+// Address is Handler for what nobody needs a credential for: an address is one
+// client there, whatever it shows.
+func (l *Limits) Address(next http.Handler, write FailureWriter) http.Handler {
+	if l == nil {
+		return next
+	}
+	return l.limited(next, write, l.address)
+}
+
+func (l *Limits) limited(next http.Handler, write FailureWriter, client func(*http.Request) uint64) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		wait := l.requests.take(l.client(r), l.now())
+		wait := l.requests.take(client(r), l.now())
 		if wait == 0 {
 			next.ServeHTTP(w, r)
 			return
