@@ -49,7 +49,7 @@ type filler struct {
 // addresses are the fields that the handlers fill with addresses of their own,
 // never with foreign text; codes are the fields that stand in id or name.
 var (
-	addresses = []string{"Href", "Action", "Back", "Base", "Content", "Next", "First", "Older", "Newer", "Evidence", "Checkpoint", "ObjectsAll", "MembersMore", "Nonce", "TakeBack", "Ask"}
+	addresses = []string{"Href", "Action", "Back", "Base", "Content", "Next", "First", "Older", "Newer", "Evidence", "Ledger", "Checkpoint", "ObjectsAll", "MembersMore", "Nonce", "TakeBack", "Ask"}
 	codes     = []string{"ID", "Field", "Class", "Value", "Path", "Key"}
 )
 

@@ -191,14 +191,15 @@ func (v *visit) entries(p *page.Ledger) error {
 		chosen = string(all[i].ID) // without a program, overseers see no more than members
 	}
 	f := record.EntryFilter{
-		Program: exchange.ProgramID(chosen), Kinds: kindsOf(q.Get("kind")), Org: exchange.OrgID(clean(q, "org")), Person: exchange.PersonID(clean(q, "person")),
+		Program: exchange.ProgramID(chosen), Release: exchange.ReleaseID(clean(q, "release")), Kinds: kindsOf(q.Get("kind")), Org: exchange.OrgID(clean(q, "org")), Person: exchange.PersonID(clean(q, "person")),
 		Subject: clean(q, "subject"), Limit: ledgerLines + 1,
 	}
 	p.Filter = page.LedgerFilter{
 		Programs: programOptions(all, chosen, "your organisation's part in every program"), Kinds: kindOptions(q.Get("kind")),
-		Org: string(f.Org), Person: string(f.Person), Subject: f.Subject, From: clean(q, "from"), To: clean(q, "to"),
+		Release: string(f.Release), Org: string(f.Org), Person: string(f.Person), Subject: f.Subject, From: clean(q, "from"), To: clean(q, "to"),
 	}
-	p.Filter.Set = f.Org+exchange.OrgID(f.Person)+exchange.OrgID(f.Subject+p.Filter.From+p.Filter.To) != "" || f.Kinds != nil || q.Get("program") != ""
+	p.Filter.Set = f.Kinds != nil || q.Has("program") ||
+		slices.ContainsFunc([]string{"release", "org", "person", "subject", "from", "to"}, func(n string) bool { return q.Get(n) != "" })
 	p.Evidence = "/ledger/evidence?" + url.Values{"program": {chosen}, "from": {p.Filter.From}, "to": {p.Filter.To}}.Encode()
 	p.Empty = page.Empty{Text: "What you do on this exchange, and what is given to you, will be here, each with the proof of it.", Action: "See the library", Href: "/library"}
 	if p.Filter.Set {
@@ -321,7 +322,7 @@ func (t trail) newer(q url.Values) string {
 
 func ledgerHref(q url.Values, before int64, back []string) string {
 	to := url.Values{}
-	for _, name := range []string{"program", "kind", "org", "person", "subject", "from", "to"} {
+	for _, name := range []string{"program", "kind", "release", "org", "person", "subject", "from", "to"} {
 		if q.Has(name) {
 			to.Set(name, q.Get(name))
 		}

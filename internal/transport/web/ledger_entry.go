@@ -2,7 +2,9 @@ package web
 
 import (
 	"fmt"
+	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/transport/httpkit"
@@ -104,4 +106,54 @@ func (s *site) receiptFile(v *visit) error {
 	httpkit.Attach(v.w.Header(), receiptName(n), "application/octet-stream")
 	_, _ = v.w.Write(b) // who has gone gets no more
 	return nil
+}
+
+// mostLinks is how many entries of one act are named on a page.
+const mostLinks = 3
+
+// entryLinks lead to entries of the ledger.
+func entryLinks(seqs []int64) (out []page.Link) {
+	for _, n := range seqs[:min(len(seqs), mostLinks)] {
+		out = append(out, page.Link{Label: "entry " + strconv.FormatInt(n, 10), Href: entryHref(n)})
+	}
+	return out
+}
+
+// acted adds the entries of an act to the address of the page that follows it.
+func acted(path string, seqs []int64) string {
+	to, err := url.Parse(path)
+	if err != nil || len(seqs) == 0 || !to.Query().Has("done") {
+		return path
+	}
+	var text []string
+	for _, n := range seqs[:min(len(seqs), mostLinks)] {
+		text = append(text, strconv.FormatInt(n, 10))
+	}
+	to.RawQuery += "&entries=" + strings.Join(text, ".")
+	return to.String()
+}
+
+// actedLinks reads what acted wrote. Whoever writes another address gets links to
+// entries that they may see, or to nothing.
+func actedLinks(text string) []page.Link {
+	var seqs []int64
+	for part := range strings.SplitSeq(text, ".") {
+		if n, err := strconv.ParseInt(part, 10, 64); err == nil && n > 0 {
+			seqs = append(seqs, n)
+		}
+	}
+	return entryLinks(seqs)
+}
+
+// about is the address of the entries about a release, or about a subject such as an
+// artifact.
+func about(program exchange.ProgramID, release exchange.ReleaseID, subject string) string {
+	q := url.Values{"program": {string(program)}}
+	if release != "" {
+		q.Set("release", string(release))
+	}
+	if subject != "" {
+		q.Set("subject", subject)
+	}
+	return "/ledger?" + q.Encode() + "#entries"
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/program"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/record"
 	"github.com/forewarn-exchange/forewarn/internal/transport/httpkit"
 	"github.com/forewarn-exchange/forewarn/internal/transport/web/page"
 )
@@ -27,6 +28,7 @@ type visit struct {
 	status int          // of the page; 0: 200
 	faults *page.Faults // of the form that was sent
 
+	acts  *record.Acts      // what of this visit was recorded; nil: nobody signed in
 	names map[string]string // of organisations and people, by id, as far as they are known
 }
 
@@ -143,7 +145,7 @@ func (v *visit) frame(title string) page.Frame {
 		Faults: v.faults, TLP: exchange.TLPUnset, LogSize: grouped(v.site.ledger.Size()),
 	}
 	if v.r != nil && v.faults == nil {
-		f.Done = done[v.r.URL.Query().Get("done")]
+		f.Done, f.Acted = done[v.r.URL.Query().Get("done")], actedLinks(v.r.URL.Query().Get("entries"))
 	}
 	if v.a.Anonymous() {
 		return f
@@ -250,6 +252,7 @@ func nonce() string {
 // show writes a page.
 func (v *visit) show(p page.Page) error {
 	httpkit.PageHeaders(v.w.Header(), p.Around().Nonce)
+	p.Around().Recorded = entryLinks(v.acts.Seqs())
 	status := v.status
 	if status == 0 {
 		status = http.StatusOK
@@ -275,7 +278,7 @@ func (b *begin) Write(p []byte) (int, error) {
 // see sends the browser to another page after an act, so that reloading does not
 // repeat it.
 func (v *visit) see(path string) error {
-	http.Redirect(v.w, v.r, path, http.StatusSeeOther)
+	http.Redirect(v.w, v.r, acted(path, v.acts.Seqs()), http.StatusSeeOther)
 	return nil
 }
 

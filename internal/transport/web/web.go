@@ -15,6 +15,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/authn"
 	"github.com/forewarn-exchange/forewarn/internal/core"
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/record"
 	"github.com/forewarn-exchange/forewarn/internal/transport/httpkit"
 	"github.com/forewarn-exchange/forewarn/internal/transport/web/page"
 )
@@ -112,7 +113,11 @@ func (s *site) adapt(h handler, signedIn bool, body int64) http.Handler {
 			a.Handler(func(http.ResponseWriter, *http.Request) error { return err }).ServeHTTP(w, r)
 			return
 		}
-		inner.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), visitKey{}, v)))
+		ctx := context.WithValue(r.Context(), visitKey{}, v)
+		if !v.a.Anonymous() {
+			ctx, v.acts = record.WithActs(ctx, v.a)
+		}
+		inner.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 

@@ -25,6 +25,9 @@ type Frame struct {
 	Alarms   []Alarm // what does not hold about the ledger
 	LogSize  string  // entries of the ledger; empty: there is none
 	Done     string  // what the act before this page did
+	Acted    []Link  // its entries in the ledger
+	Recorded []Link  // entries that say that this page was given
+	Ledger   string  // address of the entries about what the page shows
 	Faults   *Faults
 }
 

@@ -53,6 +53,7 @@ type Alarm struct {
 type LedgerFilter struct {
 	Programs []Option
 	Kinds    []OptionGroup
+	Release  string
 	Org      string
 	Person   string
 	Subject  string
