@@ -29,6 +29,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/exchange/reshare"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/submission"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/webhook"
+	"github.com/forewarn-exchange/forewarn/internal/ledger/sequencer"
 	"github.com/forewarn-exchange/forewarn/internal/notary"
 	outbound "github.com/forewarn-exchange/forewarn/internal/outbound/webhook"
 	"github.com/forewarn-exchange/forewarn/internal/store"
@@ -51,6 +52,7 @@ type Server struct {
 	Authn    *authn.Service
 	DB       *sqlstore.DB
 	Blobs    *blob.Dir
+	Ledger   *sequencer.Sequencer
 
 	o    Options
 	lock *os.File
@@ -86,6 +88,9 @@ func (s *Server) open(ctx context.Context) error {
 	if s.Blobs, err = blob.OpenDir(filepath.Join(s.o.Data, "blobs")); err != nil {
 		return err
 	}
+	if err := s.openLedger(ctx); err != nil {
+		return err
+	}
 	networks, err := s.o.Config.Webhooks.Networks()
 	if err != nil {
 		return err
@@ -93,6 +98,9 @@ func (s *Server) open(ctx context.Context) error {
 	sender, err := mailSender(s.o.Config.Mail)
 	if err != nil {
 		return err
+	}
+	if sender != nil {
+		sender = settledMail{sender, s.Ledger}
 	}
 	signs, err := notary.Open(ctx, sqlstore.For[notary.Tx](s.DB), s.o.Config.Name)
 	if err != nil {
@@ -113,8 +121,8 @@ func (s *Server) open(ctx context.Context) error {
 		Blobs: blobs{s.Blobs}, Generation: s.DB.Generation, Arrivals: s.DB.Arrivals, Now: s.o.Now, Log: s.o.Log,
 		Name: s.o.Config.Name, URL: s.o.Config.URL, Shared: s.DB.Engine() == "postgres",
 		Push: core.Push{
-			Store: sqlstore.For[webhook.Tx](s.DB), Sender: outbound.New(outbound.Options{Allow: networks}),
-			Plain: len(networks) > 0, Root: taxii.Root, Pulse: s.DB.Pulse,
+			Store: sqlstore.For[webhook.Tx](s.DB), Sender: settledWebhooks{outbound.New(outbound.Options{Allow: networks}), s.Ledger},
+			Plain: len(networks) > 0, Root: taxii.Root, Pulse: s.pulse,
 		},
 		Notary: signs,
 		Mail:   core.Mail{Store: sqlstore.For[mail.Tx](s.DB), Sender: sender},
@@ -139,8 +147,16 @@ func (s *Server) Close() error {
 	if s.Exchange != nil {
 		errs = append(errs, s.Exchange.Delivery.Flush(context.Background()), s.Exchange.Connections.Flush(context.Background()))
 	}
+	if s.Ledger != nil { // what other nodes hear of is told through the store
+		end, cancel := context.WithTimeout(context.Background(), drain)
+		_ = s.Ledger.Settle(end) // what is not entered now is entered at the next start
+		cancel()
+	}
 	if s.DB != nil {
 		errs = append(errs, s.DB.Close())
+	}
+	if s.Ledger != nil {
+		errs = append(errs, s.Ledger.Close())
 	}
 	if s.Blobs != nil {
 		errs = append(errs, s.Blobs.Close())

@@ -54,6 +54,7 @@ type DB struct {
 	log     *slog.Logger
 	readers *engine.Pool
 	memory  memory
+	ledger  Ledger // nil: none
 
 	queue   chan *job
 	written chan struct{} // closed when the writer has ended

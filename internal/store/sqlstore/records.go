@@ -70,6 +70,7 @@ func (tx *Tx) Record(e exchange.Event) (int64, error) {
 	if acts := record.ActsOf(tx.ctx, e.Actor); acts != nil {
 		tx.AfterCommit(func() { acts.Note(seq) })
 	}
+	tx.entries, tx.last = append(tx.entries, entry), seq
 	return seq, nil
 }
 

@@ -48,6 +48,8 @@ type Tx struct {
 	open     *Rows
 	refused  error
 	after    []func()
+	entries  [][]byte // of the events that it recorded
+	last     int64    // number of the last one
 
 	blocksChanged []delivery.BlockID
 }

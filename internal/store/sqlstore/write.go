@@ -34,6 +34,9 @@ type job struct {
 	done   chan error
 	after  []func()
 	blocks []delivery.BlockID // that it wrote or changed
+
+	entries [][]byte // of the events that it recorded
+	last    int64    // number of the last one
 }
 
 // Update runs fn in a write transaction and returns once it is durable, or
@@ -45,25 +48,43 @@ type job struct {
 // Update: ErrNested. When ctx ends before fn starts, fn does not run; after
 // that the outcome is waited for. A panic in fn becomes an error; fn must not end
 // its goroutine, as t.Fatal does.
+//
+// With a ledger, it returns once the events that fn recorded are in there, too.
+// While the ledger cannot be written, fn does not run: exchange.Unavailable. When
+// it fails after fn was committed, the answer is exchange.Unavailable as well, and
+// says so.
 func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
-	if err := ctx.Err(); err != nil {
+	if err := db.provable(); err != nil {
 		return err
 	}
+	last, err := db.update(ctx, fn)
+	if err != nil {
+		return err
+	}
+	return db.prove(ctx, last)
+}
+
+// update answers the number of the last event that fn recorded; 0: none.
+func (db *DB) update(ctx context.Context, fn func(*Tx) error) (last int64, err error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
 	if onWriter() {
-		return ErrNested
+		return 0, ErrNested
 	}
 	j := &job{ctx: ctx, run: fn, done: make(chan error, 1)}
 	if err := db.enqueue(j); err != nil {
-		return err
+		return 0, err
 	}
 	select {
 	case err := <-j.done:
-		return err
+		return j.last, err
 	case <-ctx.Done():
 		if j.state.CompareAndSwap(waiting, dropped) {
-			return ctx.Err()
+			return 0, ctx.Err()
 		}
-		return <-j.done
+		err := <-j.done
+		return j.last, err
 	}
 }
 
@@ -281,6 +302,7 @@ func (db *DB) commit() error {
 	w.session.Trim()
 	db.commits.Add(1)
 	db.functions.Add(int64(len(w.ran)))
+	db.handOver()
 	for _, j := range w.ran {
 		for _, f := range j.after {
 			db.hook(f)
@@ -357,6 +379,7 @@ func (db *DB) call(j *job) (err error) {
 		}
 		err = tx.finish(err)
 		j.after, j.blocks = tx.after, tx.blocksChanged
+		j.entries, j.last = tx.entries, tx.last
 	}()
 	return j.run(tx)
 }
