@@ -3,7 +3,9 @@ package verify
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
 	"fmt"
+	"hash"
 	"io"
 	"strconv"
 	"strings"
@@ -57,10 +59,16 @@ func writeFile(w io.Writer, name string, body []byte) error {
 
 // archive reads the files of a bundle one after the other.
 type archive struct {
-	r    *bufio.Reader
-	left int64 // bytes of the present file
-	pad  int64
-	name string
+	r      *bufio.Reader
+	sum    hash.Hash         // of all that was read
+	before [sha256.Size]byte // the sum of what stands before the present file
+	left   int64             // bytes of the present file
+	pad    int64
+	name   string
+}
+
+func newArchive(r io.Reader) archive {
+	return archive{r: bufio.NewReaderSize(r, 64<<10), sum: sha256.New()}
 }
 
 // next is the next file. It returns io.EOF after the last, when nothing follows.
@@ -71,6 +79,7 @@ func (a *archive) next() (name string, size int64, err error) {
 	if err := a.padded(); err != nil {
 		return "", 0, err
 	}
+	a.sum.Sum(a.before[:0])
 	var h [blockSize]byte
 	if err := a.block(&h); err != nil {
 		return "", 0, err
@@ -118,7 +127,8 @@ func (a *archive) padded() error {
 func (a *archive) block(b *[blockSize]byte) error { return a.full(b[:]) }
 
 func (a *archive) full(b []byte) error {
-	_, err := io.ReadFull(a.r, b)
+	n, err := io.ReadFull(a.r, b)
+	a.sum.Write(b[:n])
 	return a.cut(err)
 }
 
@@ -139,6 +149,7 @@ func (a *archive) Read(b []byte) (int, error) {
 	}
 	n, err := a.r.Read(b[:min(int64(len(b)), a.left)])
 	a.left -= int64(n)
+	a.sum.Write(b[:n])
 	return n, a.cut(err)
 }
 

@@ -93,24 +93,16 @@ func OpenCheckpoint(signed []byte, keys, witnesses []string) (Signed, error) {
 	if len(signed) > MaxCheckpoint {
 		return Signed{}, failure("larger than %d bytes: not a checkpoint", MaxCheckpoint)
 	}
-	var all []note.Verifier
-	keyOf := map[note.Verifier]string{}
-	for _, k := range keys {
-		v, err := note.NewVerifier(strings.TrimSpace(k))
-		if err != nil {
-			return Signed{}, fmt.Errorf("the key %.80q is not of the form name+hash+base64", k)
-		}
-		all, keyOf[v] = append(all, v), k
-	}
-	var cosigners []*WitnessVerifier
-	for _, k := range witnesses {
-		v, err := NewWitnessVerifier(k)
-		if err != nil {
-			return Signed{}, err
-		}
-		all, cosigners = append(all, v), append(cosigners, v)
+	keys = unique(keys)
+	all, cosigners, err := verifiers(keys, unique(witnesses))
+	if err != nil {
+		return Signed{}, err
 	}
 	n, err := note.Open(signed, note.VerifierList(all...))
+	var bad *note.InvalidSignatureError
+	if errors.As(err, &bad) {
+		return Signed{}, failure("the signature of %.80q beneath the checkpoint does not hold", bad.Name)
+	}
 	if err != nil {
 		return Signed{}, failure("the checkpoint carries no signature of the log's key, or was changed after it was signed (%v)", err)
 	}
@@ -120,14 +112,17 @@ func OpenCheckpoint(signed []byte, keys, witnesses []string) (Signed, error) {
 	}
 	out := Signed{Checkpoint: c}
 	for _, s := range n.Sigs {
-		for v, k := range keyOf {
-			if v.Name() == s.Name && v.KeyHash() == s.Hash && v.Name() == c.Origin {
+		raw, err := base64.StdEncoding.Strict().DecodeString(s.Base64)
+		if err != nil {
+			return Signed{}, failure("the signature of %.80q beneath the checkpoint is not in base 64", s.Name)
+		}
+		for i, k := range keys {
+			if all[i].Name() == s.Name && all[i].KeyHash() == s.Hash && s.Name == c.Origin {
 				out.Keys = append(out.Keys, k)
 			}
 		}
 		for _, w := range cosigners {
 			if w.Name() == s.Name && w.KeyHash() == s.Hash {
-				raw, _ := base64.StdEncoding.DecodeString(s.Base64)
 				at := time.Unix(int64(binary.BigEndian.Uint64(raw[4:])), 0).UTC()
 				out.Witness = append(out.Witness, Cosignature{Name: s.Name, Key: w.key, At: at})
 			}
@@ -137,6 +132,46 @@ func OpenCheckpoint(signed []byte, keys, witnesses []string) (Signed, error) {
 		return Signed{}, failure("the checkpoint of %.80q is not signed by the log's key", c.Origin)
 	}
 	return out, nil
+}
+
+// verifiers are those of keys, in their order, and of witnesses.
+func verifiers(keys, witnesses []string) (all []note.Verifier, cosigners []*WitnessVerifier, err error) {
+	if len(keys) == 0 {
+		return nil, nil, errors.New("no key of the log is given")
+	}
+	for _, k := range keys {
+		v, err := note.NewVerifier(k)
+		if err != nil {
+			return nil, nil, fmt.Errorf("the key %.80q is not of the form name+hash+base64", k)
+		}
+		all = append(all, v)
+	}
+	for _, k := range witnesses {
+		v, err := NewWitnessVerifier(k)
+		if err != nil {
+			return nil, nil, err
+		}
+		all, cosigners = append(all, v), append(cosigners, v)
+	}
+	return all, cosigners, nil
+}
+
+// unique are the keys, each once, without white space around them.
+func unique(keys []string) (out []string) {
+	for _, k := range keys {
+		if k = strings.TrimSpace(k); !slices.Contains(out, k) {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+// Quorum is a *Failure unless so many of the witnesses that were asked for signed.
+func (s Signed) Quorum(k int) error {
+	if len(s.Witness) >= k {
+		return nil
+	}
+	return failure("%d of the witnesses signed the checkpoint of %d entries; %d are needed", len(s.Witness), s.Size, k)
 }
 
 // algCosignature is the type of a timestamped Ed25519 cosignature (C2SP

@@ -65,6 +65,7 @@ type tiles struct {
 	fetch func(level int, n int64, width int) ([]byte, error) // nil: tiles are handed in by put
 }
 
+// innerTile is a whole tile.
 type innerTile struct {
 	n int64
 	b []byte

@@ -17,6 +17,10 @@ type Log interface {
 	Prove(ctx context.Context, seq int64) (Proof, error)
 	// Head is the log that is written now.
 	Head(ctx context.Context) (Head, error)
+	// Evidence is the log of this number, 0 the one that is written now, under a
+	// checkpoint that holds the event of the number upTo, when there is one, else
+	// under the newest. An unknown number is exchange.NotFound.
+	Evidence(ctx context.Context, number int, upTo int64) (Evidence, error)
 }
 
 // Proof proves one entry.
@@ -48,6 +52,9 @@ type Ledgered interface {
 	// OwnersOf are the owners of those of the artifacts that there are.
 	OwnersOf(artifacts []string) (map[string][]exchange.OrgID, error)
 	Member(program exchange.ProgramID, org exchange.OrgID) (exchange.Member, error)
+	// Stretch lists the events of a program in order, after a number, with what opens
+	// them.
+	Stretch(program exchange.ProgramID, after int64, limit int) ([]Recorded, error)
 	// Between is the range of numbers of the events from one instant to before
 	// another; zero is unbounded. first is 0 when there are none.
 	Between(from, to time.Time) (first, last int64, err error)

@@ -24,6 +24,18 @@ func (tx *Tx) Recorded(seq int64) (record.Recorded, error) {
 	return found(r, err, "reading an event")
 }
 
+// Stretch answers the events of a program in order, with what opens them.
+func (tx *Tx) Stretch(program exchange.ProgramID, after int64, limit int) ([]record.Recorded, error) {
+	all, err := Collect(tx, func(s Scanner) (r record.Recorded, err error) {
+		return r, scanRecorded(s, &r, &r.Salt, &r.Leaf, &r.Covered, &r.Kept)
+	}, `SELECT `+recordedColumns+`, e.salt, e.entry, e.covered, e.kept FROM event e
+		WHERE e.program = ?1 AND e.seq > ?2 ORDER BY e.seq LIMIT ?3 + 0`, string(program), after, int64(limit))
+	if err != nil {
+		return nil, fmt.Errorf("reading the events of a program: %w", err)
+	}
+	return all, nil
+}
+
 func scanRecorded(s Scanner, r *record.Recorded, more ...any) error {
 	var at int64
 	var kind, id, release, org, person, token string

@@ -104,6 +104,7 @@ func (o *once) serve(w http.ResponseWriter, r *http.Request, next http.Handler) 
 	}
 	rec := &recorder{ResponseWriter: w}
 	next.ServeHTTP(rec, r)
+	httpkit.NameEntries(r.Context(), rec.Header(), rec.status)
 	if rec.status >= 200 && rec.status <= 299 {
 		// The act is done: what fails from here on must not turn its answer into
 		// an error, nor end with the connection.
@@ -164,7 +165,7 @@ type envelope struct {
 	Secret bool              `json:"s,omitempty"` // the answer held a secret and was not kept
 }
 
-var keptHeaders = []string{"Content-Type", "ETag", "Location"}
+var keptHeaders = []string{"Content-Type", "ETag", "Location", httpkit.EntryHeader}
 
 func replay(w http.ResponseWriter, status int, body []byte) error {
 	var e envelope
@@ -176,6 +177,9 @@ func replay(w http.ResponseWriter, status int, body []byte) error {
 	}
 	for k, v := range e.Header {
 		w.Header().Set(k, v)
+	}
+	if entries := e.Header[httpkit.EntryHeader]; entries != "" {
+		httpkit.SetEntries(w.Header(), entries)
 	}
 	w.Header().Set("Idempotency-Replayed", "true")
 	w.WriteHeader(status)

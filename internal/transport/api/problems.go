@@ -173,7 +173,7 @@ func signedIn(c Config, next http.Handler) http.Handler {
 			w.Header().Set("Allow", "GET")
 			return httpkit.Fail(http.StatusMethodNotAllowed, "HEAD is not answered here: what is given is recorded, and HEAD gives nothing")
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), actorKey{}, a)))
+		next.ServeHTTP(w, r.WithContext(context.WithValue(httpkit.NoteActs(r.Context(), a), actorKey{}, a)))
 		return nil
 	})
 }

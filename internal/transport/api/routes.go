@@ -27,6 +27,8 @@ func tags() []*huma.Tag {
 		{Name: "objects", Description: "STIX objects in the caller's view of a program."},
 		{Name: "outcome", Description: "What came of it, computed from recorded events."},
 		{Name: "events", Description: "Every act, in the order in which it was committed."},
+		{Name: "ledger", Description: "What proves the events: entries, receipts."},
+		{Name: "evidence", Description: "What proves the events of a program and a period, for auditors."},
 		{Name: "notices"},
 		{Name: "search"},
 		{Name: "stream", Description: "Server-sent events: what enters the caller's view, as it does."},
@@ -41,7 +43,7 @@ func tags() []*huma.Tag {
 
 // routes is every operation of the interface.
 func (s *server) routes() []registration {
-	return []registration{
+	return append(s.ledgerRoutes(), []registration{
 		on("GET /me", "whoami", "Who is calling", s.me),
 
 		on("GET /programs", "list-programs", "The programs that the caller may know", s.listPrograms),
@@ -164,7 +166,7 @@ func (s *server) routes() []registration {
 		on("POST /notices/{notice}/read", "read-notice", "Mark a notice as read", s.readNotice),
 		on("GET /notices/{notice}/signed", "read-signed-notice", "A notice, signed by the exchange", s.readSignedNotice, noteAnswer),
 		on("GET /notice-key", "read-notice-key", "The public key that signs notices", s.readNoticeKey),
-	}
+	}...)
 }
 
 // The operations that write their answer themselves are described by hand.

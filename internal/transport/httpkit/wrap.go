@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"runtime/debug"
 	"time"
+
+	"github.com/forewarn-exchange/forewarn/internal/exchange/record"
 )
 
 // Options of Wrap. The zero value works.
@@ -67,6 +69,7 @@ type trace struct {
 	secure bool
 	status int // 0: nothing written yet
 	bytes  int64
+	acts   *record.Acts // of the caller; nil: nobody is known
 }
 
 // Value answers for the trace itself.
@@ -115,6 +118,7 @@ func secure(r *http.Request) bool {
 
 func (t *trace) WriteHeader(status int) {
 	if t.status == 0 && status >= 200 {
+		t.name(t.Header(), status)
 		if t.status = status; status == http.StatusNotFound {
 			Pace(t.Context, t.began, MissingPace) // what is withheld and what does not exist take as long
 		}
@@ -123,15 +127,23 @@ func (t *trace) WriteHeader(status int) {
 }
 
 func (t *trace) Write(p []byte) (int, error) {
-	t.status = cmp.Or(t.status, http.StatusOK)
+	t.begin()
 	n, err := t.ResponseWriter.Write(p)
 	t.bytes += int64(n)
 	return n, err
 }
 
+// begin notes that the answer begins without a status.
+func (t *trace) begin() {
+	if t.status == 0 {
+		t.status = http.StatusOK
+		t.name(t.Header(), t.status)
+	}
+}
+
 // ReadFrom keeps sendfile possible for bytes that come from a file.
 func (t *trace) ReadFrom(src io.Reader) (int64, error) {
-	t.status = cmp.Or(t.status, http.StatusOK)
+	t.begin()
 	n, err := io.Copy(t.ResponseWriter, src)
 	t.bytes += n
 	return n, err

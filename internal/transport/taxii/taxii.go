@@ -115,6 +115,7 @@ func (s *server) handler(route route) http.Handler {
 		if err != nil {
 			return err
 		}
+		r = r.WithContext(httpkit.NoteActs(r.Context(), actor))
 		defer func() { s.observeFailure(r, actor, err) }()
 		if !acceptable(r.Header["Accept"], route.stix) {
 			return httpkit.Fail(http.StatusNotAcceptable, "answers are %s", mediaType)
