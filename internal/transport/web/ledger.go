@@ -23,8 +23,8 @@ import (
 type Ledger interface {
 	// Size is how many entries the log that is written now has. It runs no statement.
 	Size() int64
-	// Logs are all logs, the one that is written now first.
-	Logs(ctx context.Context) ([]Log, error)
+	// Logs are all logs, the one that is written now first. There is always one.
+	Logs(ctx context.Context, a exchange.Actor) ([]Log, error)
 	// Root is the root that a log had at a size.
 	Root(ctx context.Context, origin string, size int64) (tlog.Hash, error)
 	// Alarms say what the witnesses hold against the log, as the actor may know it. It
@@ -46,7 +46,7 @@ type Log struct {
 
 // Witness is one witness of a log, and how far it has come.
 type Witness struct {
-	Name   string
+	Name   string // empty: the actor is not told
 	Key    string // name+hash+base64 (C2SP tlog-cosignature)
 	Size   int64  // of the largest checkpoint that it signed; 0: none
 	At     time.Time
@@ -64,6 +64,8 @@ func (l Log) witnessKeys() (keys []string) {
 // ledgerPages are the addresses of the ledger for people who signed in.
 func (s *site) ledgerPages() map[string]handler {
 	return map[string]handler{
+		"GET /ledger/evidence":      s.evidencePage,
+		"POST /ledger/evidence":     s.evidence,
 		"GET /ledger/{entry}":       s.entryPage,
 		"GET /ledger/{entry}/proof": s.receiptFile,
 	}
@@ -72,7 +74,7 @@ func (s *site) ledgerPages() map[string]handler {
 // ledgerPage shows the log to everybody, and to people who signed in the entries
 // that they may see.
 func (s *site) ledgerPage(v *visit) error {
-	logs, err := s.ledger.Logs(v.ctx())
+	logs, err := s.ledger.Logs(v.ctx(), v.a)
 	if err != nil {
 		return err
 	}
@@ -117,6 +119,9 @@ func (v *visit) logHead(l Log) page.LogHead {
 		Closed: l.Closed, Command: v.site.verifyLog(l), Checkpoint: logPath(l) + "checkpoint", State: together(l),
 	}
 	for _, w := range l.Witnesses {
+		if w.Name == "" {
+			continue
+		}
 		line := page.WitnessLine{Label: w.Name, Key: w.Key, State: w.State, At: v.clock.At(w.At)}
 		if w.Size > 0 {
 			line.Size = grouped(w.Size)
@@ -200,7 +205,9 @@ func (v *visit) entries(p *page.Ledger) error {
 	}
 	p.Filter.Set = f.Kinds != nil || q.Has("program") ||
 		slices.ContainsFunc([]string{"release", "org", "person", "subject", "from", "to"}, func(n string) bool { return q.Get(n) != "" })
-	p.Evidence = "/ledger/evidence?" + url.Values{"program": {chosen}, "from": {p.Filter.From}, "to": {p.Filter.To}}.Encode()
+	if slices.ContainsFunc(all, func(st program.Stored) bool { return v.runs(st.Charter) }) {
+		p.Evidence = "/ledger/evidence?" + url.Values{"program": {chosen}, "from": {p.Filter.From}, "to": {p.Filter.To}}.Encode()
+	}
 	p.Empty = page.Empty{Text: "What you do on this exchange, and what is given to you, will be here, each with the proof of it.", Action: "See the library", Href: "/library"}
 	if p.Filter.Set {
 		p.Empty = page.Empty{Text: "No entry that you may see is of this kind.", Action: "All entries", Href: "/ledger"}

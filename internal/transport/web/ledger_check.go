@@ -85,7 +85,7 @@ func (v *visit) checked(b []byte) (*page.Checked, error) {
 	if err != nil {
 		return broken("The file is not a whole receipt", err.Error(), asking)
 	}
-	logs, err := v.site.ledger.Logs(v.ctx())
+	logs, err := v.site.ledger.Logs(v.ctx(), v.a)
 	if err != nil {
 		return nil, err
 	}

@@ -3,10 +3,13 @@ package web
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/program"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/record"
 	"github.com/forewarn-exchange/forewarn/internal/transport/httpkit"
 	"github.com/forewarn-exchange/forewarn/internal/transport/web/page"
 	"github.com/forewarn-exchange/forewarn/verify"
@@ -71,7 +74,7 @@ func (v *visit) proof(p *page.Entry, r verify.Receipt) error {
 	}
 	p.Log, p.Index, p.Size, p.Proof = c.Log, c.Index, c.Size, plural(len(r.Proof), "hash", "hashes")
 	p.Command = "forewarn verify receipt " + p.Receipt.Label
-	logs, err := v.site.ledger.Logs(v.ctx())
+	logs, err := v.site.ledger.Logs(v.ctx(), v.a)
 	for _, l := range logs {
 		if l.Origin == c.Log {
 			p.Command += keyFlag(l)
@@ -106,6 +109,54 @@ func (s *site) receiptFile(v *visit) error {
 	httpkit.Attach(v.w.Header(), receiptName(n), "application/octet-stream")
 	_, _ = v.w.Write(b) // who has gone gets no more
 	return nil
+}
+
+// evidencePage is the form for an evidence bundle, which is for those who oversee a
+// program.
+func (s *site) evidencePage(v *visit) error {
+	q := v.r.URL.Query()
+	chosen, from, to := q.Get("program"), clean(q, "from"), clean(q, "to")
+	if v.faults != nil {
+		chosen, from, to = v.form("program"), v.form("from"), v.form("to")
+	}
+	mine, err := v.overseen()
+	if err != nil {
+		return err
+	}
+	if len(mine) == 0 {
+		return exchange.Missing()
+	}
+	logs, err := s.ledger.Logs(v.ctx(), v.a)
+	if err != nil {
+		return err
+	}
+	p := &page.Evidence{
+		Frame: v.frame("Evidence bundle"), Programs: programOptions(mine, chosen, ""), From: from, To: to,
+		Command: "forewarn verify bundle evidence.tar" + keyFlag(logs[0]),
+	}
+	return v.show(p)
+}
+
+// overseen are the programs that the visitor oversees.
+func (v *visit) overseen() ([]program.Stored, error) {
+	all, err := v.stored()
+	return slices.DeleteFunc(all, func(st program.Stored) bool { return !v.runs(st.Charter) }), err
+}
+
+// evidence gives an evidence bundle.
+func (s *site) evidence(v *visit) error {
+	r := record.BundleRequest{Program: exchange.ProgramID(v.form("program"))}
+	var ps []exchange.Problem
+	r.From, r.To, ps = span(v.form("from"), v.form("to"))
+	if len(ps) > 0 {
+		return v.again(exchange.InvalidWith("the bundle was not made", ps), func() error { return s.evidencePage(v) })
+	}
+	write, err := s.Record.Evidence(v.ctx(), v.a, r)
+	if err != nil {
+		return v.again(err, func() error { return s.evidencePage(v) })
+	}
+	httpkit.Attach(v.w.Header(), "evidence-"+string(r.Program)+".tar", "application/x-tar")
+	return write(v.w)
 }
 
 // mostLinks is how many entries of one act are named on a page.
