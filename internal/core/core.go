@@ -125,7 +125,7 @@ func New(c Config) *Exchange {
 	x.Releases = release.New(release.Config{Store: c.Stores.Releases, Now: c.Now, Log: c.Log})
 	due := x.due(c.Log)
 	x.Delivery = delivery.New(delivery.Config{
-		Store: c.Stores.Delivery, Blobs: delivered{c.Blobs}, Now: c.Now, Due: due, Generation: c.Generation, Arrivals: c.Arrivals, Gone: x.gone,
+		Store: c.Stores.Delivery, Blobs: delivered{c.Blobs}, Digest: delivered{c.Blobs}.digest, Now: c.Now, Due: due, Generation: c.Generation, Arrivals: c.Arrivals, Gone: x.gone,
 		Audiences: audiences,
 	})
 	x.Lookup = newLookup(c, x.Delivery)

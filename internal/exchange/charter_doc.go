@@ -3,6 +3,8 @@ package exchange
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"maps"
@@ -14,6 +16,25 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 )
+
+// Edition is one wording of a charter, as events name it.
+type Edition struct {
+	Revision int64
+	Digest   string // of the document: see CharterDigest
+}
+
+// CharterDigest is the SHA-256 of a charter's document in base 64 without padding.
+func CharterDigest(document []byte) string {
+	h := sha256.Sum256(document)
+	return base64.RawStdEncoding.EncodeToString(h[:])
+}
+
+// AddTo says in an event's detail under which charter it was.
+func (e Edition) AddTo(d Detail) {
+	if e.Revision > 0 {
+		d["charter"], d["charter_digest"] = e.Revision, e.Digest
+	}
+}
 
 // The document form. Each struct mirrors one TOML table; text that has to be
 // understood stays text here, so that every fault is found, not the first.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/covered"
 	"github.com/forewarn-exchange/forewarn/internal/policy"
 )
 
@@ -35,6 +36,7 @@ type Tx interface {
 type Readers interface {
 	Charter(program exchange.ProgramID) (exchange.Charter, error)
 	Charters() ([]exchange.Charter, error)
+	Edition(program exchange.ProgramID) (exchange.Edition, error) // of the charter in force
 	Organisation(id exchange.OrgID) (exchange.Organisation, error)
 	PersonByLogin(login string) (exchange.Person, error)
 	Member(program exchange.ProgramID, org exchange.OrgID) (exchange.Member, error)
@@ -209,10 +211,16 @@ type Config struct {
 	// Audiences is what the audiences of the program's members would be under a
 	// charter. It reads, no more.
 	Audiences func(tx Tx, c exchange.Charter) (map[exchange.OrgID]exchange.Audience, error)
+	// Digest answers the SHA-256 of ranges of stored bytes: for proofs of what was
+	// given, which hold no content. exchange.NotFound: the bytes are there no more.
+	Digest func(ctx context.Context, sha256 string, of []Range) ([][32]byte, error)
 	// Memory is how many bytes of what feeds hold are kept in memory, without
 	// their runs; 0: DefaultMemory.
 	Memory int64
 }
+
+// Range is a stretch of stored bytes.
+type Range struct{ Offset, Length int64 }
 
 // DefaultMemory is room for what is known of two million objects.
 const DefaultMemory = 128 << 20
@@ -222,7 +230,7 @@ type Service struct {
 	c     Config
 	mu    sync.Mutex
 	known *cached
-	seen  map[seenKey]struct{}
+	had   had
 	feeds map[int64]*feed
 	model *model
 	tally tally
@@ -234,7 +242,7 @@ type Service struct {
 // New returns the room.
 func New(c Config) *Service {
 	return &Service{
-		c: c, seen: map[seenKey]struct{}{}, feeds: map[int64]*feed{}, model: newModel(cmp.Or(c.Memory, DefaultMemory)),
+		c: c, had: had{of: map[seenKey]*covered.Set{}}, feeds: map[int64]*feed{}, model: newModel(cmp.Or(c.Memory, DefaultMemory)),
 		tally: tally{of: map[tallyKey]*count{}},
 		links: links{of: map[int64][]string{}}, made: made{of: map[Copy][]byte{}, noted: map[Given]struct{}{}},
 	}

@@ -156,14 +156,16 @@ func stateWord(r exchange.Release) string {
 // Release returns a release as the actor may see it. For a person in the
 // browser that is an act: it is recorded as opened before it is shown.
 func (s *Service) Release(ctx context.Context, a exchange.Actor, id exchange.ReleaseID) (MemberRelease, error) {
-	h, _, err := s.holding(ctx, a, func(m MemberRelease) bool { return m.ID == id })
+	h, v, err := s.holding(ctx, a, func(m MemberRelease) bool { return m.ID == id })
 	if err != nil {
 		return MemberRelease{}, s.lost(ctx, a, "", string(id), err)
 	}
 	if a.Channel != exchange.ChannelWeb {
 		return h.MemberRelease, nil
 	}
-	return h.MemberRelease, s.given(ctx, a, exchange.EventReleaseOpened, exchange.ExposureOpened, h.classes, nil)
+	return h.MemberRelease, s.given(ctx, a, disclosure{
+		kind: exchange.EventReleaseOpened, as: exchange.ExposureOpened, v: v, arts: h.classes, detail: labels(h.classes),
+	})
 }
 
 // MaySee answers whether the actor holds anything of the release: nil, or
@@ -217,13 +219,15 @@ func (s *Service) Artifact(ctx context.Context, a exchange.Actor, id exchange.Ar
 	if a.Channel != exchange.ChannelWeb {
 		return i, nil
 	}
-	return i, s.given(ctx, a, exchange.EventArtifactOpened, exchange.ExposureOpened, []*class{k}, nil)
+	return i, s.given(ctx, a, disclosure{
+		kind: exchange.EventArtifactOpened, as: exchange.ExposureOpened, v: v, arts: []*class{k}, detail: labels([]*class{k}),
+	})
 }
 
 // Content returns an artifact's bytes, where the actor may have all of them.
 // The download is recorded first.
 func (s *Service) Content(ctx context.Context, a exchange.Actor, id exchange.ArtifactID) (*Content, error) {
-	k, _, err := s.entitled(ctx, a, id)
+	k, v, err := s.entitled(ctx, a, id)
 	if err != nil {
 		return nil, s.lost(ctx, a, "", string(id), err)
 	}
@@ -235,8 +239,13 @@ func (s *Service) Content(ctx context.Context, a exchange.Actor, id exchange.Art
 	if err != nil {
 		return nil, err
 	}
-	d := exchange.Detail{"sha256": k.artifact.SHA256, "size": k.artifact.Size}
-	if err := s.given(ctx, a, exchange.EventArtifactDownloaded, exchange.ExposureDownloaded, []*class{k}, d); err != nil {
+	// The hash of the bytes says more than the objects in them could.
+	d := labels([]*class{k})
+	d["sha256"], d["size"] = k.artifact.SHA256, k.artifact.Size
+	err = s.given(ctx, a, disclosure{
+		kind: exchange.EventArtifactDownloaded, as: exchange.ExposureDownloaded, v: v, arts: []*class{k}, detail: d,
+	})
+	if err != nil {
 		b.Close()
 		return nil, err
 	}
@@ -253,6 +262,7 @@ func (s *Service) Object(ctx context.Context, a exchange.Actor, program exchange
 	}
 	var o ObjectView
 	var k *class
+	var given Entry
 	err = s.look(ctx, func(l *looking) (err error) {
 		o = ObjectView{}
 		r := l.view(v)
@@ -283,6 +293,7 @@ func (s *Service) Object(ctx context.Context, a exchange.Actor, program exchange
 			o.Artifact, o.Source = v.attributed(k.artifact, o.Artifact)
 		}
 		o.Raw, err = r.give(e, k)
+		given = e
 		return err
 	})
 	if err != nil {
@@ -294,7 +305,12 @@ func (s *Service) Object(ctx context.Context, a exchange.Actor, program exchange
 	if !v.r.Owner {
 		forReader(&o.Decision)
 	}
-	return o, s.given(ctx, a, exchange.EventObjectServed, exchange.ExposureServed, []*class{k}, exchange.Detail{"object": id})
+	d, err := v.disclosed(exchange.EventObjectServed, exchange.ExposureServed, []part{{k: k, alone: &given, made: o.Raw}}, nil)
+	if err != nil {
+		return ObjectView{}, err
+	}
+	d.detail["object"] = id
+	return o, s.given(ctx, a, d)
 }
 
 // give is the bytes of an entry as the reader has it.

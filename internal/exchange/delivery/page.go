@@ -158,7 +158,7 @@ func (s *Service) page(ctx context.Context, a exchange.Actor, v *view, q Query) 
 		p.Close()
 		return nil, err
 	}
-	if err := s.served(ctx, a, v, exchange.ExposureServed, p.parts); err != nil {
+	if err := s.served(ctx, a, v, exchange.ExposureServed, p.parts, p.content()); err != nil {
 		p.Close()
 		return nil, err
 	}
@@ -184,7 +184,7 @@ func (s *Service) Manifest(ctx context.Context, a exchange.Actor, program exchan
 			i++
 		}
 	}
-	return es, more, s.served(ctx, a, v, "", parts)
+	return es, more, s.served(ctx, a, v, "", parts, nil)
 }
 
 // ends says how many entries there are, and the dates of the first and the last.

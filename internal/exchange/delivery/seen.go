@@ -213,13 +213,10 @@ func (r *resolver) newest(id string) (Entry, error) {
 }
 
 // Give reads the bytes of objects that Show listed, and records them as
-// delivered. Nothing of them may be told before.
+// delivered, for each program by itself. Nothing of them may be told before.
 func (x *Sight) Give(ctx context.Context, all []Seen) error {
-	if len(all) == 0 {
-		return nil
-	}
-	var classes []*class
-	once := map[int64]bool{}
+	of := map[*view][]part{}
+	var views []*view
 	for i := range all {
 		o := &all[i]
 		var err error
@@ -228,13 +225,27 @@ func (x *Sight) Give(ctx context.Context, all []Seen) error {
 				return err
 			}
 		}
-		if n := o.class.artifact.Number; !once[n] {
-			once[n] = true
-			classes = append(classes, o.class)
+		v := x.of[o.class.artifact.Number]
+		if of[v] == nil {
+			views = append(views, v)
 		}
+		e := entryOf(o.Object)
+		e.Redacted = o.Redacted
+		of[v] = append(of[v], part{k: o.class, alone: &e, made: o.Raw})
 	}
-	d := exchange.Detail{"objects": len(all), "lookup": true}
-	return x.s.given(ctx, x.a, exchange.EventObjectServed, exchange.ExposureServed, classes, d)
+	var ds []disclosure
+	for _, v := range views {
+		d, err := v.disclosed(exchange.EventObjectServed, exchange.ExposureServed, of[v], nil)
+		if err != nil {
+			return err
+		}
+		d.detail["lookup"] = true
+		ds = append(ds, d)
+	}
+	if len(ds) == 0 {
+		return nil
+	}
+	return x.s.given(ctx, x.a, ds...)
 }
 
 func (s *Service) raw(k *class, o Object) ([]byte, error) {

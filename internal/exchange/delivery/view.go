@@ -18,6 +18,7 @@ import (
 type view struct {
 	none     bool // the program does not exist for the reader
 	charter  exchange.Charter
+	edition  exchange.Edition // of the charter, under which everything is decided
 	sources  sources
 	required int       // agreement version
 	lapses   time.Time // when another version is required; zero: as long as the facts
@@ -188,6 +189,9 @@ func (s *Service) resolve(tx Tx, a exchange.Actor, program exchange.ProgramID, a
 	}
 	v, err := asMember(tx, c, a.Org)
 	if err != nil {
+		return nil, err
+	}
+	if v.edition, err = tx.Edition(program); err != nil {
 		return nil, err
 	}
 	v.r.Owner = a.Operates(c.Owner) || a.Approves(c.Owner)

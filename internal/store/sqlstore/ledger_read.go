@@ -269,8 +269,11 @@ func (tx *Tx) owners(artifacts []string) ([]exchange.OrgID, error) {
 }
 
 // concern notes what an event touched, and who is a party to it beside the
-// organisation in its column.
+// organisation in its column. The caller's own acts are noted for the answer.
 func (tx *Tx) concern(e exchange.Event, seq int64, org exchange.OrgID) error {
+	if acts := record.ActsOf(tx.ctx, e.Actor); acts != nil {
+		tx.AfterCommit(func() { acts.Note(seq) })
+	}
 	if len(e.Subject) > 0 {
 		text, err := singles(e.Subject)
 		if err != nil {

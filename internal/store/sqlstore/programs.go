@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 
@@ -62,6 +63,35 @@ func (tx *Tx) Charter(id exchange.ProgramID) (exchange.Charter, error) {
 	return tx.memory.charters.parse(text)
 }
 
+// Edition answers which charter is in force.
+func (tx *Tx) Edition(id exchange.ProgramID) (e exchange.Edition, err error) {
+	var text string
+	err = tx.QueryRow(`SELECT charter, revision FROM program WHERE id = ?1`, string(id)).Scan(&text, &e.Revision)
+	if text, err = found(text, err, "reading a charter"); err != nil {
+		return exchange.Edition{}, err
+	}
+	p, err := tx.memory.charters.read(text)
+	e.Digest = p.digest
+	return e, err
+}
+
+// under says in an event of a program under which charter it was, where that is not
+// said: the one that is in force at its end.
+func (tx *Tx) under(e *exchange.Event) error {
+	if e.Program == "" || e.Detail["charter"] != nil {
+		return nil
+	}
+	in, err := tx.Edition(e.Program)
+	if exchange.KindOf(err) == exchange.NotFound {
+		return nil
+	}
+	d := make(exchange.Detail, len(e.Detail)+2)
+	maps.Copy(d, e.Detail)
+	in.AddTo(d)
+	e.Detail = d
+	return err
+}
+
 // Charters lists the charters of all programs, by id.
 func (tx *Tx) Charters() ([]exchange.Charter, error) {
 	all, err := Collect(tx, func(s Scanner) (exchange.Charter, error) {
@@ -95,28 +125,39 @@ func (tx *Tx) scanProgram(s Scanner) (p program.Stored, err error) {
 // another one.
 type charterCache struct {
 	mu     sync.RWMutex
-	parsed map[string]exchange.Charter
+	parsed map[string]parsedCharter
+}
+
+type parsedCharter struct {
+	exchange.Charter
+	digest string
 }
 
 // maxCharters bounds the cache; it is emptied when full.
 const maxCharters = 256
 
 func (c *charterCache) parse(text string) (exchange.Charter, error) {
+	p, err := c.read(text)
+	return p.Charter, err
+}
+
+func (c *charterCache) read(text string) (parsedCharter, error) {
 	c.mu.RLock()
 	charter, ok := c.parsed[text]
 	c.mu.RUnlock()
 	if ok {
 		return charter, nil
 	}
-	charter, err := exchange.ParseCharter([]byte(text))
+	parsed, err := exchange.ParseCharter([]byte(text))
 	if err != nil {
 		// Not the caller's fault: the kind of the error must not reach them.
-		return exchange.Charter{}, fmt.Errorf("reading a stored charter: %s", err.Error())
+		return parsedCharter{}, fmt.Errorf("reading a stored charter: %s", err.Error())
 	}
+	charter = parsedCharter{parsed, exchange.CharterDigest([]byte(text))}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.parsed == nil || len(c.parsed) >= maxCharters {
-		c.parsed = make(map[string]exchange.Charter)
+		c.parsed = make(map[string]parsedCharter)
 	}
 	c.parsed[text] = charter
 	return charter, nil

@@ -49,6 +49,12 @@ func (tx *Tx) Record(e exchange.Event) (int64, error) {
 	if e.Number, err = tx.countOf(e.Program); err != nil {
 		return 0, fmt.Errorf("numbering an event of a program: %w", err)
 	}
+	if err = tx.under(&e); err != nil {
+		return 0, fmt.Errorf("recording %s: %w", e.Kind, err)
+	}
+	if err := tx.concern(e, seq, org); err != nil {
+		return 0, fmt.Errorf("recording whom %s concerns: %w", e.Kind, err)
+	}
 	var salt [verify.SaltSize]byte
 	rand.Read(salt[:])
 	body := e.Canonical()
@@ -63,12 +69,6 @@ func (tx *Tx) Record(e exchange.Event) (int64, error) {
 		string(e.Actor.Person), string(e.Actor.Token), body, e.Number, salt[:], entry, e.Covered)
 	if err != nil {
 		return 0, fmt.Errorf("recording %s: %w", e.Kind, err)
-	}
-	if err := tx.concern(e, seq, org); err != nil {
-		return 0, fmt.Errorf("recording whom %s concerns: %w", e.Kind, err)
-	}
-	if acts := record.ActsOf(tx.ctx, e.Actor); acts != nil {
-		tx.AfterCommit(func() { acts.Note(seq) })
 	}
 	tx.entries, tx.last = append(tx.entries, entry), seq
 	return seq, nil
