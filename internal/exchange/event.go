@@ -87,6 +87,9 @@ const (
 	EventHatChosen          EventKind = "session.hat"
 	EventSourceNamed        EventKind = "source.name" // an operator asked who stands behind a name
 	EventOpeningErased      EventKind = "opening.erase"
+	EventWitnessDisagreed   EventKind = "witness.disagree" // it saw another history of the ledger
+	EventWitnessAgreed      EventKind = "witness.agree"    // its first cosignature, or the first after its word against the ledger
+	EventWitnessResolved    EventKind = "witness.resolve"  // an operator settled a disagreement
 )
 
 // Event is one act: who did what to what, when. Events are numbered in commit
