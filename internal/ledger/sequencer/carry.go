@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"math"
+	"sync"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -29,7 +31,7 @@ func (q *Sequencer) Recorded(first int64, entries [][]byte) {
 	last := first + int64(len(entries)) - 1
 	q.wanted = max(q.wanted, last)
 	c := q.current
-	if c.away || first > c.handed+1 || c.handed-c.Base-c.log.Size() > maxAhead {
+	if q.held > 0 || c.away || first > c.handed+1 || c.handed-c.Base-c.log.Size() > maxAhead {
 		q.nudge() // the carrier reads them
 		return
 	}
@@ -113,75 +115,178 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
+// batch is what one snapshot of the store holds beyond what was handed over.
+type batch struct {
+	infos []Info
+	log   Info // the current log, as it stands there
+	next  Info // the one after it; Number 0: none
+	rows  []Row
+}
+
+// end is the last event that belongs in the log.
+func (b batch) end() int64 {
+	if b.next.Number > 0 {
+		return b.next.Base
+	}
+	return math.MaxInt64
+}
+
+// cut reports whether the store does not hold all of what the closed log holds: an
+// older copy of it was accepted.
+func (b batch) cut() bool { return b.next.Number > 0 && b.next.Base != b.log.Base+b.log.Size }
+
 // carry reads what the store holds beyond what was handed over, and hands it over.
+// Where a log was closed, it goes on with the next one.
 func (q *Sequencer) carry(ctx context.Context) error {
 	for {
 		q.mu.Lock()
 		c, after, stopped := q.current, q.current.handed, q.err
-		away := c.away
-		q.mu.Unlock()
-		if away || stopped != nil {
-			return stopped
-		}
-		rows, err := q.entries(ctx, after, readAtOnce)
-		if err != nil {
-			return err
-		}
-		if len(rows) == 0 {
-			return nil
-		}
-		entries := make([][]byte, len(rows))
-		for i, r := range rows {
-			entries[i] = r.Entry
-		}
-		q.mu.Lock()
-		if !c.away && q.current == c {
-			q.put(c, after+1, entries)
-		}
-		stopped, handed := q.err, c.handed
-		q.wanted = max(q.wanted, handed)
 		q.mu.Unlock()
 		if stopped != nil {
 			return stopped
+		}
+		b, err := q.read(ctx, c, after)
+		if err != nil {
+			return err
+		}
+		handed, err := q.take(c, b, after)
+		if err != nil {
+			return err
 		}
 		// Memory is bounded: the next are read when these are durable.
 		if err := c.log.Wait(ctx, handed-c.Base); err != nil {
 			return err
 		}
-		if len(rows) < readAtOnce && !q.o.Shared {
+		switch {
+		case b.next.Number > 0 && (handed >= b.end() || b.cut()):
+			if err := q.follow(ctx, c, b); err != nil {
+				return err
+			}
+		case len(b.rows) < readAtOnce:
 			return nil
 		}
 	}
 }
 
-// entries reads the entries after an event, without a gap. Events from before the
-// ledger get theirs now.
-func (q *Sequencer) entries(ctx context.Context, after int64, limit int) ([]Row, error) {
-	var rows []Row
+// take hands the rows of a batch to the log.
+func (q *Sequencer) take(c *open, b batch, after int64) (handed int64, err error) {
+	entries := make([][]byte, 0, len(b.rows))
+	for _, r := range b.rows {
+		if r.Seq <= b.end() && !b.cut() {
+			entries = append(entries, r.Entry)
+		}
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	// From here on nothing is put into a closed log but what is in this batch.
+	c.away = b.next.Number > 0
+	if len(entries) > 0 {
+		q.put(c, after+1, entries)
+	}
+	q.wanted = max(q.wanted, c.handed)
+	return c.handed, q.err
+}
+
+// read reads, in one snapshot, the logs and the entries after an event, without a
+// gap. Events from before the ledger get theirs now.
+func (q *Sequencer) read(ctx context.Context, c *open, after int64) (b batch, err error) {
 	missing := false
 	read := func(tx Tx) (err error) {
-		rows, err = tx.EventEntries(after, limit)
-		return err
-	}
-	if err := q.o.Store.View(ctx, read); err != nil {
-		return nil, err
-	}
-	for i, r := range rows {
-		if r.Seq != after+1+int64(i) {
-			return nil, fmt.Errorf("event %d is missing in the store: the next one is %d", after+1+int64(i), r.Seq)
+		b, missing = batch{}, false
+		if b.infos, err = tx.Logs(); err != nil {
+			return err
 		}
-		missing = missing || len(r.Entry) == 0
+		for _, l := range b.infos {
+			switch {
+			case l.Number == c.Number:
+				b.log = l
+			case l.Number > c.Number && b.next.Number == 0:
+				b.next = l
+			}
+		}
+		if b.rows, err = tx.EventEntries(after, readAtOnce); err != nil {
+			return err
+		}
+		for i, r := range b.rows {
+			if r.Seq != after+1+int64(i) {
+				return fmt.Errorf("event %d is missing in the store: the next one is %d", after+1+int64(i), r.Seq)
+			}
+			missing = missing || len(r.Entry) == 0
+		}
+		return nil
 	}
-	if !missing {
-		return rows, nil
+	if err := q.o.Store.View(ctx, read); err != nil || !missing {
+		return b, err
 	}
-	err := q.o.Store.Update(ctx, func(tx Tx) error {
-		if err := fill(tx, after, limit); err != nil {
+	err = q.o.Store.Update(ctx, func(tx Tx) error {
+		if err := fill(tx, after, readAtOnce); err != nil {
 			return err
 		}
 		return read(tx)
 	})
-	return rows, err
+	return b, err
+}
+
+// follow goes on with the log after one that was closed.
+func (q *Sequencer) follow(ctx context.Context, c *open, b batch) error {
+	if c.log.Size() != b.log.Size {
+		if !b.cut() {
+			return q.refuse(fmt.Errorf("log %d has %d entries, the store says that it was closed at %d", c.Number, c.log.Size(), b.log.Size))
+		}
+		q.o.Log.Warn("a closed log is not whole in this folder", "log", c.Number, "size", c.log.Size(), "closed_at", b.log.Size)
+	} else {
+		root, err := c.log.Root(b.log.Size)
+		if err != nil {
+			return err
+		}
+		if root != b.log.Root {
+			return q.refuse(fmt.Errorf("log %d ends otherwise than the store says", c.Number))
+		}
+		if err := c.log.Freeze(); err != nil {
+			return err
+		}
+	}
+	var keys []Key
+	err := q.o.Store.View(ctx, func(tx Tx) (err error) {
+		keys, err = tx.LogKeys(b.next.Number)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := q.begin(ctx, b.next, keys); err != nil {
+		return err
+	}
+	q.mu.Lock()
+	q.infos, q.older[c.Number] = b.infos, c.log
+	q.mu.Unlock()
+	c.end()
+	q.o.Log.Info("the ledger goes on in a new log", "log", b.next.Number, "origin", b.next.Origin)
+	return nil
+}
+
+// refuse stops the sequencer.
+func (q *Sequencer) refuse(err error) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.fail(err)
+	return err
+}
+
+// Hold keeps entries from going into the log by themselves until release: then what
+// was committed meanwhile is read from the store, and with it whether the log was
+// closed and another follows. Whoever closes a log holds it from before the
+// transaction until after it.
+func (q *Sequencer) Hold() (release func()) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.held++
+	return sync.OnceFunc(func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.held--
+		q.nudge()
+	})
 }
 
 // fill gives events from before the ledger their salts and entries.

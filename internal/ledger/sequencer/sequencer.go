@@ -39,6 +39,7 @@ type Sequencer struct {
 	infos   []Info              // all logs, by number
 	wanted  int64               // events up to here are known to be there
 	err     error               // why it has stopped
+	held    int                 // calls of Hold that have not ended
 	closed  bool
 
 	nudged chan struct{}
@@ -53,7 +54,7 @@ type open struct {
 	over   context.Context // ends when another log, or the same one opened anew, takes its place
 	end    context.CancelFunc
 	handed int64 // events up to here were put
-	away   bool  // nothing is put: another log takes its place
+	away   bool  // it was closed: only what belongs in it is put
 	cut    bool  // it has stopped because the store was away
 	told   *frontier
 }
@@ -87,42 +88,74 @@ func Open(ctx context.Context, o Options) (*Sequencer, error) {
 }
 
 func (q *Sequencer) start(ctx context.Context) error {
-	stood, err := q.logs(ctx)
+	s, err := q.logs(ctx)
 	if err != nil {
 		return err
 	}
-	last := stood.infos[len(stood.infos)-1]
-	if err := q.noneBeyond(last, stood.last); err != nil {
+	if err := q.noneBeyond(s.infos[len(s.infos)-1], s.last); err != nil {
 		return err
 	}
-	q.infos, q.wanted = stood.infos, stood.last
-	if err := q.begin(ctx, last, stood.keys); err != nil {
+	q.infos, q.wanted = s.infos, s.last
+	i := q.where(s)
+	if err := q.begin(ctx, s.infos[i], s.keys[i]); err != nil {
 		return err
 	}
-	if err := q.compare(ctx, q.current, stood.last); err != nil {
-		return err
+	if i == len(s.infos)-1 {
+		if err := q.compare(ctx, q.current, s.last); err != nil {
+			return err
+		}
 	}
 	return q.carry(ctx)
+}
+
+// where answers with which log to begin: the last one of which there is a folder,
+// because the end of it may be missing there; where there is none, the first one
+// that can be made.
+func (q *Sequencer) where(s stood) int {
+	for i := len(s.infos) - 1; i >= 0; i-- {
+		if _, err := os.Stat(q.dir(s.infos[i].Number)); err == nil && s.signs(i) {
+			return i
+		}
+	}
+	for i := range s.infos {
+		if s.signs(i) {
+			return i
+		}
+	}
+	return len(s.infos) - 1
 }
 
 // stood is what the store says of the logs.
 type stood struct {
 	infos []Info
-	keys  []Key // of the last log
-	last  int64 // event
+	keys  [][]Key // of each
+	last  int64   // event
+}
+
+// signs reports whether a log has a key that can sign.
+func (s stood) signs(i int) bool {
+	all, err := signers(s.keys[i])
+	return err == nil && len(all) > 0
 }
 
 // logs reads what the store says, and enters the first log where there is none.
 func (q *Sequencer) logs(ctx context.Context) (s stood, err error) {
 	read := func(tx Tx) (err error) {
+		s = stood{}
 		if s.last, err = tx.LastEvent(); err != nil {
 			return err
 		}
-		if s.infos, err = tx.Logs(); err != nil || len(s.infos) == 0 {
+		if s.infos, err = tx.Logs(); err != nil {
 			return err
 		}
-		s.keys, err = tx.LogKeys(s.infos[len(s.infos)-1].Number)
-		return err
+		for _, l := range s.infos {
+			keys, err := tx.LogKeys(l.Number)
+			if err != nil {
+				return err
+			}
+			s.keys = append(s.keys, keys)
+		}
+		return nil
 	}
 	if err := q.o.Store.View(ctx, read); err != nil || len(s.infos) > 0 {
 		return s, err
@@ -139,7 +172,7 @@ func (q *Sequencer) logs(ctx context.Context) (s stood, err error) {
 		if err != nil {
 			return err
 		}
-		s.infos, s.keys = []Info{first}, []Key{k}
+		s.infos, s.keys = []Info{first}, [][]Key{{k}}
 		return errors.Join(tx.PutLog(first), tx.PutLogKey(k))
 	})
 }
@@ -162,7 +195,7 @@ func (q *Sequencer) dir(number int) string { return filepath.Join(q.o.Folder, st
 
 // begin opens a log as the current one.
 func (q *Sequencer) begin(ctx context.Context, info Info, keys []Key) error {
-	signers, err := signers(keys, true)
+	signers, err := signers(keys)
 	if err != nil {
 		return err
 	}
@@ -178,20 +211,22 @@ func (q *Sequencer) begin(ctx context.Context, info Info, keys []Key) error {
 	if err != nil {
 		return err
 	}
-	q.mu.Lock()
 	c.log, c.handed = l, info.Base+l.Size()
-	q.current = c
-	q.mu.Unlock()
 	if q.o.Shared {
-		return q.join(ctx, c)
+		if err := q.join(ctx, c); err != nil {
+			return errors.Join(err, l.Close())
+		}
 	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.current = c
 	return nil
 }
 
-// signers are those of the keys; with active, of those that still sign.
-func signers(keys []Key, active bool) (all []note.Signer, err error) {
+// signers are those of the keys that still sign.
+func signers(keys []Key) (all []note.Signer, err error) {
 	for _, k := range keys {
-		if active && k.Until >= 0 {
+		if k.Until >= 0 || k.Private == "" {
 			continue
 		}
 		s, err := note.NewSigner(k.Private)

@@ -131,9 +131,7 @@ func (q *Sequencer) join(ctx context.Context, c *open) error {
 	if err != nil {
 		return err
 	}
-	q.mu.Lock()
 	c.told = f
-	q.mu.Unlock()
 	return nil
 }
 
@@ -238,14 +236,18 @@ func (q *Sequencer) revive(ctx context.Context) {
 		return
 	}
 	q.o.Log.Warn("opening the ledger anew", "err", stopped)
-	stood, err := q.logs(ctx)
+	var keys []Key
+	err = q.o.Store.View(ctx, func(tx Tx) (err error) {
+		keys, err = tx.LogKeys(c.Number)
+		return err
+	})
 	if err != nil {
 		return
 	}
 	if err := c.log.Close(); err != nil {
 		q.o.Log.Warn("closing the ledger", "err", err)
 	}
-	if err := q.begin(ctx, c.Info, stood.keys); err != nil && ctx.Err() == nil {
+	if err := q.begin(ctx, c.Info, keys); err != nil && ctx.Err() == nil {
 		q.o.Log.Error("opening the ledger anew", "err", err)
 		return
 	}

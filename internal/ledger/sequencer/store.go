@@ -21,9 +21,9 @@ type Info struct {
 // Key is a key of a log, in the text forms of package note.
 type Key struct {
 	Log             int
-	Private, Public string
-	Since           int64 // signs checkpoints of this size and above
-	Until           int64 // and no longer from this size on; -1: it still signs
+	Private, Public string // Private is empty where the key was destroyed
+	Since           int64  // signs checkpoints of this size and above
+	Until           int64  // and no longer from this size on; -1: it still signs
 }
 
 // Head is how far any of several nodes has told of a log.
@@ -39,6 +39,14 @@ type Head struct {
 type Row struct {
 	Seq               int64
 	Body, Salt, Entry []byte
+	Columns           Columns // with Body
+}
+
+// Columns are what the store keeps of an event's body once more, to find it by.
+type Columns struct {
+	At                                         int64 // microseconds
+	Kind, Program, Release, Org, Person, Token string
+	Number                                     int64
 }
 
 // Tx is a transaction of the store.

@@ -207,8 +207,9 @@ func (tx *Tx) EventEntries(after int64, limit int) ([]sequencer.Row, error) {
 // EventRows answers the same with the events' bytes.
 func (tx *Tx) EventRows(after int64, limit int) ([]sequencer.Row, error) {
 	all, err := Collect(tx, func(s Scanner) (r sequencer.Row, err error) {
-		return r, s.Scan(&r.Seq, &r.Body, &r.Salt, &r.Entry)
-	}, `SELECT seq, body, salt, entry FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2 + 0`, after, limit)
+		c := &r.Columns
+		return r, s.Scan(&r.Seq, &r.Body, &r.Salt, &r.Entry, &c.At, &c.Kind, &c.Program, &c.Release, &c.Org, &c.Person, &c.Token, &c.Number)
+	}, `SELECT seq, body, salt, entry, at, kind, program, release, org, person, token, number FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2 + 0`, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("reading events: %w", err)
 	}

@@ -379,7 +379,7 @@ func testEvents(t *testing.T, c *membersCase) {
 		same(t, int64(2), seq, err)
 		return nil
 	})
-	e.At = testkit.Start
+	e.At, e.Number = testkit.Start, 1
 	want := record.Entry{
 		Seq: 1, At: testkit.Start, Kind: e.Kind, Program: "p", Release: "rel_1", Org: "alpha",
 		Person: "per_1", Token: "fw_1", Body: e.Canonical(),
