@@ -105,7 +105,7 @@ func (b *bundleReader) head() (string, error) {
 	}
 	trusted := b.keys
 	if name == "statements" {
-		if trusted, err = b.statements(m.Origin); err != nil {
+		if trusted, err = b.statements(m); err != nil {
 			return "", err
 		}
 		if name, err = b.file(); err != nil {
@@ -180,7 +180,7 @@ func parseManifest(text []byte) (Manifest, error) {
 }
 
 // statements reads how later keys of the log follow from those that are trusted.
-func (b *bundleReader) statements(origin string) ([]string, error) {
+func (b *bundleReader) statements(m Manifest) ([]string, error) {
 	text, err := b.body(32 << 20)
 	if err != nil {
 		return nil, err
@@ -189,7 +189,12 @@ func (b *bundleReader) statements(origin string) ([]string, error) {
 	if json.Unmarshal(text, &j) != nil || !bytes.Equal(line(j), text) {
 		return nil, failure("statements is not a list of statements of the log")
 	}
-	return b.keys, nil
+	signed := make([][]byte, len(j.Statements))
+	for i, s := range j.Statements {
+		signed[i] = []byte(s)
+	}
+	h, err := Trace(m.Origin, b.keys, signed)
+	return h.KeysFor(m.Size), err
 }
 
 // named takes in the keys that the bundle names.
@@ -227,7 +232,7 @@ func (b *bundleReader) charterFile(name string) error {
 		return err
 	}
 	sum := sha256.Sum256(text)
-	b.charters[v] = &charterUse{CharterUse: CharterUse{Version: v, SHA256: hex.EncodeToString(sum[:])}}
+	b.charters[v] = &charterUse{CharterUse: CharterUse{Version: v, Digest: b64.EncodeToString(sum[:])}}
 	return nil
 }
 

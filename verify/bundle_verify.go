@@ -45,7 +45,7 @@ type Gap struct {
 // CharterUse is one version of the charter: in the bundle, named by events, or both.
 type CharterUse struct {
 	Version int64
-	SHA256  string // of the text in the bundle, in hexadecimal; empty when it is not there
+	Digest  string // of the text in the bundle, SHA-256 in base 64 without padding; empty when it is not there
 	Events  int64  // that say that they were decided by it
 }
 
@@ -155,7 +155,7 @@ func (b *bundleReader) charter(f facts, bad func(string, ...any) error) error {
 		if c.digest != f.CharterDigest {
 			return bad("version %d of the charter has another digest than earlier events say", f.Charter)
 		}
-		if c.SHA256 != "" && c.SHA256 != f.CharterDigest {
+		if c.Digest != "" && c.Digest != f.CharterDigest {
 			return bad("version %d of the charter in the bundle is not the one by which this was decided", f.Charter)
 		}
 	}

@@ -131,7 +131,7 @@ func commitments(parts []Part, salt [SaltSize]byte) []Commitment {
 
 // EntryOf is the entry of commitments in any order; they are sorted in place.
 func EntryOf(all []Commitment) []byte {
-	slices.SortFunc(all, func(a, b Commitment) int { return bytes.Compare(a[:], b[:]) })
+	slices.SortFunc(all, compareCommitments)
 	text := make([]byte, 0, 1280)
 	text = append(text, "forewarn event v1\n"...)
 	for i := range all {
@@ -207,27 +207,29 @@ func (o Opening) Member(name string) []byte {
 	return found
 }
 
-// Show opens of a whole opening only the parts for which show is true.
+// Show opens of an opening only the parts for which show is true.
 func (o Opening) Show(show func(name string) bool) (Opening, error) {
-	if o.Event == nil {
-		return Opening{}, errors.New("only a whole opening can be cut down")
-	}
-	parts, err := Parts(o.Event, o.Salt)
-	if err != nil {
-		return Opening{}, err
-	}
-	var out Opening
-	all := commitments(parts, o.Salt)
-	for i := range all {
-		if i < len(parts) && show(parts[i].Name) {
-			out.Parts = append(out.Parts, parts[i])
-			continue
+	parts, hidden := o.Parts, o.Hidden
+	if o.Event != nil {
+		var err error
+		if parts, err = Parts(o.Event, o.Salt); err != nil {
+			return Opening{}, err
 		}
-		out.Hidden = append(out.Hidden, all[i])
+		hidden = commitments(parts, o.Salt)[len(parts):]
 	}
-	slices.SortFunc(out.Hidden, func(a, b Commitment) int { return bytes.Compare(a[:], b[:]) })
+	out := Opening{Hidden: slices.Clone(hidden)}
+	for _, p := range parts {
+		if show(p.Name) {
+			out.Parts = append(out.Parts, p)
+		} else {
+			out.Hidden = append(out.Hidden, p.Commit())
+		}
+	}
+	slices.SortFunc(out.Hidden, compareCommitments)
 	return out, nil
 }
+
+func compareCommitments(a, b Commitment) int { return bytes.Compare(a[:], b[:]) }
 
 // openingJSON is an opening as it is written: {"salt":…,"event":{…}}, or
 // {"parts":[{"name":…,"salt":…,"value":…}],"hidden":[…]}. Bytes are standard
@@ -260,7 +262,7 @@ func (o Opening) MarshalJSON() ([]byte, error) {
 	for _, p := range o.Parts {
 		j.Parts = append(j.Parts, partJSON{p.Name, b64.EncodeToString(p.Salt[:]), p.Value})
 	}
-	for _, c := range o.Hidden {
+	for _, c := range slices.SortedFunc(slices.Values(o.Hidden), compareCommitments) {
 		j.Hidden = append(j.Hidden, b64.EncodeToString(c[:]))
 	}
 	var b bytes.Buffer

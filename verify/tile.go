@@ -254,16 +254,16 @@ func readTile(read func(path string) ([]byte, error), level int, n int64, width 
 }
 
 // ParseEntries reads a bundle of entries (C2SP tlog-tiles): each with its length in
-// two bytes, big-endian, before it.
+// two bytes, big-endian, before it. With an error it answers those before it.
 func ParseEntries(b []byte) ([][]byte, error) {
 	var all [][]byte
 	for len(b) > 0 {
 		if len(b) < 2 || len(b) < 2+(int(b[0])<<8|int(b[1])) {
-			return nil, fmt.Errorf("the bundle of entries is cut off in its entry %d", len(all))
+			return all, fmt.Errorf("the bundle of entries is cut off in its entry %d", len(all))
 		}
 		n := int(b[0])<<8 | int(b[1])
 		if len(all) == TileWidth {
-			return nil, fmt.Errorf("the bundle holds more than %d entries", TileWidth)
+			return all, fmt.Errorf("the bundle holds more than %d entries", TileWidth)
 		}
 		all, b = append(all, b[2:2+n]), b[2+n:]
 	}

@@ -7,6 +7,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -228,7 +229,7 @@ func (a *app) report(err error) int {
 		return a.reportProblem(p, with)
 	case errors.As(err, &v):
 		line("forewarn: %s%s", file, v.Text)
-		line("Fetch it again; when it happens twice, tell the operator of the exchange.")
+		line("%s", cmp.Or(with.remedy, "Fetch it again; when it happens twice, tell the operator of the exchange."))
 		return exitUnverified
 	case errors.As(err, &off):
 		line("forewarn: %s%s", file, off.Error())

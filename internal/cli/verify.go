@@ -75,5 +75,5 @@ Exit code 7: the signature does not hold; nothing is written.`,
 	}
 	cmd.Flags().StringVar(&key, "key", "", "the exchange's public key: name+hash+base64")
 	_ = cmd.MarkFlagRequired("key")
-	return noun("verify", "Check what an exchange signed, without the exchange", cmd)
+	return noun("verify", "Check what an exchange signed and logged, without an account", append(a.ledgerVerifyCommands(), cmd)...)
 }

@@ -130,7 +130,7 @@ func New(c Config) *Exchange {
 	})
 	x.Lookup = newLookup(c, x.Delivery)
 	x.Feedback = feedback.New(feedback.Config{Store: c.Stores.Feedback, Due: due, MaySee: x.Delivery.MaySee})
-	x.Record = record.New(record.Config{Store: c.Stores.Record, Log: c.Ledger, Now: c.Now, Bearers: x.bearers})
+	x.Record = record.New(record.Config{Store: c.Stores.Record, Log: c.Ledger, Now: c.Now, Covered: x.Delivery.Covered, Bearers: x.bearers})
 	x.Contributions = contribution.New(contribution.Config{
 		Store: c.Stores.Contributions, Blobs: contributed{c.Blobs}, Shows: x.Delivery.Shows, Log: c.Log, Grounds: contributedOn,
 	})

@@ -100,16 +100,16 @@ func (l List) Encode() []byte {
 	for _, r := range l.Runs {
 		if a := r.First >> 24; a != artifact || len(b) == 1 {
 			artifact, next = a, 0
-			b = binary.AppendUvarint(b, uint64(a)<<2|ofArtifact)
+			b = binary.AppendUvarint(b, uint64(a)<<2+ofArtifact)
 		}
 		step := r.First&positions - next
 		next += step + r.N
 		if r.Copy == nil {
-			b = binary.AppendUvarint(b, uint64(r.N-1)<<2|ofRun)
+			b = binary.AppendUvarint(b, uint64(r.N-1)<<2+ofRun)
 			b = binary.AppendVarint(b, step)
 			continue
 		}
-		b = binary.AppendUvarint(b, zigzag(step)<<2|ofCopy)
+		b = binary.AppendUvarint(b, zigzag(step)<<2+ofCopy)
 		b = append(b, r.Copy.UUID[:]...)
 		switch b = binary.AppendUvarint(b, uint64(r.Copy.Version)); r.Copy.Version {
 		case At:

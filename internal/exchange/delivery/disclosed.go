@@ -65,14 +65,10 @@ func (v *view) disclosed(kind exchange.EventKind, as exchange.ExposureKind, part
 	var salt [verify.SaltSize]byte
 	rand.Read(salt[:])
 	root := verify.ObjectsRoot(salt, l.all)
-	var handling []string
-	for _, id := range slices.Sorted(maps.Keys(l.labels)) {
-		handling = append(handling, strconv.FormatInt(id, 10)+" "+l.labels[id].String())
-	}
 	d.code = l.list.Encode()
 	d.detail = exchange.Detail{
 		"objects": len(l.all), "objects_root": base64.RawStdEncoding.EncodeToString(root[:]),
-		"objects_salt": base64.RawStdEncoding.EncodeToString(salt[:]), "handling": handling,
+		"objects_salt": base64.RawStdEncoding.EncodeToString(salt[:]), "handling": l.handling(),
 	}
 	if as == "" {
 		d.detail["manifest"] = true
@@ -97,6 +93,27 @@ type lister struct {
 	list    covered.List
 	labels  map[int64]exchange.TLP // by handling class
 	content content
+}
+
+// mostClassesNamed is how many handling classes an event names. Of more it says how
+// many they are under each label.
+const mostClassesNamed = 8
+
+func (l *lister) handling() (out []string) {
+	if len(l.labels) > mostClassesNamed {
+		n := map[exchange.TLP]int{}
+		for _, label := range l.labels {
+			n[label]++
+		}
+		for _, label := range slices.Sorted(maps.Keys(n)) {
+			out = append(out, fmt.Sprintf("%d classes %s", n[label], label))
+		}
+		return out
+	}
+	for _, id := range slices.Sorted(maps.Keys(l.labels)) {
+		out = append(out, strconv.FormatInt(id, 10)+" "+l.labels[id].String())
+	}
+	return out
 }
 
 func (l *lister) add(p *part) error {

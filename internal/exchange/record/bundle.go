@@ -2,7 +2,6 @@ package record
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"slices"
 	"time"
@@ -90,8 +89,8 @@ func (s *Service) Evidence(ctx context.Context, actor exchange.Actor, r BundleRe
 		return nil, err
 	}
 	if r.Log == 0 && b.first <= b.log.Base {
-		return nil, exchange.Fail(exchange.Conflict, fmt.Sprintf(
-			"the period reaches into log %d; ask for a bundle of each log, by its number", b.log.Number-1))
+		return nil, exchange.Fail(exchange.Conflict,
+			"the period reaches into log %d; ask for a bundle of each log, by its number", b.log.Number-1)
 	}
 	return b.write, nil
 }

@@ -36,10 +36,11 @@ type Proof struct {
 type Head struct {
 	Origin     string
 	Number     int
+	Base       int64    // events before its first
 	Keys       []string // those that sign now: name+hash+base64 (C2SP signed-note)
 	Size       int64
 	Root       tlog.Hash
-	SignedAt   time.Time // of the newest checkpoint
+	NewestAt   time.Time // when the newest event in it was recorded
 	Checkpoint []byte    // signed
 }
 
@@ -51,6 +52,7 @@ type Ledgered interface {
 	Page(q EntryQuery) ([]Recorded, error)
 	// OwnersOf are the owners of those of the artifacts that there are.
 	OwnersOf(artifacts []string) (map[string][]exchange.OrgID, error)
+	ArtifactByNumber(n int64) (exchange.Artifact, error)
 	Member(program exchange.ProgramID, org exchange.OrgID) (exchange.Member, error)
 	// Stretch lists the events of a program in order, after a number, with what opens
 	// them.

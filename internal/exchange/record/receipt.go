@@ -69,7 +69,16 @@ func (s *Service) Head(ctx context.Context) (Head, error) {
 	if s.c.Log == nil {
 		return Head{}, noLedger
 	}
-	return s.c.Log.Head(ctx)
+	h, err := s.c.Log.Head(ctx)
+	if err != nil || h.Size == 0 {
+		return h, err
+	}
+	err = s.c.Store.View(ctx, func(tx Tx) error {
+		r, err := tx.Recorded(h.Base + h.Size)
+		h.NewestAt = r.At
+		return err
+	})
+	return h, err
 }
 
 // Where answers where the entry of an event stands, for one of its parties.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/verify"
 )
 
 // Tx is what this room needs kept.
@@ -80,9 +81,11 @@ type Store interface {
 // Config is what the room is built from. Bearers answers where an item is, as far
 // as the actor may know (delivery does it). Without a Log nothing can be proved.
 type Config struct {
-	Store   Store
-	Log     Log
-	Now     func() time.Time
+	Store Store
+	Log   Log
+	Now   func() time.Time
+	// Covered makes the list of objects again that a disclosure gave (delivery does it).
+	Covered func(ctx context.Context, code []byte) (all []verify.ObjectVersion, gone []int, err error)
 	Bearers func(ctx context.Context, a exchange.Actor, program exchange.ProgramID, item string) (Bearers, error)
 }
 

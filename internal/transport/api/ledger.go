@@ -25,6 +25,7 @@ func (s *server) ledgerRoutes() []registration {
 		on("GET /ledger/entries", "list-entries", "The entries to which the caller is a party, newest first", s.listEntries),
 		on("GET /ledger/entries/{entry}", "read-entry", "One entry", s.readEntry),
 		on("GET /ledger/entries/{entry}/receipt", "read-receipt", "What proves an entry, offline and for ever", s.readReceipt, receiptAnswer),
+		on("GET /ledger/entries/{entry}/objects/{object}", "read-object-proof", "What proves that an object was given", s.readObjectProof, objectProofAnswer),
 		on("POST /ledger/entries/{entry}/erase", "erase-opening", "Erase what opens an entry; the entry stays in the ledger", s.eraseOpening),
 		on("GET /programs/{program}/evidence", "read-evidence", "An evidence bundle of a program and a period", s.readEvidence, bundleAnswer),
 	}
@@ -37,7 +38,7 @@ type (
 		Keys       []string  `json:"keys" doc:"that sign it now: name+hash+base64, as C2SP signed-note has it"`
 		Size       int64     `json:"size"`
 		Root       string    `json:"root" doc:"hash of the root, hexadecimal"`
-		SignedAt   time.Time `json:"signed_at,omitzero"`
+		NewestAt   time.Time `json:"newest_at,omitzero" doc:"when the newest event in it was recorded"`
 		Checkpoint string    `json:"checkpoint" doc:"the newest, signed (C2SP tlog-checkpoint)"`
 	}
 	LedgerEntry struct {
@@ -91,7 +92,7 @@ func (s *server) readLedger(ctx context.Context, _ exchange.Actor, in *inLedger)
 	}
 	out := reply(ledger{
 		Origin: h.Origin, Log: h.Number, Keys: h.Keys, Size: h.Size, Root: hex.EncodeToString(h.Root[:]),
-		SignedAt: utc(h.SignedAt), Checkpoint: string(h.Checkpoint),
+		NewestAt: utc(h.NewestAt), Checkpoint: string(h.Checkpoint),
 	})
 	out.ETag = tagFor(h.Checkpoint)
 	return out, in.unless(out.ETag)
@@ -199,6 +200,24 @@ func (s *server) readReceipt(ctx context.Context, a exchange.Actor, in *inReceip
 	}
 	out.ETag = tagFor(out.Body)
 	return out, in.unless(out.ETag)
+}
+
+type inObjectProof struct {
+	InEntry
+	Object string `path:"object" maxLength:"256" doc:"STIX identifier under which it was given"`
+}
+
+func objectProofAnswer(op *huma.Operation) {
+	content("application/json", "the proof, to be verified with the receipt of the entry", &huma.Schema{Type: "object", AdditionalProperties: true})(op)
+}
+
+func (s *server) readObjectProof(ctx context.Context, a exchange.Actor, in *inObjectProof) (*outProof, error) {
+	p, err := s.Record.ObjectProof(ctx, a, in.Entry, in.Object)
+	if err != nil {
+		return nil, err
+	}
+	body, err := p.MarshalJSON()
+	return &outProof{ContentType: "application/json", Body: append(body, '\n')}, err
 }
 
 type (

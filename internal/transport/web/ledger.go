@@ -64,10 +64,11 @@ func (l Log) witnessKeys() (keys []string) {
 // ledgerPages are the addresses of the ledger for people who signed in.
 func (s *site) ledgerPages() map[string]handler {
 	return map[string]handler{
-		"GET /ledger/evidence":      s.evidencePage,
-		"POST /ledger/evidence":     s.evidence,
-		"GET /ledger/{entry}":       s.entryPage,
-		"GET /ledger/{entry}/proof": s.receiptFile,
+		"GET /ledger/evidence":       s.evidencePage,
+		"POST /ledger/evidence":      s.evidence,
+		"GET /ledger/{entry}":        s.entryPage,
+		"GET /ledger/{entry}/object": s.objectProof,
+		"GET /ledger/{entry}/proof":  s.receiptFile,
 	}
 }
 

@@ -55,6 +55,9 @@ func (s *site) entryPage(v *visit) error {
 	if err := v.proof(p, r); err != nil {
 		return err
 	}
+	if err := v.givenBy(p, n); err != nil {
+		return err
+	}
 	return v.show(p)
 }
 
@@ -108,6 +111,47 @@ func (s *site) receiptFile(v *visit) error {
 	}
 	httpkit.Attach(v.w.Header(), receiptName(n), "application/octet-stream")
 	_, _ = v.w.Write(b) // who has gone gets no more
+	return nil
+}
+
+// objectsOnPage is how many objects of an entry one page lists.
+const objectsOnPage = 50
+
+// givenBy lists what a disclosure gave, each with its proof.
+func (v *visit) givenBy(p *page.Entry, seq int64) error {
+	from, _ := strconv.Atoi(v.r.URL.Query().Get("objects"))
+	from = max(from, 0)
+	ids, total, err := v.site.Record.Objects(v.ctx(), v.a, seq, from, objectsOnPage)
+	if err != nil || total == 0 {
+		return err
+	}
+	p.Covers = fmt.Sprintf("%s. With the receipt, the proof of one shows that it was given without showing the others.", page.Plural(grouped(int64(total)), "object"))
+	for _, id := range ids {
+		p.Objects = append(p.Objects, page.ObjectProofLine{Object: id, Href: entryHref(seq) + "/object?" + url.Values{"id": {id}}.Encode()})
+	}
+	if from+len(ids) < total && len(ids) > 0 {
+		p.MoreHref = fmt.Sprintf("%s?objects=%d#objects", entryHref(seq), from+len(ids))
+	}
+	return nil
+}
+
+// objectProof proves that a disclosure gave one object.
+func (s *site) objectProof(v *visit) error {
+	n, err := v.seq()
+	if err != nil {
+		return err
+	}
+	id := v.r.URL.Query().Get("id")
+	proof, err := s.Record.ObjectProof(v.ctx(), v.a, n, id)
+	if err != nil {
+		return err
+	}
+	b, err := proof.MarshalJSON()
+	if err != nil {
+		return err
+	}
+	httpkit.Attach(v.w.Header(), fmt.Sprintf("object-%d-%d.json", n, proof.Index), "application/json")
+	_, _ = v.w.Write(b)
 	return nil
 }
 
