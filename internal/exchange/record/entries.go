@@ -90,50 +90,72 @@ func (s *Service) viewer(tx Tx, actor exchange.Actor) *viewer {
 
 // queries is what the store is asked for the actor's entries: more than the actor is
 // shown, but not much more. No query answers what the actor is shown nothing of.
-func (v *viewer) queries(f EntryFilter) ([]EntryQuery, error) {
+func (v *viewer) queries(f EntryFilter) (out []EntryQuery, err error) {
 	if v.actor.Program != "" {
 		if f.Program != "" && f.Program != v.actor.Program {
 			return nil, nil
 		}
 		f.Program = v.actor.Program
 	}
-	wide := v.actor.Channel == exchange.ChannelSystem
-	if f.Program != "" && !wide {
-		var err error
-		if wide, err = v.oversees(f.Program); err != nil {
+	if v.actor.Channel == exchange.ChannelSystem {
+		return whole(f), nil
+	}
+	if f.Program != "" {
+		if wide, err := v.oversees(f.Program); wide || err != nil {
+			return whole(f), err
+		}
+	} else if v.actor.Runs() {
+		if out, err = v.overseen(f); err != nil {
 			return nil, err
 		}
 	}
-	all := EntryQuery{EntryFilter: f}
-	acted := func(o exchange.OrgID) EntryQuery {
-		q := all
-		q.Org, q.Party = "", o
-		return q
-	}
-	if wide {
-		if f.Org == "" {
-			return []EntryQuery{all}, nil
-		}
-		return []EntryQuery{all, acted(f.Org)}, nil
-	}
-	var out []EntryQuery
-	if o := v.actor.Org; o != "" {
-		if f.Org == "" || f.Org == o {
-			q := all
-			q.Org = o
-			out = append(out, q)
-		}
-		as := acted(o)
-		out = append(out, as)
-		if as.Owner = true; f.Person == "" {
-			out = append(out, as)
-		}
+	if v.actor.Org != "" {
+		out = append(out, v.own(f)...)
 	}
 	if f.Program == "" && v.actor.Administers() {
-		all.Outside = true
-		out = append(out, all)
+		out = append(out, EntryQuery{EntryFilter: f, Outside: true})
 	}
 	return out, nil
+}
+
+// whole is what is asked for by who is shown everything.
+func whole(f EntryFilter) []EntryQuery {
+	all := EntryQuery{EntryFilter: f}
+	if f.Org == "" {
+		return []EntryQuery{all}
+	}
+	acted := all
+	acted.Org, acted.Party = "", f.Org
+	return []EntryQuery{all, acted}
+}
+
+// overseen is what is asked for of the programs that the actor oversees.
+func (v *viewer) overseen(f EntryFilter) (out []EntryQuery, err error) {
+	all, err := v.tx.Charters()
+	for _, c := range all {
+		if v.charters[c.ID] = c; v.actor.Oversees(c.Owner) {
+			f.Program = c.ID
+			out = append(out, whole(f)...)
+		}
+	}
+	return out, err
+}
+
+// own is what is asked for of what concerns the actor's organisation, of what it did
+// that concerns others, and of what was given of its artifacts.
+func (v *viewer) own(f EntryFilter) (out []EntryQuery) {
+	concerned := EntryQuery{EntryFilter: f}
+	if concerned.Org = v.actor.Org; f.Org != "" && f.Org != v.actor.Org {
+		concerned.Party = f.Org
+	}
+	acted := EntryQuery{EntryFilter: f, Party: v.actor.Org}
+	acted.Org = ""
+	out = append(out, concerned, acted)
+	if f.Person == "" {
+		acted.Owner = true
+		out = append(out, acted)
+	}
+	return out
 }
 
 // within bounds the queries to the numbers of the time that is asked for.

@@ -13,6 +13,7 @@ import (
 // Tx is what this room needs kept.
 type Tx interface {
 	Charter(program exchange.ProgramID) (exchange.Charter, error)
+	Charters() ([]exchange.Charter, error)
 	Release(id exchange.ReleaseID) (exchange.Release, error)
 	Events(f EventFilter) ([]Entry, error)
 	Exposures(f ExposureFilter) ([]exchange.Exposure, error)
