@@ -27,6 +27,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/exchange/reshare"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/submission"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/webhook"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/witness"
 )
 
 // Stores is what the rooms need kept, one for each.
@@ -82,6 +83,7 @@ type Config struct {
 	Notary     Notary
 	Mail       Mail
 	Ledger     record.Log // nil: nothing can be proved
+	Witnesses  Witnesses
 }
 
 // Exchange is the exchange.
@@ -102,6 +104,7 @@ type Exchange struct {
 	Mail          *mail.Service
 	Recalls       *recall.Service
 	Reshares      *reshare.Service
+	Witnesses     *witness.Service
 	Pulse         *pulse.Pulse // wakes who follows feeds
 
 	Now  func() time.Time
@@ -122,7 +125,7 @@ func New(c Config) *Exchange {
 	x.Submissions = submission.New(submission.Config{
 		Store: c.Stores.Submissions, Blobs: submitted{c.Blobs}, Shared: c.Shared, Grounds: submittedOn, Parent: x.parent,
 	})
-	x.Releases = release.New(release.Config{Store: c.Stores.Releases, Now: c.Now, Log: c.Log})
+	x.Releases = x.releases(c)
 	due := x.due(c.Log)
 	x.Delivery = delivery.New(delivery.Config{
 		Store: c.Stores.Delivery, Blobs: delivered{c.Blobs}, Digest: delivered{c.Blobs}.digest, Now: c.Now, Due: due, Generation: c.Generation, Arrivals: c.Arrivals, Gone: x.gone,

@@ -1,6 +1,7 @@
 package witness
 
 import (
+	"bytes"
 	"fmt"
 
 	"golang.org/x/mod/sumdb/note"
@@ -23,6 +24,17 @@ func request(l Log, old, size int64, checkpoint []byte) ([]byte, error) {
 		b = append(append(b, h.String()...), '\n')
 	}
 	return append(append(b, '\n'), checkpoint...), nil
+}
+
+// open opens a checkpoint that a key signed which signs this size, with those of
+// the witnesses that signed it.
+func open(f facts, signed []byte, witnesses ...string) (verify.Signed, error) {
+	var size int64
+	text, _, _ := bytes.Cut(signed, []byte("\n\n"))
+	if c, err := verify.ParseCheckpoint(string(text) + "\n"); err == nil {
+		size = c.Size
+	}
+	return verify.OpenCheckpoint(signed, f.keysAt(size), witnesses)
 }
 
 // lineOf is the line of a note with the signature of the witness's key, which is

@@ -42,7 +42,7 @@ func (s *Service) Receive(ctx context.Context, signed []byte) error {
 	if c.Origin != f.ledger.Log.Origin() {
 		return exchange.Missing()
 	}
-	own, err := verify.OpenCheckpoint(signed, f.ledger.Keys, nil)
+	own, err := open(f, signed)
 	if err != nil {
 		return &exchange.Error{Kind: exchange.Denied, Public: "no signature of the log's key holds; nothing was kept", Err: err}
 	}
@@ -60,7 +60,7 @@ func (s *Service) Receive(ctx context.Context, signed []byte) error {
 func (s *Service) judge(f facts, c verify.Signed, signed []byte) ([]finding, error) {
 	var by []finding // those who signed it
 	for _, w := range f.witnesses() {
-		got, err := verify.OpenCheckpoint(signed, f.ledger.Keys, []string{w.Key})
+		got, err := open(f, signed, w.Key)
 		if err != nil || len(got.Witness) == 0 { // a line of that name that does not hold counts for nothing
 			continue
 		}
@@ -103,7 +103,7 @@ func (s *Service) judge(f facts, c verify.Signed, signed []byte) ([]finding, err
 	if err != nil {
 		return nil, err
 	}
-	kept, err := verify.OpenCheckpoint(ours, f.ledger.Keys, nil)
+	kept, err := open(f, ours)
 	switch {
 	case len(by) == 0:
 		return nil, exchange.Fail(exchange.Invalid, "no signature of a witness that a charter names; nothing was kept")

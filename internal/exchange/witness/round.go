@@ -59,6 +59,7 @@ func (s *Service) Kick() {
 // facts are what one round or one request goes by.
 type facts struct {
 	ledger   Ledger
+	logKeys  []LogKey
 	charters []exchange.Charter // that name witnesses
 	states   map[string]State
 }
@@ -79,9 +80,13 @@ func (f facts) witnesses() (out []exchange.Witness) {
 	return out
 }
 
-func (f facts) keys() (out []string) {
-	for _, w := range f.witnesses() {
-		out = append(out, w.Key)
+// keysAt lists the log's keys that sign checkpoints of a size. What was signed with
+// a key after its end proves nothing.
+func (f facts) keysAt(size int64) (out []string) {
+	for _, k := range f.logKeys {
+		if k.Until < 0 || size < k.Until {
+			out = append(out, k.Public)
+		}
 	}
 	return out
 }
@@ -98,8 +103,14 @@ func (s *Service) read(ctx context.Context) (f facts, err error) {
 	if err != nil || len(f.charters) == 0 {
 		return f, err
 	}
+	if err := s.c.Settle(ctx); err != nil {
+		return f, err
+	}
 	if f.ledger, err = s.c.Current(); err != nil {
 		return f, fmt.Errorf("opening the ledger: %w", err)
+	}
+	if f.logKeys, err = s.c.Keys(ctx, f.ledger.Number); err != nil {
+		return f, err
 	}
 	err = s.c.Store.View(ctx, func(tx Tx) error {
 		states, err := tx.WitnessStates(f.ledger.Number)
@@ -118,11 +129,7 @@ func (s *Service) Round(ctx context.Context) error {
 	if err != nil || len(f.charters) == 0 {
 		return err
 	}
-	var found []finding
-	if f.ledger.Leads {
-		found = s.ask(ctx, f)
-	}
-	if err := s.keep(ctx, f, found); err != nil {
+	if err := s.keep(ctx, f, s.ask(ctx, f)); err != nil {
 		return err
 	}
 	return s.watch(ctx, f)
@@ -198,7 +205,7 @@ func (s *Service) pace(key string, f finding) {
 // by another size than we thought, it is asked again from there.
 func (s *Service) askOne(ctx context.Context, f facts, w exchange.Witness, old int64, checkpoint []byte) finding {
 	out := finding{witness: w}
-	c, err := verify.OpenCheckpoint(checkpoint, f.ledger.Keys, nil)
+	c, err := open(f, checkpoint)
 	if err != nil {
 		s.c.Log.Error("reading our own checkpoint", "err", err)
 		out.failure = "setup"
@@ -241,7 +248,7 @@ func (s *Service) askOne(ctx context.Context, f facts, w exchange.Witness, old i
 
 // cosigned takes the signature out of the answer; lines of others are passed over.
 func cosigned(f facts, out finding, c verify.Signed, checkpoint, lines []byte) finding {
-	signed, err := verify.OpenCheckpoint(append(slices.Clone(checkpoint), lines...), f.ledger.Keys, []string{out.witness.Key})
+	signed, err := open(f, append(slices.Clone(checkpoint), lines...), out.witness.Key)
 	if err != nil || len(signed.Witness) == 0 {
 		out.failure = "answer"
 		return out

@@ -129,9 +129,13 @@ type Log interface {
 type Ledger struct {
 	Log    Log
 	Number int
-	Base   int64    // entry i is the event with the number Base + i + 1
-	Keys   []string // public, of the present and of former times
-	Leads  bool     // this process writes the log, and so asks the witnesses
+	Base   int64 // entry i is the event with the number Base + i + 1
+}
+
+// LogKey is a public key of a log: name+hash+base64.
+type LogKey struct {
+	Public string
+	Until  int64 // signs below this size; -1: it still signs
 }
 
 // Outcome is what became of asking a witness.
@@ -166,11 +170,15 @@ type Config struct {
 	// Current answers the present log. It is called inside of transactions, too, and
 	// reads nothing from the store.
 	Current func() (Ledger, error)
-	Asker   Asker // nil: no witness is asked; they come by themselves
-	Every   time.Duration
-	Now     func() time.Time
-	Log     *slog.Logger
-	Resume  func() // called when releases may go on; it must not wait
+	// Keys answers the public keys of a log, those that it no longer uses, too.
+	Keys func(ctx context.Context, log int) ([]LogKey, error)
+	// Settle waits until this process's log has what the store has.
+	Settle func(ctx context.Context) error
+	Asker  Asker // nil: no witness is asked; they come by themselves
+	Every  time.Duration
+	Now    func() time.Time
+	Log    *slog.Logger
+	Resume func() // called when releases may go on; it must not wait
 }
 
 // DefaultInterval is how often witnesses are shown what is new.
