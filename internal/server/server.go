@@ -128,9 +128,9 @@ func (s *Server) open(ctx context.Context) error {
 			Store: sqlstore.For[webhook.Tx](s.DB), Sender: settledWebhooks{outbound.New(outbound.Options{Allow: networks}), s.Ledger},
 			Plain: len(networks) > 0, Root: taxii.Root, Pulse: s.pulse,
 		},
-		Notary: signs,
-		Mail:   core.Mail{Store: sqlstore.For[mail.Tx](s.DB), Sender: sender},
-		Ledger: proofs{s.Ledger, s.DB.Beneath()},
+		Notary:    signs,
+		Mail:      core.Mail{Store: sqlstore.For[mail.Tx](s.DB), Sender: sender},
+		Ledger:    proofs{s.Ledger, s.DB.Beneath()},
 		Witnesses: witnesses,
 	})
 	s.DB.Watch(s.Exchange.Delivery)

@@ -16,6 +16,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/program"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/record"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/witness"
 	"github.com/forewarn-exchange/forewarn/internal/transport/web/page"
 )
 
@@ -27,9 +28,9 @@ type Ledger interface {
 	Logs(ctx context.Context, a exchange.Actor) ([]Log, error)
 	// Root is the root that a log had at a size.
 	Root(ctx context.Context, origin string, size int64) (tlog.Hash, error)
-	// Alarms say what the witnesses hold against the log, as the actor may know it. It
-	// runs no statement when there is nothing.
-	Alarms(ctx context.Context, a exchange.Actor) ([]page.Alarm, error)
+	// Doubts are what speaks against the log in the programs that the actor oversees;
+	// with all, in those of which the actor may know.
+	Doubts(ctx context.Context, a exchange.Actor, all bool) ([]Doubt, error)
 }
 
 // Log is one log as it stands now.
@@ -46,12 +47,22 @@ type Log struct {
 
 // Witness is one witness of a log, and how far it has come.
 type Witness struct {
-	Name   string // empty: the actor is not told
-	Key    string // name+hash+base64 (C2SP tlog-cosignature)
-	Size   int64  // of the largest checkpoint that it signed; 0: none
-	At     time.Time
-	Agrees bool // it signed, and holds nothing against the log
-	State  page.State
+	Name     string // empty: the actor is not told
+	Key      string // name+hash+base64 (C2SP tlog-cosignature)
+	Size     int64  // of the largest checkpoint that it signed; 0: none
+	At       time.Time
+	Standing witness.Standing
+}
+
+// Doubt is what speaks against the log for one program.
+type Doubt struct {
+	Program  exchange.ProgramID
+	Title    string
+	Open     []witness.Disagreement
+	Held     bool   // nothing is released
+	Lacking  string // why
+	Oversees bool   // the actor does
+	Settles  bool   // the actor may
 }
 
 func (l Log) witnessKeys() (keys []string) {
@@ -64,6 +75,7 @@ func (l Log) witnessKeys() (keys []string) {
 // ledgerPages are the addresses of the ledger for people who signed in.
 func (s *site) ledgerPages() map[string]handler {
 	return map[string]handler{
+		"POST /ledger/settle":        s.settle,
 		"GET /ledger/evidence":       s.evidencePage,
 		"POST /ledger/evidence":      s.evidence,
 		"GET /ledger/{entry}":        s.entryPage,
@@ -87,11 +99,8 @@ func (s *site) ledgerPage(v *visit) error {
 			p.Former = append(p.Former, h)
 		}
 	}
-	if p.Alarms, err = s.ledger.Alarms(v.ctx(), v.a); err != nil {
+	if err := v.doubts(p, logs[0]); err != nil {
 		return err
-	}
-	for i := range p.Alarms {
-		p.Alarms[i].Href = "" // it would lead here
 	}
 	if p.Member {
 		if err := v.entries(p); err != nil {
@@ -99,18 +108,6 @@ func (s *site) ledgerPage(v *visit) error {
 		}
 	}
 	return v.show(p)
-}
-
-// warned puts what the witnesses hold against the log on every page of those who run
-// programs.
-func (v *visit) warned(f *page.Frame) {
-	if !v.staff() {
-		return
-	}
-	var err error
-	if f.Alarms, err = v.site.ledger.Alarms(v.ctx(), v.a); err != nil && v.ctx().Err() == nil {
-		v.site.log.ErrorContext(v.ctx(), "asking for the witnesses", "err", err.Error())
-	}
 }
 
 // logHead is what a log's newest checkpoint says, and who signed it.
@@ -123,7 +120,7 @@ func (v *visit) logHead(l Log) page.LogHead {
 		if w.Name == "" {
 			continue
 		}
-		line := page.WitnessLine{Label: w.Name, Key: w.Key, State: w.State, At: v.clock.At(w.At)}
+		line := page.WitnessLine{Label: w.Name, Key: w.Key, State: standings[w.Standing], At: v.clock.At(w.At)}
 		if w.Size > 0 {
 			line.Size = grouped(w.Size)
 		}
@@ -148,9 +145,9 @@ func together(l Log) page.State {
 	agree, against := 0, 0
 	for _, w := range l.Witnesses {
 		switch {
-		case w.Agrees:
+		case w.Standing == witness.Agrees:
 			agree++
-		case w.State.Kind == page.Danger:
+		case w.Standing == witness.Disagrees:
 			against++
 		}
 	}
@@ -276,7 +273,7 @@ func span(from, to string) (a, b time.Time, ps []exchange.Problem) {
 	for _, f := range []struct {
 		name, text string
 		to         *time.Time
-	}{{"from", from, &a}, {"to", to, &b}} {
+	}{{"ledger_from", from, &a}, {"ledger_to", to, &b}} {
 		var err error
 		if *f.to, err = time.Parse(time.DateOnly, f.text); err == nil {
 			continue

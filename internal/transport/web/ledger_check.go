@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/witness"
 	"github.com/forewarn-exchange/forewarn/internal/transport/httpkit"
 	"github.com/forewarn-exchange/forewarn/internal/transport/web/page"
 	"github.com/forewarn-exchange/forewarn/verify"
@@ -148,7 +149,7 @@ func (v *visit) seenBy(p *page.Checked, l Log, c verify.Signed) string {
 	}
 	later := 0
 	for _, w := range l.Witnesses {
-		if w.Agrees && w.Size >= c.Size {
+		if w.Standing == witness.Agrees && w.Size >= c.Size {
 			later++
 		}
 	}

@@ -43,7 +43,11 @@ var kindGroups = []struct {
 		exchange.EventPersonAdded, exchange.EventPersonChanged, exchange.EventPersonSuspended, exchange.EventPersonResumed, exchange.EventSignedIn,
 		exchange.EventSignedOut, exchange.EventHatChosen, exchange.EventLinkIssued, exchange.EventTokenIssued, exchange.EventTokenRevoked,
 		exchange.EventConnectionAdded, exchange.EventConnectionTested, exchange.EventConnectionRemoved, exchange.EventWebhookAdded,
-		exchange.EventWebhookChanged, exchange.EventWebhookDisabled, exchange.EventWebhookRemoved, exchange.EventSourceNamed, exchange.EventOpeningErased,
+		exchange.EventWebhookChanged, exchange.EventWebhookDisabled, exchange.EventWebhookRemoved, exchange.EventSourceNamed,
+	}},
+	{"The ledger itself", []exchange.EventKind{
+		exchange.EventWitnessAgreed, exchange.EventWitnessDisagreed, exchange.EventWitnessResolved, exchange.EventOpeningErased,
+		exchange.EventLedgerRotated, exchange.EventLedgerKeyRetired, exchange.EventLedgerClosed, exchange.EventLedgerOpened, exchange.EventLedgerRolledBack,
 	}},
 }
 

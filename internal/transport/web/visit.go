@@ -304,6 +304,7 @@ var fields = map[string]string{
 	"groups": "groups", "sectors": "sectors", "not_organisations": "not-organisations", "not_cohorts": "not-cohorts", "not_in": "not-in", "attribution": "attribution",
 	"login": "login", "id": "org-id", "name": "org-name", "url": "hook-url", "since": "since", "kind": "org-kind", "hat": "hat", "purpose": "purpose",
 	"reason": "reason", "replacement": "replacement", "at": "at", "confirm": "confirm", "note": "note", "answer": "answer",
+	"ledger_from": "from", "ledger_to": "to",
 	"derived_from": "derived", "relation": "relation",
 	"to": "ask-to", "outside": "ask-outside", "why": "ask-why", "until": "ask-until", "condition": "ask-condition",
 }
@@ -346,6 +347,7 @@ var done = map[string]string{
 	"hook-test": "The test message is on its way.", "hook-again": "The message is on its way again.", "hook-replay": "What came since is announced anew.",
 	"hook-paused": "Nothing is sent until you resume it.", "hook-resumed": "It goes on where it stopped.", "hook-removed": "The webhook was removed.",
 	"read": "Marked as read.", "basis": "The line was added to the register.", "hidden": "What other members see was changed.",
+	"settled":  "The disagreement is settled, with your reason on record.",
 	"acting":   "You act like this from now on.",
 	"recalled": "It was taken back. Those who hold it are told.", "reminded": "Those who are silent were told once more.",
 }

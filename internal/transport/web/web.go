@@ -130,6 +130,7 @@ func (s *site) failure(w http.ResponseWriter, r *http.Request, f httpkit.Failure
 	}
 	v.w, v.r, v.status, v.faults = w, r, f.Status, nil
 	p := &page.Fault{Frame: v.frame(f.Title), Heading: f.Title, Text: sentence(f.Detail), Request: f.RequestID}
+	p.LogSize = "" // answers that are alike stay so while the log grows
 	p.Next = page.Link{Label: "To the first page", Href: "/"}
 	switch {
 	case f.Kind == exchange.NotFound || f.Status == http.StatusNotFound:

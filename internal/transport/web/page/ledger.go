@@ -47,6 +47,8 @@ type Alarm struct {
 	Text    string
 	Todo    []string
 	Href    string // of the page that shows more; empty: this one does
+	Settle  int64  // the disagreement that may be settled here; 0: none
+	Program string // of it
 }
 
 // LedgerFilter is what was asked of the list.
