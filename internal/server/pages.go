@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"sync"
 	"time"
@@ -55,8 +56,32 @@ func (l *ledgerPages) Logs(ctx context.Context, a exchange.Actor) ([]web.Log, er
 	if err != nil {
 		return nil, err
 	}
+	if !a.Anonymous() {
+		if out[0].Newest, err = l.newest(ctx); err != nil {
+			return nil, err
+		}
+	}
 	out[0].Witnesses, err = l.witnesses(ctx, a)
 	return out, err
+}
+
+// newest is when the newest event happened; zero: there is none, or it was erased.
+func (l *ledgerPages) newest(ctx context.Context) (at time.Time, err error) {
+	var event struct {
+		At time.Time `json:"at"`
+	}
+	err = l.store.View(ctx, func(tx sequencer.Tx) error {
+		last, err := tx.LastEvent()
+		if err != nil || last == 0 {
+			return err
+		}
+		rows, err := tx.EventRows(last-1, 1)
+		if err != nil || len(rows) == 0 || len(rows[0].Body) == 0 {
+			return err
+		}
+		return json.Unmarshal(rows[0].Body, &event)
+	})
+	return event.At, err
 }
 
 func (l *ledgerPages) read(tx sequencer.Tx, info sequencer.Info) (web.Log, error) {

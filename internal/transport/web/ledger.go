@@ -39,8 +39,8 @@ type Log struct {
 	Number    int
 	Size      int64
 	Root      tlog.Hash
-	Keys      []string // that count, the newest first: name+hash+base64 (C2SP signed-note)
-	SignedAt  time.Time
+	Keys      []string  // that count, the newest first: name+hash+base64 (C2SP signed-note)
+	Newest    time.Time // of the newest entry; zero: the actor is not told
 	Closed    bool
 	Witnesses []Witness
 }
@@ -113,7 +113,7 @@ func (s *site) ledgerPage(v *visit) error {
 // logHead is what a log's newest checkpoint says, and who signed it.
 func (v *visit) logHead(l Log) page.LogHead {
 	h := page.LogHead{
-		Origin: l.Origin, Size: grouped(l.Size), Root: base64.StdEncoding.EncodeToString(l.Root[:]), Keys: l.Keys, Signed: v.clock.At(l.SignedAt),
+		Origin: l.Origin, Size: grouped(l.Size), Root: base64.StdEncoding.EncodeToString(l.Root[:]), Keys: l.Keys, Newest: v.clock.At(l.Newest),
 		Closed: l.Closed, Command: v.site.verifyLog(l), Checkpoint: logPath(l) + "checkpoint", State: together(l),
 	}
 	for _, w := range l.Witnesses {
@@ -154,19 +154,14 @@ func together(l Log) page.State {
 	n := len(l.Witnesses)
 	switch {
 	case against > 0:
-		return page.State{Text: fmt.Sprintf("%d of %s disagrees", against, witnesses(n)), Kind: page.Danger}
+		return page.State{Text: fmt.Sprintf("%d of %s disagree", against, witnesses(n)), Kind: page.Danger}
 	case agree < n:
-		return page.State{Text: fmt.Sprintf("%d of %s agree, the others are behind", agree, witnesses(n)), Kind: page.Warn}
+		return page.State{Text: fmt.Sprintf("%d of %s agree; the others are behind", agree, witnesses(n)), Kind: page.Warn}
 	}
 	return page.State{Text: fmt.Sprintf("%d of %s agree", agree, witnesses(n)), Kind: page.Ok}
 }
 
-func witnesses(n int) string {
-	if n == 1 {
-		return "1 witness"
-	}
-	return grouped(int64(n)) + " witnesses"
-}
+func witnesses(n int) string { return grouped(int64(n)) + " witnesses" }
 
 // verifyLog is the command by which anybody verifies a log.
 func (s *site) verifyLog(l Log) string {
@@ -201,6 +196,7 @@ func (v *visit) entries(p *page.Ledger) error {
 		Programs: programOptions(all, chosen, "your organisation's part in every program"), Kinds: kindOptions(q.Get("kind")),
 		Release: string(f.Release), Org: string(f.Org), Person: string(f.Person), Subject: f.Subject, From: clean(q, "from"), To: clean(q, "to"),
 	}
+	p.Filter.More = f.Org != "" || f.Person != "" || f.Release != "" || f.Subject != ""
 	p.Filter.Set = f.Kinds != nil || q.Has("program") ||
 		slices.ContainsFunc([]string{"release", "org", "person", "subject", "from", "to"}, func(n string) bool { return q.Get(n) != "" })
 	if slices.ContainsFunc(all, func(st program.Stored) bool { return v.runs(st.Charter) }) {
@@ -245,6 +241,9 @@ func (v *visit) entryLine(e record.LedgerEntry) page.EntryLine {
 	l.Who, l.Of = v.doer(&act{person: e.Person, token: e.Token, of: e.ActorOrg, channel: string(e.Channel), actor: e.ActorName})
 	if l.Who == l.Of {
 		l.Of = ""
+	}
+	if e.Org != "" && e.Org != e.ActorOrg {
+		l.About = e.OrgName
 	}
 	if e.Release != "" {
 		l.Release = page.Link{Label: string(e.Release), Href: "/releases/" + string(e.Release)}

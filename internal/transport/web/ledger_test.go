@@ -3,6 +3,7 @@ package web_test
 import (
 	"archive/tar"
 	"bytes"
+	"crypto/ed25519"
 	"fmt"
 	"io"
 	"mime/multipart"
@@ -267,14 +268,6 @@ func forged(t *testing.T, s *site, r verify.Receipt, size int64) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var keys []sequencer.Key
-	if err := s.DB.Beneath().View(t.Context(), func(tx sequencer.Tx) (err error) { keys, err = tx.LogKeys(1); return err }); err != nil {
-		t.Fatal(err)
-	}
-	signer, err := note.NewSigner(keys[0].Private)
-	if err != nil {
-		t.Fatal(err)
-	}
 	hashes := []tlog.Hash{}
 	reader := tlog.HashReaderFunc(func(at []int64) (out []tlog.Hash, err error) {
 		for _, i := range at {
@@ -298,11 +291,31 @@ func forged(t *testing.T, s *site, r verify.Receipt, size int64) []byte {
 			t.Fatal(err)
 		}
 	}
-	text := verify.Checkpoint{Origin: s.Ledger.Current().Origin(), Size: size, Root: root}.Text()
-	if r.Checkpoint, err = note.Sign(&note.Note{Text: text}, signer); err != nil {
+	r.Checkpoint = signed(t, s, size, root)
+	b, err := r.MarshalBinary()
+	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := r.MarshalBinary()
+	return b
+}
+
+// signed is a checkpoint that the log's own key signed, and further signers.
+func signed(t *testing.T, s *site, size int64, root tlog.Hash, more ...note.Signer) []byte {
+	t.Helper()
+	var keys []sequencer.Key
+	err := s.DB.Beneath().View(t.Context(), func(tx sequencer.Tx) (err error) {
+		keys, err = tx.LogKeys(1)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := note.NewSigner(keys[0].Private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := verify.Checkpoint{Origin: s.Ledger.Current().Origin(), Size: size, Root: root}.Text()
+	b, err := note.Sign(&note.Note{Text: text}, append([]note.Signer{signer}, more...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -422,6 +435,85 @@ func TestEvidenceBundle(t *testing.T) {
 	}
 }
 
+// cosigned is the log's own checkpoint, signed by a witness as well.
+func cosigned(t *testing.T, s *site, size int64, by note.Signer) []byte {
+	t.Helper()
+	b, err := s.Ledger.Current().CheckpointFor(size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, _, _ := bytes.Cut(b, []byte("\n\n"))
+	line, err := note.Sign(&note.Note{Text: string(text) + "\n"}, by)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(b, line[len(text)+2:]...)
+}
+
+// What a witness holds against the log stands on every page of who runs programs,
+// and on the page of the ledger for everybody, with the names for who may know them.
+func TestDisagreementOnThePages(t *testing.T) {
+	s, r, early, n := opened(t)
+	private := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, ed25519.SeedSize))
+	witness, key, err := verify.NewWitnessSigner("witness.example/nordwall", private, s.Clock.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	terms := "\n[ledger]\nquorum = 1\nstop = true\n[[ledger.witness]]\nname = \"nordwall-witness\"\nkey = \"" + key + "\"\n"
+	if _, err := s.X.Programs.Apply(t.Context(), s.Operator, append(testkit.CharterTOML(), terms...), false); err != nil {
+		t.Fatal(err)
+	}
+	log := s.Ledger.Current()
+	size := log.Size()
+	root, err := log.Root(size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	anyone, outsider, op := s.nobody(t), s.client(t, servertest.Outsider, "analyst"), s.client(t, testkit.Owner, "operator")
+	early.holds("/ledger", "nordwall-witness", "has signed nothing")
+	body := anyone.holds("/ledger", "0 of 1 witnesses agree")
+	lacks(t, "the public ledger", body, "nordwall-witness", "doubted")
+
+	// It agrees, and then it was shown something else.
+	if err := s.X.Witnesses.Receive(t.Context(), cosigned(t, s, size, witness)); err != nil {
+		t.Fatal(err)
+	}
+	early.holds("/ledger", "1 of 1 witnesses agree", "agrees")
+	_, receipt := early.get(fmt.Sprintf("/ledger/%d/proof", n))
+	if _, body := anyone.drop([]byte(receipt)); !strings.Contains(words2(body), "1 of 1 witnesses signed the log at this size or later") {
+		t.Errorf("the check does not say who has seen it since:\n%s", words2(body))
+	}
+	root[0] ^= 1
+	if err := s.X.Witnesses.Receive(t.Context(), signed(t, s, size, root, witness)); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/", "/releases/" + string(r.ID), "/organisations", "/ledger"} {
+		op.holds(path, "The ledger is doubted", "nordwall-witness", "nothing further is released", "Change nothing yet")
+	}
+	body = early.holds("/ledger", "The ledger is doubted", "nordwall-witness", "Keep the receipts that you have")
+	lacks(t, "a member's ledger", body, "Settle it", "/ledger/settle", "Change nothing yet")
+	lacks(t, "a member's other pages", early.holds("/"), "doubted")
+	for who, c := range map[string]*client{"nobody": anyone, "an outsider": outsider} {
+		body := c.holds("/ledger", "was shown another history", "1 of 1 witnesses disagree", "Keep the receipts")
+		lacks(t, "the ledger for "+who, body, "nordwall-witness", string(testkit.Program), "Settle it")
+	}
+	for who, c := range map[string]*client{"early": early, "outsider": outsider} {
+		if status, _ := c.post("/ledger/settle", "program", string(testkit.Program), "disagreement", "1", "reason", "because"); status != http.StatusForbidden && status != http.StatusNotFound {
+			t.Errorf("%s settles it: %d", who, status)
+		}
+	}
+	settle := regexp.MustCompile(`name="disagreement" value="(\d+)"`).FindStringSubmatch(op.holds("/ledger"))
+	if settle == nil {
+		t.Fatal("the operator has no form")
+	}
+	fields := []string{"program", string(testkit.Program), "disagreement", settle[1], "reason"}
+	if status, body := op.post("/ledger/settle", append(fields, "")...); status != http.StatusUnprocessableEntity || !strings.Contains(words2(body), "Nothing was changed") {
+		t.Errorf("settled without a reason: %d", status)
+	}
+	body = op.does("/ledger/settle", "The disagreement is settled", append(fields, "a second server had the key; it is gone")...)
+	lacks(t, "the ledger once it is settled", body, "The ledger is doubted")
+}
+
 // The ledger in a browser, with the keys and without scripts.
 func TestLedgerInABrowser(t *testing.T) {
 	source, browser := axe(t), chrome(t)
@@ -429,7 +521,16 @@ func TestLedgerInABrowser(t *testing.T) {
 	_, receipt := early.get(fmt.Sprintf("/ledger/%d/proof", n))
 	file := filepath.Join(t.TempDir(), "receipt.forewarn")
 	broken := filepath.Join(t.TempDir(), "broken.forewarn")
-	for path, b := range map[string][]byte{file: []byte(receipt), broken: flip([]byte(receipt), len(receipt)-20)} {
+	wrong, err := verify.ParseReceipt([]byte(receipt))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong.Index--
+	bad, err := wrong.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, b := range map[string][]byte{file: []byte(receipt), broken: bad} {
 		if err := os.WriteFile(path, b, 0o600); err != nil {
 			t.Fatal(err)
 		}

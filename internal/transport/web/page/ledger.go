@@ -24,8 +24,8 @@ type LogHead struct {
 	Size       string
 	Root       string   // base 64, as in the checkpoint
 	Keys       []string // those that sign it, newest first
-	Signed     Moment
-	State      State // of the witnesses together
+	Newest     Moment   // when its newest entry was made
+	State      State    // of the witnesses together
 	Witnesses  []WitnessLine
 	Command    string
 	Checkpoint string // address
@@ -61,6 +61,7 @@ type LedgerFilter struct {
 	Subject  string
 	From, To string
 	Set      bool // something was asked
+	More     bool // of what stands in the second part
 }
 
 // OptionGroup is choices of a select under one heading.
@@ -78,6 +79,7 @@ type EntryLine struct {
 	Who     string
 	Of      string // the organisation of who did it
 	Text    string
+	About   string // the organisation concerned, where it is another
 	Release Link
 	Program string
 	Proof   Link // the receipt; without an address: the entry is not in the log yet
