@@ -63,7 +63,7 @@ func Main(args []string) int {
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
-		err = a.flush()
+		err = errors.Join(a.flush(), a.keepReceipts(ctx))
 	}
 	if err == nil {
 		return exitOK
@@ -136,7 +136,7 @@ The exchange and the credential come from, in this order: flags, the environment
 		a.personCommands(), a.tokenCommands(), a.connectionCommands(), a.memberCommands(), a.releaseCommands(),
 		a.submitCommand(), a.artifactCommands(), a.pullCommand(), a.objectCommands(),
 		a.searchCommand(), a.lookupCommand(), a.whyCommand(), a.holdersCommand(), a.feedbackCommands(), a.outcomeCommands(),
-		a.eventsCommands(), a.noticesCommands(), a.verifyCommands(), a.recallCommands(), a.webhookCommands(), a.meCommand(), a.configCommands(), a.versionCommand(), a.manCommand(),
+		a.eventsCommands(), a.ledgerCommands(), a.noticesCommands(), a.verifyCommands(), a.recallCommands(), a.webhookCommands(), a.meCommand(), a.configCommands(), a.versionCommand(), a.manCommand(),
 		a.stixCommands(), a.markingCommands(), a.reshareCommands(),
 	}
 	root.AddCommand(nouns...)

@@ -35,6 +35,9 @@ type app struct {
 	set   settings
 	zone  *time.Location
 	cache *client.Client
+
+	receipt     string   // file for the receipt of the act
+	acts, given []string // numbers of the entries that answers named
 }
 
 func newApp(in io.Reader, out, err io.Writer, env func(string) string) *app {
@@ -51,6 +54,7 @@ func (a *app) flags(root *cobra.Command) {
 	f.BoolVar(&a.local, "local", false, "show times in this machine's zone, not in UTC")
 	f.StringVar(&a.color, "color", "auto", "auto, always or never (NO_COLOR)")
 	f.BoolVarP(&a.yes, "yes", "y", false, "do not ask for confirmation")
+	f.StringVar(&a.receipt, "receipt", "", "keep the receipt of the act in this file: it verifies without the exchange")
 	root.MarkFlagsMutuallyExclusive("json", "quiet")
 	_ = root.RegisterFlagCompletionFunc("color", cobra.FixedCompletions([]string{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp))
 }
@@ -168,7 +172,7 @@ func (a *app) client() (*client.Client, error) {
 		token = strings.TrimSpace(string(b))
 	}
 	a.cache = &client.Client{
-		URL: a.set.URL, Token: token, Agent: "forewarn/" + Version,
+		URL: a.set.URL, Token: token, Agent: "forewarn/" + Version, Entered: a.entered,
 		HTTP: &http.Client{
 			// A redirect would carry the token elsewhere.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

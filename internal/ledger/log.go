@@ -334,11 +334,14 @@ func (l *Log) Close() error {
 	l.mu.Unlock()
 	l.nudge()
 	<-l.ended
-	stopped := l.Err()
 	l.fail(ErrClosed)
+	if l.o.ReadOnly {
+		return l.release()
+	}
+	l.files.close()
 	var err error
-	if !l.o.ReadOnly {
-		err = l.files.close(stopped == nil)
+	if errors.Is(l.Err(), ErrClosed) { // else the journal is left as the failure left it
+		err = l.journal.trim()
 	}
 	return errors.Join(err, l.release())
 }

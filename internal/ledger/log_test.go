@@ -342,6 +342,7 @@ func TestOneWriter(t *testing.T) {
 	if _, err := Open(dir, options(t)); !errors.Is(err, ErrInUse) {
 		t.Fatalf("opened twice: %v", err)
 	}
+	settle(l)
 	before := listing(t, dir)
 	r, err := Open(dir, Options{ReadOnly: true})
 	if err != nil {

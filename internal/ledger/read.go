@@ -199,13 +199,22 @@ func (l *Log) CheckpointFor(size int64) ([]byte, error) {
 	defer f.Close()
 	w := &window{f: f, at: from.offset, stop: stop}
 	for w.at < stop {
-		r, err := w.next()
+		b, err := w.peek(recordHead)
+		if err != nil {
+			return nil, err
+		}
+		r, err := parseHead(b)
+		if err == nil && r.end() < size {
+			w.at += int64(r.length)
+			continue
+		}
+		if err == nil {
+			r, err = w.next()
+		}
 		if err != nil {
 			return nil, damage(-1, "the journal, byte %d of a segment: %v", w.at, err)
 		}
-		if r.end() >= size {
-			return slices.Clone(r.checkpoint), nil
-		}
+		return slices.Clone(r.checkpoint), nil
 	}
 	return nil, damage(-1, "the journal has no checkpoint for size %d", size)
 }

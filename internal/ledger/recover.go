@@ -81,7 +81,7 @@ func (l *Log) replayFromTiles(head *position) ([]byte, error) {
 		if l.edge, err = l.edgeAt(marker.size); err == nil {
 			last, err := l.replay(*marker, head)
 			if err == nil {
-				l.files.durable = marker.size
+				l.files.marked = marker.size
 				return last, nil
 			}
 		}
@@ -226,7 +226,7 @@ func (p *replaying) segment(s *segment, isLast bool) (last []byte, err error) {
 	if !isLast || p.o.ReadOnly {
 		return last, nil
 	}
-	keep, p.journal.file = true, f
+	keep, p.journal.file, p.journal.room = true, f, p.at.offset
 	return last, rewrite(f, from, p.at.offset)
 }
 
@@ -270,20 +270,23 @@ func (p *replaying) record(r record) error {
 	return nil
 }
 
-// torn cuts off what was being written when the process ended: less than a record,
-// behind everything that anybody was told of, with no record behind it. Anything
+// torn cuts off zeros, and what was being written when the process ended: less than
+// a record, behind everything that anybody was told of, with no record behind it. Anything
 // else is damage.
 func (p *replaying) torn(s *segment, w *window, isLast bool, why error) error {
 	name := "journal/" + segmentName(s.number)
 	bad := damage(p.edge.size, "%s, byte %d: entry %d cannot be read: %v", name, w.at, p.edge.size, why)
-	rest := w.stop - w.at
 	switch {
-	case !isLast, rest > maxRecord, p.head != nil && p.head.segment == s.number && p.head.offset > w.at:
+	case !isLast, p.head != nil && p.head.segment == s.number && p.head.offset > w.at:
 		return bad
 	}
-	b := make([]byte, rest)
-	if _, err := io.ReadFull(io.NewSectionReader(w.f, w.at, rest), b); err != nil {
+	b := make([]byte, w.stop-w.at)
+	if _, err := io.ReadFull(io.NewSectionReader(w.f, w.at, w.stop-w.at), b); err != nil {
 		return err
+	}
+	n := len(bytes.TrimRight(b, "\x00"))
+	if n > maxRecord {
+		return bad
 	}
 	for i := 1; i < len(b); i++ {
 		k := bytes.Index(b[i:], []byte(recordMagic))
@@ -294,7 +297,9 @@ func (p *replaying) torn(s *segment, w *window, isLast bool, why error) error {
 			return bad
 		}
 	}
-	p.o.Log.Warn("an unfinished end of the ledger's journal is cut off", "origin", p.origin, "file", name, "size", p.edge.size, "bytes", rest)
+	if n > 0 {
+		p.o.Log.Warn("an unfinished end of the ledger's journal is cut off", "origin", p.origin, "file", name, "size", p.edge.size, "bytes", n)
+	}
 	if p.o.ReadOnly {
 		return nil
 	}

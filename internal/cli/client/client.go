@@ -33,6 +33,8 @@ type Client struct {
 	Token string // empty: only what needs no sign-in
 	HTTP  *http.Client
 	Agent string
+	// Entered, where it is set, is told which entries of the ledger an answer names.
+	Entered func(method, numbers string)
 	// Wait waits before another try; nil: the clock. Tests replace it.
 	Wait func(ctx context.Context, d time.Duration) error
 }
@@ -199,6 +201,9 @@ func (c *Client) once(ctx context.Context, r Request) (*http.Response, error) {
 			err = u.Err // its text would name the whole address
 		}
 		return nil, &Unreachable{err}
+	}
+	if numbers := res.Header.Get("Forewarn-Entry"); numbers != "" && c.Entered != nil {
+		c.Entered(r.Method, numbers)
 	}
 	if res.StatusCode < 400 {
 		return res, nil

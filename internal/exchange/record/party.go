@@ -47,6 +47,7 @@ type share struct {
 	whole bool
 	own   []int // the subjects that are shown, by their place
 	named bool  // and who it was given to
+	login bool  // and the name of the person or token that acted, beside its identifier
 	facts facts
 }
 
@@ -67,7 +68,14 @@ func (v *viewer) shows(r Recorded) (share, error) {
 		return share{}, nil
 	}
 	out := share{facts: f}
-	if out.whole, err = v.wholly(r, f); err != nil || out.whole {
+	if out.whole, err = v.wholly(r, f); err != nil {
+		return out, err
+	}
+	if out.whole { // the names of people are for their own, and for who runs the program
+		out.login = v.actor.Administers() || f.ActorOrg == v.actor.Org
+		if !out.login && r.Program != "" {
+			out.login, err = v.oversees(r.Program)
+		}
 		return out, err
 	}
 	err = v.originates(r, &out)
@@ -180,7 +188,7 @@ type LedgerEntry struct {
 	ActorOrg  exchange.OrgID
 	Person    exchange.PersonID
 	Token     exchange.TokenID
-	ActorName string // login of the person, or name of the token
+	ActorName string // login of the person, or name of the token; empty for who may not know it
 	Channel   exchange.Channel
 	Subjects  []string
 	Whole     bool   // false: an originator is shown what concerns its own artifacts
@@ -198,7 +206,10 @@ func (s share) entry(r Recorded) LedgerEntry {
 		e.Org, e.OrgName, e.ActorOrg = r.Org, r.OrgName, s.facts.ActorOrg
 	}
 	if s.whole {
-		e.Number, e.Person, e.Token, e.ActorName, e.Subjects, e.Body = r.Number, r.Person, r.Token, r.ActorName, s.facts.Subject, r.Body
+		e.Number, e.Person, e.Token, e.Subjects, e.Body = r.Number, r.Person, r.Token, s.facts.Subject, r.Body
+		if s.login {
+			e.ActorName = r.ActorName
+		}
 		if r.Person == exchange.System().Person {
 			e.ActorName = exchange.System().Name
 		}
