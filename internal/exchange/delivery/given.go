@@ -221,8 +221,9 @@ type pages struct {
 }
 
 func (p pages) detail(manifest bool) exchange.Detail {
-	d := exchange.Detail{
-		"objects": p.objects, "first": time.UnixMicro(p.first), "last": time.UnixMicro(p.last), "pages": p.n, "repeated": true,
+	d := exchange.Detail{"objects": p.objects, "pages": p.n, "repeated": true}
+	if p.first > 0 { // else those who run the program were shown what no wave brought them
+		d["first"], d["last"] = time.UnixMicro(p.first), time.UnixMicro(p.last)
 	}
 	if manifest {
 		d["manifest"] = true
