@@ -53,6 +53,9 @@ func Check(ctx context.Context, s Store, folder string, found func(Finding)) (c 
 	if err == nil {
 		err = k.ends()
 	}
+	if err == nil {
+		err = k.beyond(ctx)
+	}
 	return k.checked, err
 }
 
@@ -84,6 +87,9 @@ func (k *checker) some(ctx context.Context) error {
 		return nil
 	}
 	for _, r := range rows {
+		if r.Seq > k.last && k.seq == k.last {
+			return nil // recorded since the beginning
+		}
 		if r.Seq > k.seq+1 {
 			k.found(Finding{Seq: k.seq + 1, Index: -1, What: fmt.Sprintf("the events %d to %d are missing in the store", k.seq+1, r.Seq-1)})
 		}
@@ -93,6 +99,21 @@ func (k *checker) some(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// beyond looks for events that were never numbered.
+func (k *checker) beyond(ctx context.Context) error {
+	return k.store.View(ctx, func(tx Tx) error {
+		last, err := tx.LastEvent()
+		if err != nil {
+			return err
+		}
+		rows, err := tx.EventEntries(last, 1)
+		for _, r := range rows {
+			k.found(Finding{Seq: r.Seq, Index: -1, What: fmt.Sprintf("the store holds event %d, and has given numbers up to %d", r.Seq, last)})
+		}
+		return err
+	})
 }
 
 // event looks at one event.
@@ -209,6 +230,12 @@ func entered(r Row, logged bool) string {
 	e, err := verify.Entry(r.Body, [verify.SaltSize]byte(r.Salt))
 	if err != nil || !bytes.Equal(e, r.Entry) {
 		return "the event, its salt or its entry was changed in the store"
+	}
+	// The entry stands for the members, however they are written; the body is to stay
+	// as it was recorded.
+	var same bytes.Buffer
+	if err := json.Compact(&same, r.Body); err != nil || !bytes.Equal(same.Bytes(), r.Body) {
+		return "the event's bytes were changed in the store"
 	}
 	return misfiled(r)
 }
