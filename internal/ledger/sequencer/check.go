@@ -37,6 +37,9 @@ type Checked struct {
 func Check(ctx context.Context, s Store, folder string, found func(Finding)) (c Checked, err error) {
 	k := &checker{store: s, folder: folder, found: found}
 	defer func() {
+		if k.behind.Seq > 0 && err == nil {
+			found(k.behind)
+		}
 		if k.log != nil {
 			err = errors.Join(err, k.log.Close())
 		}
@@ -45,6 +48,9 @@ func Check(ctx context.Context, s Store, folder string, found func(Finding)) (c 
 		if k.last, err = tx.LastEvent(); err == nil {
 			k.infos, err = tx.Logs()
 		}
+		if err == nil {
+			err = k.beyond(tx)
+		}
 		return err
 	})
 	for err == nil && k.seq < k.last {
@@ -52,9 +58,6 @@ func Check(ctx context.Context, s Store, folder string, found func(Finding)) (c 
 	}
 	if err == nil {
 		err = k.ends()
-	}
-	if err == nil {
-		err = k.beyond(ctx)
 	}
 	return k.checked, err
 }
@@ -69,6 +72,7 @@ type checker struct {
 	log     *ledger.Log
 	at      int // the log's number
 	checked Checked
+	behind  Finding // beyond the last number
 }
 
 // some looks at the next events.
@@ -101,19 +105,14 @@ func (k *checker) some(ctx context.Context) error {
 	return nil
 }
 
-// beyond looks for events that were never numbered.
-func (k *checker) beyond(ctx context.Context) error {
-	return k.store.View(ctx, func(tx Tx) error {
-		last, err := tx.LastEvent()
-		if err != nil {
-			return err
-		}
-		rows, err := tx.EventEntries(last, 1)
-		for _, r := range rows {
-			k.found(Finding{Seq: r.Seq, Index: -1, What: fmt.Sprintf("the store holds event %d, and has given numbers up to %d", r.Seq, last)})
-		}
-		return err
-	})
+// beyond looks for an event that was never numbered.
+func (k *checker) beyond(tx Tx) error {
+	k.behind = Finding{}
+	rows, err := tx.EventEntries(k.last, 1)
+	for _, r := range rows {
+		k.behind = Finding{Seq: r.Seq, Index: -1, What: fmt.Sprintf("the store holds event %d, and has given numbers up to %d", r.Seq, k.last)}
+	}
+	return err
 }
 
 // event looks at one event.
