@@ -43,7 +43,7 @@ func tags() []*huma.Tag {
 
 // routes is every operation of the interface.
 func (s *server) routes() []registration {
-	return append(s.ledgerRoutes(), []registration{
+	return []registration{
 		on("GET /me", "whoami", "Who is calling", s.me),
 
 		on("GET /programs", "list-programs", "The programs that the caller may know", s.listPrograms),
@@ -166,7 +166,8 @@ func (s *server) routes() []registration {
 		on("POST /notices/{notice}/read", "read-notice", "Mark a notice as read", s.readNotice),
 		on("GET /notices/{notice}/signed", "read-signed-notice", "A notice, signed by the exchange", s.readSignedNotice, noteAnswer),
 		on("GET /notice-key", "read-notice-key", "The public key that signs notices", s.readNoticeKey),
-	}...)
+		s.ledgerRoutes(),
+	}
 }
 
 // The operations that write their answer themselves are described by hand.
