@@ -16,6 +16,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/exchange/contribution"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/feedback"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/logbook"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/lookup"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/mail"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/membership"
@@ -85,6 +86,7 @@ type Config struct {
 	Mail       Mail
 	Ledger     record.Log // nil: nothing can be proved
 	Witnesses  Witnesses
+	Logbook    logbook.Config
 }
 
 // Exchange is the exchange.
@@ -107,6 +109,7 @@ type Exchange struct {
 	Reshares      *reshare.Service
 	Witnesses     *witness.Service
 	Pulse         *pulse.Pulse // wakes who follows feeds
+	Logbook       *logbook.Service
 
 	Now  func() time.Time
 	Name string
@@ -140,6 +143,7 @@ func New(c Config) *Exchange {
 	})
 	x.Bases = basis.New(basis.Config{Store: c.Stores.Bases})
 	x.Connections = x.connections(c)
+	x.Logbook = logbook.New(c.Logbook)
 	x.Recalls = x.recalls(c)
 	x.Reshares = x.reshares(c)
 	x.push(c)

@@ -132,6 +132,7 @@ func (s *Server) open(ctx context.Context) error {
 		Mail:      core.Mail{Store: sqlstore.For[mail.Tx](s.DB), Sender: sender},
 		Ledger:    proofs{s.Ledger, s.DB.Beneath()},
 		Witnesses: witnesses,
+		Logbook:   s.logbook(),
 	})
 	s.DB.Watch(s.Exchange.Delivery)
 	s.Authn = authn.New(authn.Config{Store: sqlstore.For[authn.Tx](s.DB), Generation: s.DB.Generation, Now: s.o.Now})

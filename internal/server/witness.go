@@ -18,7 +18,7 @@ func (s *Server) witnesses() (core.Witnesses, error) {
 	}
 	every, err := s.o.Config.Ledger.Every()
 	return core.Witnesses{
-		Store: sqlstore.For[witness.Tx](s.DB), Current: s.currentLog, Keys: s.logKeys, Settle: s.Ledger.Settle,
+		Store: sqlstore.For[witness.Tx](s.DB), Current: s.currentLog, Keys: s.witnessedKeys, Settle: s.Ledger.Settle,
 		Asker: asks.New(reach.Options{Allow: networks}), Every: every,
 	}, err
 }
@@ -31,7 +31,7 @@ func (s *Server) currentLog() (witness.Ledger, error) {
 	return witness.Ledger{Log: log, Number: last.Number, Base: last.Base}, err
 }
 
-func (s *Server) logKeys(ctx context.Context, log int) (out []witness.LogKey, err error) {
+func (s *Server) witnessedKeys(ctx context.Context, log int) (out []witness.LogKey, err error) {
 	err = s.DB.View(ctx, func(tx *sqlstore.Tx) error {
 		keys, err := tx.LogKeys(log)
 		out = nil

@@ -141,6 +141,9 @@ type Lost struct {
 	Witness verify.Checkpoint // the largest that others hold; the zero value: none larger
 }
 
+// Gone is how many entries of a log with that base have no event any more.
+func (l Lost) Gone(base int64) int64 { return max(l.Last.Size, l.Witness.Size) - (l.Known - base) }
+
 // AcceptRollback ends a log that does not go on from what the store holds, and
 // enters the one that follows it. Nothing runs meanwhile. The first event after it
 // says how much was lost, and why. The reason is published.
@@ -157,10 +160,9 @@ func (s *Service) AcceptRollback(ctx context.Context, lost Lost, reason string) 
 		if next, err = succeed(tx, l, keys, Log{Number: lost.Next, Base: lost.Known}, reason); err != nil {
 			return err
 		}
-		gone := max(l.Size, lost.Witness.Size) - (lost.Known - l.Base)
 		detail := exchange.Detail{
 			"log": int64(next.Number), "origin": next.Origin, "former": l.Origin, "former_size": l.Size,
-			"former_root": rootText(l.Root), "without_event": gone, "reason": reason,
+			"former_root": rootText(l.Root), "without_event": lost.Gone(l.Base), "reason": reason,
 		}
 		if lost.Witness.Size > 0 {
 			detail["witnessed_size"], detail["witnessed_root"] = lost.Witness.Size, rootText(lost.Witness.Root)

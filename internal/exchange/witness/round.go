@@ -84,7 +84,7 @@ func (f facts) witnesses() (out []exchange.Witness) {
 // a key after its end proves nothing.
 func (f facts) keysAt(size int64) (out []string) {
 	for _, k := range f.logKeys {
-		if k.Until < 0 || size < k.Until {
+		if k.Until < 0 || size <= k.Until {
 			out = append(out, k.Public)
 		}
 	}

@@ -135,7 +135,7 @@ type Ledger struct {
 // LogKey is a public key of a log: name+hash+base64.
 type LogKey struct {
 	Public string
-	Until  int64 // signs below this size; -1: it still signs
+	Until  int64 // the last size that it signed; -1: it still signs
 }
 
 // Outcome is what became of asking a witness.

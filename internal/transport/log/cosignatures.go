@@ -4,7 +4,8 @@ import (
 	"io"
 	"net/http"
 
-	"github.com/forewarn-exchange/forewarn/internal/transport/httpkit")
+	"github.com/forewarn-exchange/forewarn/internal/transport/httpkit"
+)
 
 // maxCosigned is the largest signed checkpoint that is read, in bytes.
 const maxCosigned = 64 << 10
