@@ -48,7 +48,7 @@ type Options struct {
 // finding; nothing is left out because something else is broken, unless it cannot
 // be looked at.
 func Examine(ctx context.Context, o Options) []Finding {
-	x := &exam{Options: o, ctx: ctx}
+	x := &exam{Options: o, ctx: ctx, broken: map[int]bool{}}
 	x.configuration()
 	x.folder()
 	x.database()
@@ -67,6 +67,8 @@ type exam struct {
 	ctx   context.Context
 	found []Finding
 	db    *store.Inspection // nil: it cannot be read
+
+	broken map[int]bool // logs of which something was found
 }
 
 func (x *exam) say(s State, name, text, do string) {

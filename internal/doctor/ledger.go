@@ -91,13 +91,13 @@ func (x *exam) log(b book, l logbook.Log, current bool) {
 	var bad *verify.Failure
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		x.say(Fail, name, "the folder of the log is not there: "+folder, mend)
+		x.harm(l, name, "the folder of the log is not there: "+folder, mend)
 		return
 	case errors.As(err, &bad):
-		x.say(Fail, name, at(bad.Index, bad.What), mend)
+		x.harm(l, name, at(bad.Index, bad.What), mend)
 		return
 	case err != nil:
-		x.say(Fail, name, err.Error(), mend)
+		x.harm(l, name, err.Error(), mend)
 		return
 	}
 	defer log.Close()
@@ -105,7 +105,7 @@ func (x *exam) log(b book, l logbook.Log, current bool) {
 	if x.Full || log.Size() <= quickEntries {
 		err = log.Check(x.ctx, func(path string, index int64, err error) {
 			if found++; found <= mostToName {
-				x.say(Fail, name, at(index, path+": "+err.Error()), mend)
+				x.harm(l, name, at(index, path+": "+err.Error()), mend)
 			}
 		})
 	} else {
@@ -113,7 +113,7 @@ func (x *exam) log(b book, l logbook.Log, current bool) {
 	}
 	switch {
 	case err != nil:
-		x.say(Fail, name, "its folder cannot be read to the end: "+cut(err.Error()), mend)
+		x.harm(l, name, "its folder cannot be read to the end: "+cut(err.Error()), mend)
 		return
 	case found > mostToName:
 		x.say(Fail, name, fmt.Sprintf("and %d more", found-mostToName), "")
@@ -121,6 +121,12 @@ func (x *exam) log(b book, l logbook.Log, current bool) {
 	default:
 		x.newest(b, l, log, name)
 	}
+}
+
+// harm tells of what is wrong with a log's folder.
+func (x *exam) harm(l logbook.Log, name, text, do string) {
+	x.broken[l.Number] = true
+	x.say(Fail, name, text, do)
 }
 
 // open opens a log to be read. What a running server is about to enter gets a moment.
@@ -179,9 +185,12 @@ func (x *exam) newest(b book, l logbook.Log, log *ledger.Log, name string) {
 		return
 	}
 	text := fmt.Sprintf("%s, %d entries, signed by %d key(s)", l.Origin, s.Size, len(s.Keys))
-	switch waiting := b.last - l.Base - s.Size; {
+	switch waiting := x.waiting(b.last, l.Base+s.Size); {
 	case !l.ClosedAt.IsZero():
 		x.say(OK, name, text+"; closed", "")
+	case waiting < 0:
+		x.harm(l, name, fmt.Sprintf("%s; of them %d have no event: the store was put back to an older copy", text, -waiting),
+			"put the newer copy of the store back; if it is lost: forewarn ledger accept-rollback --reason …")
 	case waiting > 0 && x.locked():
 		x.say(Fail, name, fmt.Sprintf("%s; %d events are not in it", text, waiting), "the server's log says why it does not enter them")
 	case waiting > 0:
@@ -189,6 +198,18 @@ func (x *exam) newest(b book, l logbook.Log, log *ledger.Log, name string) {
 	default:
 		x.say(OK, name, text, "")
 	}
+}
+
+// waiting is how many events are not in a log that holds those up to one; below zero:
+// how many the log holds that the store does not.
+func (x *exam) waiting(last, logged int64) int64 {
+	if logged > last { // what was entered since the store was read is there by now
+		_ = x.db.View(x.ctx, func(tx *sqlstore.Tx) (err error) {
+			last, err = tx.LastEvent()
+			return err
+		})
+	}
+	return last - logged
 }
 
 func publics(keys []logbook.Key) (out []string) {
@@ -207,6 +228,9 @@ func (x *exam) record() {
 		after = 0
 	}
 	c, err := sequencer.CheckTail(x.ctx, x.db.Beneath(), filepath.Join(x.Data, "ledger"), after, func(f sequencer.Finding) {
+		if f.Seq == 0 && x.broken[f.Log] {
+			return // said
+		}
 		if found++; found > mostToName {
 			return
 		}
@@ -226,6 +250,8 @@ func (x *exam) record() {
 		x.say(Fail, name, "the store and the log cannot be compared: "+cut(err.Error()), "")
 	case found > mostToName:
 		x.say(Fail, name, fmt.Sprintf("and %d more", found-mostToName), "")
+	case found == 0 && len(x.broken) > 0:
+		x.say(Warn, name, fmt.Sprintf("%d looked at, as far as the log can be read", c.Events), "mend the log first")
 	case found == 0:
 		x.say(OK, name, fmt.Sprintf("%d looked at, each as the log has it", c.Events), "")
 	}

@@ -86,10 +86,10 @@ const (
 	EventBasisAdded         EventKind = "basis.add"
 	EventHatChosen          EventKind = "session.hat"
 	EventOpeningErased      EventKind = "opening.erase"
+	EventSourceNamed        EventKind = "source.name"      // an operator asked who stands behind a name
 	EventWitnessDisagreed   EventKind = "witness.disagree" // it saw another history of the ledger
 	EventWitnessAgreed      EventKind = "witness.agree"    // its first cosignature, or the first after its word against the ledger
 	EventWitnessResolved    EventKind = "witness.resolve"  // an operator settled a disagreement
-	EventSourceNamed        EventKind = "source.name"      // an operator asked who stands behind a name
 	EventLedgerRotated      EventKind = "ledger.rotate"
 	EventLedgerKeyRetired   EventKind = "ledger.key_retired"
 	EventLedgerClosed       EventKind = "ledger.close"

@@ -33,7 +33,9 @@ func (s *Server) Handler() http.Handler {
 	own := api.New(api.Config{
 		Exchange: s.Exchange, Authn: s.Authn, Idempotency: answers{s.DB}, Limits: limits, Log: s.o.Log,
 	})
-	pages := web.New(web.Config{Exchange: s.Exchange, Authn: s.Authn, Limits: limits, Log: s.o.Log})
+	pages := web.New(web.Config{
+		Exchange: s.Exchange, Authn: s.Authn, Ledger: &ledgerPages{q: s.Ledger, store: s.DB.Beneath(), x: s.Exchange}, Limits: limits, Log: s.o.Log,
+	})
 	mux := http.NewServeMux()
 	mux.Handle("/taxii2/", machines)
 	mux.Handle("/taxii2", machines)

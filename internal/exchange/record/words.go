@@ -93,4 +93,12 @@ var words = map[exchange.EventKind]string{
 	exchange.EventHatChosen:          "chose a hat to act in",
 	exchange.EventSourceNamed:        "asked who stands behind a name",
 	exchange.EventOpeningErased:      "erased the opening of an entry",
+	exchange.EventWitnessAgreed:      "heard a witness agree with the ledger",
+	exchange.EventWitnessDisagreed:   "heard a witness contradict the ledger",
+	exchange.EventWitnessResolved:    "settled what a witness held against the ledger",
+	exchange.EventLedgerRotated:      "gave the ledger a further key",
+	exchange.EventLedgerKeyRetired:   "retired a key of the ledger",
+	exchange.EventLedgerClosed:       "closed a log of the ledger",
+	exchange.EventLedgerOpened:       "opened the log that follows",
+	exchange.EventLedgerRolledBack:   "opened a log after the store was put back",
 }

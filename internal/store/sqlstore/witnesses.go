@@ -138,19 +138,12 @@ func (tx *Tx) PutDisagreement(d *witness.Disagreement) error {
 		}
 		d.ID = n
 	}
-	ours, theirs := d.Ours, d.Theirs
-	if ours == nil {
-		ours = []byte{}
-	}
-	if theirs == nil {
-		theirs = []byte{}
-	}
 	_, err := tx.Exec(`
 		INSERT INTO witness_disagreement (`+disagreementColumns+`)
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
 		ON CONFLICT (id) DO UPDATE SET
 			resolved_at = excluded.resolved_at, resolved_by = excluded.resolved_by, reason = excluded.reason`,
-		d.ID, string(d.Program), int64(d.Log), d.Key, d.Name, string(d.Kind), d.Size, d.Root, ours, theirs,
+		d.ID, string(d.Program), int64(d.Log), d.Key, d.Name, string(d.Kind), d.Size, d.Root, append([]byte{}, d.Ours...), append([]byte{}, d.Theirs...),
 		micros(d.At), micros(d.ResolvedAt), string(d.ResolvedBy), d.Reason)
 	if err != nil {
 		return fmt.Errorf("storing a disagreement: %w", err)
@@ -164,5 +157,8 @@ func scanDisagreement(s Scanner) (d witness.Disagreement, err error) {
 	err = s.Scan(&d.ID, &program, &log, &d.Key, &d.Name, &kind, &d.Size, &d.Root, &d.Ours, &d.Theirs, &at, &resolved, &by, &d.Reason)
 	d.Program, d.Log, d.Kind, d.At = exchange.ProgramID(program), int(log), witness.Kind(kind), instant(at)
 	d.ResolvedAt, d.ResolvedBy = instant(resolved), exchange.PersonID(by)
+	if len(d.Theirs) == 0 { // the engines differ in what they answer
+		d.Theirs = nil
+	}
 	return d, err
 }
