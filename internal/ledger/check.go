@@ -72,21 +72,30 @@ func (c *checking) small() error {
 		c.found("log", -1, errors.Join(err, errors.New("does not say which log the folder holds")))
 	}
 	for _, name := range []string{"head", "tiles"} {
-		b, err := os.ReadFile(filepath.Join(c.dir, name))
-		if errors.Is(err, fs.ErrNotExist) && name == "tiles" {
-			continue // none was full yet
-		}
-		var p position
-		if err == nil {
-			p, err = parsePosition(b)
-		}
-		if err != nil {
+		p, err := c.position(name)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && name == "tiles": // none was full yet
+		case err != nil:
 			c.found(name, -1, err)
-			continue
+		default:
+			c.hints[name] = p
 		}
-		c.hints[name] = p
 	}
 	return nil
+}
+
+// position reads the file head or tiles. It may be met while it is written.
+func (c *checking) position(name string) (p position, err error) {
+	for range 3 {
+		var b []byte
+		if b, err = os.ReadFile(filepath.Join(c.dir, name)); err != nil {
+			return p, err
+		}
+		if p, err = parsePosition(b); err == nil {
+			return p, nil
+		}
+	}
+	return p, err
 }
 
 // segment reads a segment, after which the log has the size next.
