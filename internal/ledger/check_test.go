@@ -126,7 +126,8 @@ func paths(t *testing.T, dir string) (out []string) {
 	return out
 }
 
-// With this in the environment there are more rounds of TestEveryByte.
+// With this in the environment there are as many rounds of TestEveryByte and
+// TestKill.
 const roundsVariable = "FOREWARN_LEDGER_ROUNDS"
 
 // TestEveryByte flips, deletes and inserts bytes of the journal, of tiles and of

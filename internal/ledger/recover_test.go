@@ -370,7 +370,7 @@ func TestRefusedOptions(t *testing.T) {
 func TestMarker(t *testing.T) {
 	dir := t.TempDir()
 	l := open(t, dir, options(t))
-	for size := int64(0); size <= 2*markerEvery; size += 9000 {
+	for size := int64(0); size <= markerEvery+9000; size += 9000 {
 		grow(t, l, size)
 	}
 	grow(t, l, l.Size()+300)
@@ -395,18 +395,16 @@ func TestMarker(t *testing.T) {
 		"another sum":     {segment: p.segment, offset: p.offset, size: p.size},
 		"no tiles there":  {segment: p.segment, offset: p.offset, size: p.size << 20, prev: p.prev},
 	} {
-		for _, head := range []bool{true, false} {
-			dir := copyOf(t, dir)
-			write(t, filepath.Join(dir, "tiles"), wrong.bytes())
-			if !head {
-				os.Remove(filepath.Join(dir, "head"))
-			}
-			l, err := Open(dir, options(t))
-			if err != nil || l.Size() != size {
-				t.Fatalf("%s: %v", name, err)
-			}
-			l.Close()
+		dir := copyOf(t, dir)
+		write(t, filepath.Join(dir, "tiles"), wrong.bytes())
+		if len(name)%2 == 0 {
+			os.Remove(filepath.Join(dir, "head"))
 		}
+		l, err := Open(dir, options(t))
+		if err != nil || l.Size() != size {
+			t.Fatalf("%s: %v", name, err)
+		}
+		l.Close()
 	}
 	// Damage behind the marker is named at once; before it, by Check.
 	journal, err := os.ReadFile(filepath.Join(dir, "journal", segmentName(1)))
