@@ -61,7 +61,7 @@ func BenchmarkLedgerAppend(b *testing.B) {
 			var put int64
 			var all sync.WaitGroup
 			b.ResetTimer()
-			start := time.Now()
+			start, used := time.Now(), cpu()
 			for w := range writers {
 				all.Go(func() {
 					for next.Add(1) <= int64(b.N) {
@@ -84,6 +84,7 @@ func BenchmarkLedgerAppend(b *testing.B) {
 			}
 			all.Wait()
 			spent := time.Since(start)
+			used = cpu() - used
 			b.StopTimer()
 			waits := slices.Concat(took...)
 			perGroup := max(1, size/max(1, groups))
@@ -92,6 +93,7 @@ func BenchmarkLedgerAppend(b *testing.B) {
 			rate, ratio := float64(b.N)/spent.Seconds(), spent.Seconds()/float64(groups)/floor.Seconds()
 			b.ReportMetric(0, "ns/op")
 			b.ReportMetric(rate, "appends/s")
+			b.ReportMetric(used.Seconds()*1e6/float64(b.N), "cpu-µs/append")
 			b.ReportMetric(p50, "p50-ms")
 			b.ReportMetric(p99, "p99-ms")
 			b.ReportMetric(float64(perGroup), "entries/group")
@@ -109,6 +111,7 @@ func BenchmarkLedgerAppend(b *testing.B) {
 			show(first)
 			show(second)
 			show(third)
+			show(figure{name: name + "µs of processor time for an append", value: used.Seconds() * 1e6 / float64(b.N), format: "%.1f"})
 			show(figure{name: name + "time of a group in bare writes and syncs of its bytes", value: ratio, format: "%.1f"})
 		})
 	}

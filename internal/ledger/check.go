@@ -55,7 +55,8 @@ func (l *Log) Check(ctx context.Context, found func(path string, index int64, er
 		}
 	}
 	for name, p := range c.hints {
-		if p.size <= c.k.size && !c.holes[p.segment] {
+		ahead := p.segment > c.k.at.segment || p.segment == c.k.at.segment && p.offset > c.k.at.offset
+		if !c.holes[p.segment] && (!ahead || c.quiet()) {
 			found(name, -1, errors.New("names a place in the journal where no record ends"))
 		}
 	}
@@ -72,21 +73,30 @@ func (c *checking) small() error {
 		c.found("log", -1, errors.Join(err, errors.New("does not say which log the folder holds")))
 	}
 	for _, name := range []string{"head", "tiles"} {
-		b, err := os.ReadFile(filepath.Join(c.dir, name))
-		if errors.Is(err, fs.ErrNotExist) && name == "tiles" {
-			continue // none was full yet
-		}
-		var p position
-		if err == nil {
-			p, err = parsePosition(b)
-		}
-		if err != nil {
+		p, err := c.position(name)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && name == "tiles": // none was full yet
+		case err != nil:
 			c.found(name, -1, err)
-			continue
+		default:
+			c.hints[name] = p
 		}
-		c.hints[name] = p
 	}
 	return nil
+}
+
+// position reads the file head or tiles. It may be met while it is written.
+func (c *checking) position(name string) (p position, err error) {
+	for range 3 {
+		var b []byte
+		if b, err = os.ReadFile(filepath.Join(c.dir, name)); err != nil {
+			return p, err
+		}
+		if p, err = parsePosition(b); err == nil {
+			return p, nil
+		}
+	}
+	return p, err
 }
 
 // segment reads a segment, after which the log has the size next.
@@ -161,11 +171,12 @@ func (c *checking) behind(f *os.File, path string, size int64) error {
 	return nil
 }
 
-// quiet reports whether nothing was appended since Check began, nor is being.
+// quiet reports whether nothing was appended since Check began, nor is being, nor
+// failed to be.
 func (c *checking) quiet() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.flight == nil && c.known.Load() == c.k
+	return c.flight == nil && c.known.Load() == c.k && (c.stopped == nil || errors.Is(c.stopped, ErrClosed))
 }
 
 // next reads a record. One that is not what was written is told of, and passed
@@ -384,7 +395,12 @@ func (c *checking) strangers() error {
 		if rest, ok := strings.CutPrefix(name, "journal/"); ok {
 			c.journal.mu.Lock()
 			defer c.journal.mu.Unlock()
-			if slices.ContainsFunc(c.journal.segments, func(s *segment) bool { return segmentName(s.number) == rest }) {
+			segments := c.journal.segments
+			if slices.ContainsFunc(segments, func(s *segment) bool { return segmentName(s.number) == rest }) {
+				return nil
+			}
+			// The writer may be about to begin the next one.
+			if s, err := readSegmentStart(path); err == nil && c.locked != nil && rest == segmentName(s.number) && int(s.number) == len(segments)+1 {
 				return nil
 			}
 		} else if level, n, width, err := parseTilePath(name); err == nil && width == 0 {

@@ -114,9 +114,11 @@ func Open(dir string, o Options) (*Log, error) {
 		dir: dir, o: o, room: make(chan struct{}), more: make(chan struct{}),
 		wake: make(chan struct{}, 1), ended: make(chan struct{}), next: o.Signers,
 	}
+	begun := o.Now()
 	if err := l.open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the ledger: %w", err), l.release())
 	}
+	l.o.Log.Debug("the ledger is open", "origin", l.origin, "size", l.Size(), "took", o.Now().Sub(begun))
 	return l, nil
 }
 
