@@ -17,30 +17,34 @@ import (
 
 // What the ledger adds to an act that writes one event, in turns of the same run.
 func BenchmarkAct(b *testing.B) {
-	for _, callers := range []int{1, 64, 256} {
-		b.Run(fmt.Sprint(callers), func(b *testing.B) {
-			e := storetest.Engine{Name: "sqlite", URL: func(t testing.TB) string { return filepath.Join(t.TempDir(), "store.db") }}
-			without, with := newNode(b, e, e.URL(b)), newNode(b, e, e.URL(b))
-			with.start()
-			var times [2][]time.Duration
-			var total [2]time.Duration
-			const turns = 10
-			for range turns {
-				for i, n := range []*node{without, with} {
-					took, all := acting(b, n, callers, max(b.N/turns, callers))
-					total[i] += all
-					times[i] = append(times[i], took...)
-				}
-			}
-			for i, name := range []string{"off", "on"} {
-				slices.Sort(times[i])
-				b.ReportMetric(float64(len(times[i]))/total[i].Seconds(), "acts/s-"+name)
-				b.ReportMetric(float64(times[i][len(times[i])/2].Microseconds()), "p50us-"+name)
-			}
-			b.ReportMetric(total[1].Seconds()/total[0].Seconds(), "ratio")
-			b.ReportMetric(0, "ns/op")
-		})
+	sqlite := storetest.Engine{Name: "sqlite", URL: func(t testing.TB) string { return filepath.Join(t.TempDir(), "store.db") }}
+	for _, e := range []storetest.Engine{sqlite, storetest.PostgreSQL} {
+		for _, callers := range []int{1, 64, 256} {
+			b.Run(fmt.Sprintf("%s/%d", e.Name, callers), func(b *testing.B) { benchmarkAct(b, e, callers) })
+		}
 	}
+}
+
+func benchmarkAct(b *testing.B, e storetest.Engine, callers int) {
+	without, with := newNode(b, e, e.URL(b)), newNode(b, e, e.URL(b))
+	with.start()
+	var times [2][]time.Duration
+	var total [2]time.Duration
+	const turns = 10
+	for range turns {
+		for i, n := range []*node{without, with} {
+			took, all := acting(b, n, callers, max(b.N/turns, callers))
+			total[i] += all
+			times[i] = append(times[i], took...)
+		}
+	}
+	for i, name := range []string{"off", "on"} {
+		slices.Sort(times[i])
+		b.ReportMetric(float64(len(times[i]))/total[i].Seconds(), "acts/s-"+name)
+		b.ReportMetric(float64(times[i][len(times[i])/2].Microseconds()), "p50us-"+name)
+	}
+	b.ReportMetric(total[1].Seconds()/total[0].Seconds(), "ratio")
+	b.ReportMetric(0, "ns/op")
 }
 
 func acting(b *testing.B, n *node, callers, acts int) (each []time.Duration, whole time.Duration) {

@@ -1,6 +1,7 @@
 package sequencer
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -95,7 +96,7 @@ func (q *Sequencer) run(ctx context.Context) {
 		case <-poll:
 			q.revive(ctx)
 		}
-		if err := q.carry(ctx); err != nil && ctx.Err() == nil {
+		if err := q.carry(ctx); err != nil && ctx.Err() == nil && q.Err() == nil {
 			// The next turn tries again; who waits does so up to its own limit.
 			q.o.Log.Warn("reading events for the ledger", "err", err)
 			pause(ctx, pollEvery)
@@ -180,6 +181,9 @@ func (q *Sequencer) take(c *open, b batch, after int64) (handed int64, err error
 	c.away = b.next.Number > 0
 	if len(entries) > 0 {
 		q.put(c, after+1, entries)
+	}
+	if c.handed < after+int64(len(entries)) {
+		return c.handed, cmp.Or(q.err, c.log.Err(), ledger.ErrClosed)
 	}
 	return c.handed, q.err
 }
