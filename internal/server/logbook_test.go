@@ -40,6 +40,9 @@ func newKept(t *testing.T) *kept {
 	clock, c := testkit.NewClock(), config.Default()
 	c.URL = "https://exchange.example"
 	k := &kept{t: t, clock: clock, o: server.Options{Data: t.TempDir(), Config: c, Now: clock.Now}}
+	if err := os.Chmod(k.o.Data, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	k.start()
 	t.Cleanup(k.stop)
 	return k
