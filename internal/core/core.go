@@ -83,8 +83,8 @@ type Config struct {
 	Push       Push
 	Notary     Notary
 	Mail       Mail
-	Witnesses  Witnesses
 	Logbook    logbook.Config
+	Witnesses  Witnesses
 }
 
 // Exchange is the exchange.

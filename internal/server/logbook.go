@@ -19,9 +19,9 @@ func (s *Server) logbook() logbook.Config {
 	}
 }
 
-// logKeys ends the log's keys when their time has come: at the start, and then every
+// endKeys ends the log's keys when their time has come: at the start, and then every
 // minute.
-func (s *Server) logKeys(ctx context.Context) {
+func (s *Server) endKeys(ctx context.Context) {
 	const doing = "looking after the keys of the log"
 	if err := s.Exchange.Logbook.Tick(ctx); err != nil && ctx.Err() == nil {
 		s.o.Log.Error(doing, "err", err)

@@ -88,25 +88,8 @@ func (b *bench) build(ctx context.Context, dir string, all []known) (out Rebuilt
 		return out, err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	for seq := b.log.Base; seq < b.stored; {
-		var entries [][]byte
-		err := b.db.View(ctx, func(tx *sqlstore.Tx) error {
-			entries, err = tx.EntriesAfter(seq, int(min(4096, b.stored-seq)))
-			return err
-		})
-		if err == nil && len(entries) == 0 {
-			err = fmt.Errorf("event %d is not in the store", seq+1)
-		}
-		if err == nil {
-			err = l.Put(seq-b.log.Base, entries)
-		}
-		if err == nil {
-			seq += int64(len(entries))
-			err = l.Wait(ctx, seq-b.log.Base)
-		}
-		if err != nil {
-			return out, err
-		}
+	if err := b.carry(ctx, l); err != nil {
+		return out, err
 	}
 	for _, k := range all {
 		if k.Size > l.Size() {
@@ -123,6 +106,31 @@ func (b *bench) build(ctx context.Context, dir string, all []known) (out Rebuilt
 		}
 	}
 	return Rebuilt{Origin: l.Origin(), Size: l.Size(), Against: last.Size, From: last.from}, nil
+}
+
+// carry puts the store's entries into an empty log.
+func (b *bench) carry(ctx context.Context, l *ledger.Log) error {
+	for seq := b.log.Base; seq < b.stored; {
+		var entries [][]byte
+		err := b.db.View(ctx, func(tx *sqlstore.Tx) (err error) {
+			entries, err = tx.EntriesAfter(seq, int(min(4096, b.stored-seq)))
+			return err
+		})
+		if err == nil && len(entries) == 0 {
+			err = fmt.Errorf("event %d is not in the store", seq+1)
+		}
+		if err == nil {
+			err = l.Put(seq-b.log.Base, entries)
+		}
+		if err == nil {
+			seq += int64(len(entries))
+			err = l.Wait(ctx, seq-b.log.Base)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // checkpoints are the newest that can be found, from each place.

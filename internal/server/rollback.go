@@ -146,11 +146,20 @@ func AcceptRollback(ctx context.Context, o Options, witnessed []byte, reason str
 	out = RolledBack{
 		Former: b.log.Origin, FormerSize: lost.Last.Size, WithoutEvent: lost.Gone(b.log.Base), Log: next.Number, Origin: next.Origin,
 	}
-	keys, err := logbook.New(logbook.Config{Store: sqlstore.For[logbook.Tx](b.db)}).Keys(ctx, next.Number)
-	if err == nil && len(keys) > 0 {
-		out.Key = keys[0]
+	return out, b.begin(ctx, &out)
+}
+
+// begin makes the log that follows. The server would do it, too.
+func (b *bench) begin(ctx context.Context, out *RolledBack) error {
+	if err := b.read(ctx); err != nil {
+		return err
 	}
-	return out, err
+	out.Key = b.keys[0].Public
+	l, err := b.open(b.dir())
+	if err != nil {
+		return err
+	}
+	return errors.Join(b.carry(ctx, l), l.Close())
 }
 
 // lost finds out what the store does not know, and freezes the log.

@@ -77,7 +77,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	var background sync.WaitGroup
 	for _, job := range []func(context.Context){
 		s.Exchange.Releases.Run, s.Exchange.Contributions.Run, s.sweep, s.flush, s.pages, s.polls, s.daily, s.lapse,
-		s.Exchange.Pulse.Run, s.webhooks, s.mail, s.Exchange.Lookup.Run, s.recalls, s.logKeys, s.Exchange.Witnesses.Run,
+		s.Exchange.Pulse.Run, s.webhooks, s.mail, s.Exchange.Lookup.Run, s.recalls, s.endKeys, s.Exchange.Witnesses.Run,
 	} {
 		background.Go(func() { job(run) })
 	}

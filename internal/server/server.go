@@ -131,8 +131,8 @@ func (s *Server) open(ctx context.Context) error {
 		Notary: signs,
 		Mail:   core.Mail{Store: sqlstore.For[mail.Tx](s.DB), Sender: sender},
 
-		Witnesses: witnesses,
 		Logbook:   s.logbook(),
+		Witnesses: witnesses,
 	})
 	s.DB.Watch(s.Exchange.Delivery)
 	s.Authn = authn.New(authn.Config{Store: sqlstore.For[authn.Tx](s.DB), Generation: s.DB.Generation, Now: s.o.Now})
