@@ -44,3 +44,20 @@ func TestWrite(t *testing.T) {
 		t.Errorf("%+v %v", c, err)
 	}
 }
+
+func TestLedger(t *testing.T) {
+	for text, want := range map[string]string{
+		"witness_interval = \"30s\"\nwitness_allow = [\"10.0.0.0/8\"]": "",
+		`witness_interval = "often"`:                                   "witness_interval",
+		`witness_interval = "1ms"`:                                     "between 1s and 1h",
+		`witness_allow = ["10.0.0.1"]`:                                 "ledger.witness_allow",
+	} {
+		file := filepath.Join(t.TempDir(), config.FileName)
+		if err := os.WriteFile(file, []byte("[ledger]\n"+text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := config.Load(file); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}

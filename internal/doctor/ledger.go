@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -105,7 +106,11 @@ func (x *exam) log(b book, l logbook.Log, current bool) {
 	if x.Full || log.Size() <= quickEntries {
 		err = log.Check(x.ctx, func(path string, index int64, err error) {
 			if found++; found <= mostToName {
-				x.harm(l, name, at(index, path+": "+err.Error()), mend)
+				do := mend
+				if current && strings.HasPrefix(path, "tile/") {
+					do = "start the server anew: it makes the file again from the journal"
+				}
+				x.harm(l, name, at(index, path+": "+err.Error()), do)
 			}
 		})
 	} else {
@@ -203,13 +208,15 @@ func (x *exam) newest(b book, l logbook.Log, log *ledger.Log, name string) {
 // waiting is how many events are not in a log that holds those up to one; below zero:
 // how many the log holds that the store does not.
 func (x *exam) waiting(last, logged int64) int64 {
-	if logged > last { // what was entered since the store was read is there by now
-		_ = x.db.View(x.ctx, func(tx *sqlstore.Tx) (err error) {
-			last, err = tx.LastEvent()
-			return err
-		})
+	if logged <= last {
+		return last - logged
 	}
-	return last - logged
+	// What was entered since the store was read is there by now.
+	_ = x.db.View(x.ctx, func(tx *sqlstore.Tx) (err error) {
+		last, err = tx.LastEvent()
+		return err
+	})
+	return min(0, last-logged)
 }
 
 func publics(keys []logbook.Key) (out []string) {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
@@ -25,7 +26,9 @@ type checking struct {
 	at    position // behind the record that was read last
 	lost  bool     // what the next record or segment follows is not known
 	hints map[string]position
-	holes map[uint32]bool // segments in which something was passed over
+
+	marked int64           // up to here the file tiles says that tiles are complete
+	holes  map[uint32]bool // segments in which something was passed over
 }
 
 // Check reads everything in the folder again: the journal, its entries and all
@@ -80,6 +83,9 @@ func (c *checking) small() error {
 			c.found(name, -1, err)
 		default:
 			c.hints[name] = p
+		}
+		if err == nil && name == "tiles" {
+			c.marked = p.size
 		}
 	}
 	return nil
@@ -165,7 +171,7 @@ func (c *checking) behind(f *os.File, path string, size int64) error {
 	if _, err := f.ReadAt(b, from); err != nil {
 		return err
 	}
-	if b = bytes.TrimRight(b, "\x00"); (len(b) > 0 || size-from > 2*mostRoom) && c.quiet() {
+	if b = bytes.TrimRight(b, "\x00"); (len(b) > 0 || size-from > 2*mostRoom) && c.quiet() && !c.growing(f) {
 		c.found(path, -1, errors.New("something stands behind the newest checkpoint"))
 	}
 	return nil
@@ -177,6 +183,29 @@ func (c *checking) quiet() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.flight == nil && c.known.Load() == c.k && (c.stopped == nil || errors.Is(c.stopped, ErrClosed))
+}
+
+// growing reports whether what is behind the newest checkpoint is a record that
+// another process has appended since the log was opened for reading only. One that
+// is being written gets a second.
+func (c *checking) growing(f *os.File) bool {
+	for range 20 {
+		info, err := f.Stat()
+		if err != nil || !c.o.ReadOnly {
+			return false
+		}
+		b := make([]byte, min(info.Size()-c.k.at.offset, maxRecord))
+		n, _ := f.ReadAt(b, c.k.at.offset)
+		if r, err := parseRecord(b[:n]); err == nil {
+			return r.prev == c.k.at.prev && r.first == c.k.size
+		}
+		select {
+		case <-c.ctx.Done():
+			return false
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return false
 }
 
 // next reads a record. One that is not what was written is told of, and passed
@@ -335,10 +364,13 @@ func (c *checking) add(e []byte) error {
 		c.files.mu.Lock()
 		_, waits := c.files.pending[tileKey{x.level, x.n}]
 		c.files.mu.Unlock()
-		if waits {
+		if waits && !c.o.ReadOnly {
 			continue
 		}
 		b, err := os.ReadFile(c.path(x.level, x.n))
+		if waits && errors.Is(err, fs.ErrNotExist) && c.tree.size > c.marked {
+			continue // the process that writes the log may be about to
+		}
 		name, first := tilePath(x.level, x.n, 0), x.n<<(tileHeight*(max(x.level, 0)+1))
 		if errors.Is(err, fs.ErrNotExist) {
 			c.found(name, first, errors.New("the file is missing"))
@@ -404,8 +436,8 @@ func (c *checking) strangers() error {
 				return nil
 			}
 		} else if level, n, width, err := parseTilePath(name); err == nil && width == 0 {
-			// A group that is not told of yet may have written it.
-			if c.locked != nil || n < c.k.size>>(tileHeight*(max(level, 0)+1)) {
+			// A group that is not told of yet, here or in another process, may have written it.
+			if c.locked != nil || c.o.ReadOnly || n < c.k.size>>(tileHeight*(max(level, 0)+1)) {
 				return nil
 			}
 		}

@@ -35,11 +35,18 @@ type kept struct {
 	s     *server.Server
 }
 
-func newKept(t *testing.T) *kept {
+func newKept(t *testing.T) *kept { return keptIn(t, "") }
+
+// keptIn is one with its database at an address; empty: in its folder.
+func keptIn(t *testing.T, database string) *kept {
 	t.Helper()
 	clock, c := testkit.NewClock(), config.Default()
+	c.Database = database
 	c.URL = "https://exchange.example"
 	k := &kept{t: t, clock: clock, o: server.Options{Data: t.TempDir(), Config: c, Now: clock.Now}}
+	if err := os.Chmod(k.o.Data, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	k.start()
 	t.Cleanup(k.stop)
 	return k

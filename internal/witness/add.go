@@ -131,7 +131,10 @@ func (w *Witness) open(checkpoint []byte) (h *history, c verify.Checkpoint, sign
 	// Key by key: a signature of one key that does not hold says nothing of another's.
 	text := unknown.Note.Text + "\n"
 	var lines string
-	for _, key := range h.keys {
+	h.mu.Lock()
+	keys := h.keys
+	h.mu.Unlock()
+	for _, key := range keys {
 		v, err := note.NewVerifier(key)
 		if err != nil {
 			return nil, c, nil, err

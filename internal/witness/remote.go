@@ -86,7 +86,15 @@ const refresh = time.Minute
 // what it told last, and when; Round answers that anew. Of a history that differs
 // it tells the server, too, with the checkpoint that proves it.
 func (w *Witness) Round(ctx context.Context, origin string, r *Remote, told Seen) (Seen, error) {
+	if told.Signed == nil {
+		w.learn(ctx, origin, r)
+	}
 	s, err := w.Follow(ctx, origin, r.Fetch)
+	var refused *Refusal
+	if errors.As(err, &refused) && refused.Status == http.StatusForbidden { // another key signs now
+		w.learn(ctx, origin, r)
+		s, err = w.Follow(ctx, origin, r.Fetch)
+	}
 	var split *Split
 	if errors.As(err, &split) {
 		if telling := r.Tell(ctx, split.Newest); telling != nil {
@@ -104,4 +112,16 @@ func (w *Witness) Round(ctx context.Context, origin string, r *Remote, told Seen
 		return told, err
 	}
 	return s, nil
+}
+
+// learn is Learn, of which nothing depends: with the keys that are known already a
+// checkpoint holds or does not.
+func (w *Witness) learn(ctx context.Context, origin string, r *Remote) {
+	next, err := w.Learn(ctx, origin, r.Fetch)
+	switch {
+	case err != nil:
+		w.o.Log.Warn("reading what the log says of its keys", "origin", origin, "err", err)
+	case next != nil:
+		w.o.Log.Warn("the log was closed; follow the one after it", "origin", origin, "next", next.Origin, "key", next.Key)
+	}
 }

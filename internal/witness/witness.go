@@ -95,10 +95,11 @@ type Witness struct {
 // history is what the witness remembers of one log.
 type history struct {
 	origin string
-	keys   []string
+	given  []string // keys that the witness was opened with
 	dir    string
 
 	mu     sync.Mutex
+	keys   []string // that count now
 	newest Seen
 }
 
@@ -184,7 +185,7 @@ func (w *Witness) add(logs []string) error {
 			w.logs[v.Name()] = h
 		}
 		if !slices.Contains(h.keys, key) {
-			h.keys = append(h.keys, key)
+			h.keys, h.given = append(h.keys, key), append(h.given, key)
 		}
 	}
 	return nil

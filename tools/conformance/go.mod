@@ -10,6 +10,8 @@ require (
 	golang.org/x/mod v0.42.0
 )
 
+require golang.org/x/time v0.16.0 // indirect
+
 require (
 	filippo.io/mldsa v1.0.0 // indirect
 	github.com/cenkalti/backoff/v5 v5.0.3 // indirect

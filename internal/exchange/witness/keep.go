@@ -17,7 +17,9 @@ func (s *Service) keep(ctx context.Context, f facts, found []finding) error {
 		idle = idle && known
 	}
 	for _, one := range found {
-		idle = idle && one.signed == nil && one.differs == "" && one.failure == f.states[one.witness.Key].Failure
+		st := f.states[one.witness.Key]
+		shown := one.signed == nil || one.size == st.Size && !one.at.After(st.Signed) // anybody can show it again
+		idle = idle && shown && one.differs == "" && (one.signed != nil || one.failure == st.Failure)
 	}
 	if idle {
 		return nil
