@@ -1,99 +1,23 @@
 package ledger
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 
+	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/forewarn-exchange/forewarn/verify"
 )
 
 // commitment is an entry of the size that the exchange writes.
 func commitment(i int64) []byte {
 	h := sha256.Sum256(binary.BigEndian.AppendUint64(nil, uint64(i)))
 	return append([]byte{1}, h[:]...)
-}
-
-// BenchmarkAppend: writers that each wait until their own entry is durable under a
-// signed checkpoint. Beside it stands the limit of the machine in the same run:
-// one write and one sync after the other, of groups of the same size.
-func BenchmarkAppend(b *testing.B) {
-	for _, writers := range []int{1, 16, 256, 2048} {
-		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) {
-			var groups, size int64
-			o := options(b)
-			o.Publish = func(_ context.Context, n int64, _ []byte) error { groups, size = groups+1, n; return nil }
-			l := open(b, b.TempDir(), o)
-			took := make([][]time.Duration, writers)
-			var mu sync.Mutex
-			var next atomic.Int64
-			var put int64
-			var all sync.WaitGroup
-			b.ResetTimer()
-			start := time.Now()
-			for w := range writers {
-				all.Go(func() {
-					for next.Add(1) <= int64(b.N) {
-						begun := time.Now()
-						mu.Lock()
-						i := put
-						put++
-						err := l.Put(i, [][]byte{commitment(i)})
-						mu.Unlock()
-						if err == nil {
-							err = l.Wait(b.Context(), i+1)
-						}
-						if err != nil {
-							b.Error(err)
-							return
-						}
-						took[w] = append(took[w], time.Since(begun))
-					}
-				})
-			}
-			all.Wait()
-			spent := time.Since(start)
-			b.StopTimer()
-			waits := slices.Sorted(slices.Values(slices.Concat(took...)))
-			perGroup := max(1, size/max(1, groups))
-			floor := syncOnly(b, int(perGroup), min(200, int(groups)))
-			b.ReportMetric(0, "ns/op")
-			b.ReportMetric(float64(b.N)/spent.Seconds(), "appends/s")
-			b.ReportMetric(float64(waits[len(waits)/2].Microseconds())/1e3, "p50-ms")
-			b.ReportMetric(float64(waits[len(waits)*99/100].Microseconds())/1e3, "p99-ms")
-			b.ReportMetric(float64(perGroup), "entries/group")
-			b.ReportMetric(float64(floor.Microseconds())/1e3, "sync-ms")
-			b.ReportMetric(spent.Seconds()/float64(groups)/floor.Seconds(), "x-sync/group")
-		})
-	}
-}
-
-// syncOnly answers the mean time of writing and syncing a group's bytes.
-func syncOnly(b *testing.B, entries, rounds int) time.Duration {
-	f, err := os.Create(filepath.Join(b.TempDir(), "floor"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer f.Close()
-	group := make([]byte, recordHead+entries*35+sumSize+220)
-	start := time.Now()
-	for i := range max(1, rounds) {
-		if _, err := f.WriteAt(group, int64(i*len(group))); err != nil {
-			b.Fatal(err)
-		}
-		if err := syncData(f); err != nil {
-			b.Fatal(err)
-		}
-	}
-	return time.Since(start) / time.Duration(max(1, rounds))
 }
 
 // filledLog is a log of a size, not synced group by group.
@@ -115,53 +39,6 @@ func filledLog(b *testing.B, dir string, size int64) *Log {
 	}
 	settle(l)
 	return l
-}
-
-// BenchmarkProof makes and verifies inclusion proofs in a log of a million
-// entries, and says how large a proof is.
-func BenchmarkProof(b *testing.B) {
-	const size = 1_000_000
-	l := filledLog(b, b.TempDir(), size)
-	of := func(i int) int64 { return int64(uint64(i) * 0x9E3779B97F4A7C15 % size) }
-	b.Run("make", func(b *testing.B) {
-		for i := 0; b.Loop(); i++ {
-			if _, err := l.Inclusion(of(i), size); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	b.Run("make-newest", func(b *testing.B) {
-		for i := 0; b.Loop(); i++ {
-			if _, err := l.Inclusion(size-1-int64(i%2000), size); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	b.Run("verify", func(b *testing.B) {
-		var proofs []tlog.RecordProof
-		for i := range 256 {
-			p, err := l.Inclusion(of(i), size)
-			if err != nil {
-				b.Fatal(err)
-			}
-			proofs = append(proofs, p)
-		}
-		root, _ := l.Root(size)
-		for i := 0; b.Loop(); i++ {
-			n := of(i % 256)
-			if err := tlog.CheckRecord(proofs[i%256], size, root, n, tlog.RecordHash(commitment(n))); err != nil {
-				b.Fatal(err)
-			}
-		}
-		b.ReportMetric(float64(len(proofs[0])*tlog.HashSize), "bytes")
-	})
-	b.Run("checkpoint-for", func(b *testing.B) {
-		for i := 0; b.Loop(); i++ {
-			if _, err := l.CheckpointFor(of(i)); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
 }
 
 // BenchmarkOpen: how long a log of a million entries takes to open after its
@@ -212,4 +89,84 @@ func folderSize(b *testing.B, dir string) (n int64) {
 		b.Fatal(err)
 	}
 	return n
+}
+
+// BenchmarkHundredMillion opens a log of 100,000,000 entries and more after a
+// crash, and proves an entry in it. The log is simulated: its files are those that
+// opening reads, the tiles along the right edge, with hashes that were drawn; of
+// the journal there is the last segment, with 65,000 entries in as many groups.
+func BenchmarkHundredMillion(b *testing.B) {
+	dir := b.TempDir()
+	const size, tail = 100_000_000 / 256 * 256, 65_000
+	tiles := simulate(b, dir, size, tail)
+	b.Run("open", func(b *testing.B) {
+		for b.Loop() {
+			l, err := Open(dir, Options{ReadOnly: true})
+			if err != nil {
+				b.Fatal(err)
+			}
+			l.Close()
+		}
+		b.ReportMetric(float64(tiles), "tiles-read")
+	})
+	b.Run("prove", func(b *testing.B) {
+		l := open(b, dir, Options{ReadOnly: true})
+		var p tlog.RecordProof
+		for i := int64(0); b.Loop(); i++ {
+			var err error
+			if p, err = l.Inclusion(size+i%tail, l.Size()); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(len(p)*tlog.HashSize), "bytes")
+	})
+}
+
+func simulate(b *testing.B, dir string, size int64, tail int64) (tiles int) {
+	b.Helper()
+	r := rand.NewChaCha8([32]byte{1})
+	l := &Log{dir: dir, origin: testOrigin, next: options(b).Signers, files: newFiles(dir)}
+	e := &edge{size: size}
+	for level := 1; level < tileLevels; level++ {
+		first := size >> (tileHeight * (level + 1)) << tileHeight
+		for n := first; n < size>>(tileHeight*level); n++ {
+			raw := make([]byte, tileBytes)
+			_, _ = r.Read(raw)
+			t, root := readTile(raw)
+			if err := l.files.write(filled{level: level - 1, n: n, tile: t}); err != nil {
+				b.Fatal(err)
+			}
+			if e.tiles[level] == nil {
+				e.tiles[level] = new(tile)
+			}
+			e.tiles[level].put(n-first, root)
+			tiles++
+		}
+	}
+	start := segmentStart{number: 1, first: size}
+	journal := start.bytes()
+	marker := position{segment: 1, offset: segmentHead, size: size}
+	l.edge = e
+	var prev sum
+	for i := range tail {
+		rec := appendEntry(make([]byte, recordHead), commitment(size+i))
+		e.add(commitment(size+i), nil)
+		text := verify.Checkpoint{Origin: testOrigin, Size: e.size, Root: e.root()}.Text()
+		checkpoint := []byte(text + "\n— " + testOrigin + " " + string(make([]byte, 92)) + "\n") // not signed, as long
+		if i == tail-1 {
+			var err error
+			if checkpoint, err = note.Sign(&note.Note{Text: text}, l.next...); err != nil {
+				b.Fatal(err)
+			}
+		}
+		rec, prev = seal(rec, size+i, 1, prev, checkpoint)
+		journal = append(journal, rec...)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "journal"), 0o750); err != nil {
+		b.Fatal(err)
+	}
+	write(b, filepath.Join(dir, "journal", segmentName(1)), journal)
+	write(b, filepath.Join(dir, "log"), identity(testOrigin))
+	write(b, filepath.Join(dir, "tiles"), marker.bytes())
+	return tiles
 }

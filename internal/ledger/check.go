@@ -58,7 +58,8 @@ func (l *Log) Check(ctx context.Context, found func(path string, index int64, er
 		}
 	}
 	for name, p := range c.hints {
-		if p.size <= c.k.size && !c.holes[p.segment] {
+		ahead := p.segment > c.k.at.segment || p.segment == c.k.at.segment && p.offset > c.k.at.offset
+		if !c.holes[p.segment] && (!ahead || c.quiet()) {
 			found(name, -1, errors.New("names a place in the journal where no record ends"))
 		}
 	}
@@ -75,24 +76,33 @@ func (c *checking) small() error {
 		c.found("log", -1, errors.Join(err, errors.New("does not say which log the folder holds")))
 	}
 	for _, name := range []string{"head", "tiles"} {
-		b, err := os.ReadFile(filepath.Join(c.dir, name))
-		if errors.Is(err, fs.ErrNotExist) && name == "tiles" {
-			continue // none was full yet
-		}
-		var p position
-		if err == nil {
-			p, err = parsePosition(b)
-		}
-		if err != nil {
+		p, err := c.position(name)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && name == "tiles": // none was full yet
+		case err != nil:
 			c.found(name, -1, err)
-			continue
+		default:
+			c.hints[name] = p
 		}
-		c.hints[name] = p
-		if name == "tiles" {
+		if err == nil && name == "tiles" {
 			c.marked = p.size
 		}
 	}
 	return nil
+}
+
+// position reads the file head or tiles. It may be met while it is written.
+func (c *checking) position(name string) (p position, err error) {
+	for range 3 {
+		var b []byte
+		if b, err = os.ReadFile(filepath.Join(c.dir, name)); err != nil {
+			return p, err
+		}
+		if p, err = parsePosition(b); err == nil {
+			return p, nil
+		}
+	}
+	return p, err
 }
 
 // segment reads a segment, after which the log has the size next.
@@ -133,7 +143,8 @@ func (c *checking) segment(s *segment, next int64) error {
 	} else {
 		c.at.prev, c.lost = start.prev, false
 	}
-	c.at.offset = w.at
+	c.at.offset, c.at.size = w.at, c.tree.size
+	c.tick()
 	for c.tree.size < next || w.at < w.stop {
 		if err := c.ctx.Err(); err != nil {
 			return err
@@ -147,17 +158,31 @@ func (c *checking) segment(s *segment, next int64) error {
 			return err
 		}
 	}
-	if s.number == c.k.at.segment && info.Size() > c.k.at.offset && c.quiet() && !c.growing(f) {
-		c.found(path, -1, fmt.Errorf("%d bytes behind the newest checkpoint", info.Size()-c.k.at.offset))
+	if s.number == c.k.at.segment && c.quiet() {
+		return c.behind(f, path, info.Size())
 	}
 	return nil
 }
 
-// quiet reports whether nothing was appended since Check began, nor is being.
+// behind looks at what stands behind the end of the journal: nothing but zeros.
+func (c *checking) behind(f *os.File, path string, size int64) error {
+	from := c.k.at.offset
+	b := make([]byte, max(0, min(size-from, 2*mostRoom)))
+	if _, err := f.ReadAt(b, from); err != nil {
+		return err
+	}
+	if b = bytes.TrimRight(b, "\x00"); (len(b) > 0 || size-from > 2*mostRoom) && c.quiet() && !c.growing(f) {
+		c.found(path, -1, errors.New("something stands behind the newest checkpoint"))
+	}
+	return nil
+}
+
+// quiet reports whether nothing was appended since Check began, nor is being, nor
+// failed to be.
 func (c *checking) quiet() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.flight == nil && c.known.Load() == c.k
+	return c.flight == nil && c.known.Load() == c.k && (c.stopped == nil || errors.Is(c.stopped, ErrClosed))
 }
 
 // growing reports whether what is behind the newest checkpoint is a record that
@@ -187,11 +212,6 @@ func (c *checking) growing(f *os.File) bool {
 // over.
 func (c *checking) next(w *window, path string, next int64) error {
 	from := w.at
-	for name, p := range c.hints {
-		if p.segment == c.at.segment && p.offset == from && p.prev == c.at.prev {
-			delete(c.hints, name)
-		}
-	}
 	r, err := w.next()
 	if err == nil && r.first != c.tree.size {
 		err = fmt.Errorf("begins with entry %d where entry %d belongs", r.first, c.tree.size)
@@ -216,17 +236,20 @@ func (c *checking) next(w *window, path string, next int64) error {
 		}
 	}
 	c.at = position{segment: c.at.segment, offset: w.at, size: r.end(), prev: r.sum}
-	c.ended()
+	c.tick()
 	if err := c.checkpoint(r.checkpoint); err != nil {
 		c.found(path, -1, fmt.Errorf("the checkpoint of size %d: %w", c.tree.size, err))
 	}
 	return nil
 }
 
-// ended ticks off hints that name the end of the journal.
-func (c *checking) ended() {
-	if p, ok := c.hints["head"]; ok && p == c.at {
-		delete(c.hints, "head")
+// tick ticks off hints that name the place between two records that is reached. That
+// of tiles has a size within the record that follows.
+func (c *checking) tick() {
+	for name, p := range c.hints {
+		if p.segment == c.at.segment && p.offset == c.at.offset && p.prev == c.at.prev && (p.size == c.at.size || name == "tiles") {
+			delete(c.hints, name)
+		}
 	}
 }
 
@@ -404,7 +427,12 @@ func (c *checking) strangers() error {
 		if rest, ok := strings.CutPrefix(name, "journal/"); ok {
 			c.journal.mu.Lock()
 			defer c.journal.mu.Unlock()
-			if slices.ContainsFunc(c.journal.segments, func(s *segment) bool { return segmentName(s.number) == rest }) {
+			segments := c.journal.segments
+			if slices.ContainsFunc(segments, func(s *segment) bool { return segmentName(s.number) == rest }) {
+				return nil
+			}
+			// The writer may be about to begin the next one.
+			if s, err := readSegmentStart(path); err == nil && c.locked != nil && rest == segmentName(s.number) && int(s.number) == len(segments)+1 {
 				return nil
 			}
 		} else if level, n, width, err := parseTilePath(name); err == nil && width == 0 {

@@ -19,19 +19,15 @@ import (
 
 // spoilt is a file that is changed by one byte.
 type spoilt struct {
-	path   string // in the folder
 	b      []byte
 	first  int // the first byte that is another one; the file's length if it only became longer
 	change string
 }
 
-func spoil(r *rand.Rand, dir, path string) (spoilt, error) {
-	b, err := os.ReadFile(filepath.Join(dir, path))
-	if err != nil {
-		return spoilt{}, err
-	}
-	s := spoilt{path: path}
-	at := r.IntN(len(b))
+// spoil changes a byte among the first n of a file.
+func spoil(r *rand.Rand, b []byte, n int) spoilt {
+	var s spoilt
+	at := r.IntN(n)
 	switch r.IntN(3) {
 	case 0:
 		s.change = "flipped"
@@ -42,13 +38,13 @@ func spoil(r *rand.Rand, dir, path string) (spoilt, error) {
 		s.b = append(bytes.Clone(b[:at]), b[at+1:]...)
 	case 2:
 		s.change = "inserted"
-		at = r.IntN(len(b) + 1)
+		at = r.IntN(n + 1)
 		s.b = append(append(bytes.Clone(b[:at]), byte(r.IntN(256))), b[at:]...)
 	}
 	for s.first < min(len(b), len(s.b)) && b[s.first] == s.b[s.first] {
 		s.first++
 	}
-	return s, nil
+	return s
 }
 
 // place says which entry stands at a byte of a file, -1 where none does; in the
@@ -72,7 +68,7 @@ func entryPlaces(at []place, b []byte, first int64) []place {
 }
 
 // places answers for each byte of each file which entry stands there.
-func places(t *testing.T, dir string) map[string][]place {
+func places(t *testing.T, dir string, end position) map[string][]place {
 	t.Helper()
 	out := map[string][]place{}
 	for _, name := range paths(t, dir) {
@@ -92,6 +88,9 @@ func places(t *testing.T, dir string) map[string][]place {
 			at = make([]place, segmentHead, len(b))
 			for i := range at {
 				at[i] = place{-1, -1}
+			}
+			if name == "journal/"+segmentName(end.segment) {
+				b = b[:end.offset] // zeros follow
 			}
 			for w := (&window{f: bytes.NewReader(b), at: segmentHead, stop: int64(len(b))}); w.at < w.stop; {
 				r, err := w.next()
@@ -127,13 +126,14 @@ func paths(t *testing.T, dir string) (out []string) {
 	return out
 }
 
-// With this in the environment there are more rounds of TestEveryByte.
+// With this in the environment there are as many rounds of TestEveryByte and
+// TestKill.
 const roundsVariable = "FOREWARN_LEDGER_ROUNDS"
 
 // TestEveryByte flips, deletes and inserts bytes of the journal, of tiles and of
 // bundles. Each time Check names the file, and the first entry concerned.
 func TestEveryByte(t *testing.T) {
-	rounds := 1000
+	rounds := 500
 	if n, err := strconv.Atoi(os.Getenv(roundsVariable)); err == nil {
 		rounds = n
 	}
@@ -146,17 +146,14 @@ func TestEveryByte(t *testing.T) {
 		grow(t, l, l.Size()+1+r.Int64N(60))
 	}
 	settle(l)
-	where, all := places(t, dir), paths(t, dir)
+	where, all := places(t, dir, l.known.Load().at), paths(t, dir)
 	for range rounds {
 		name := all[r.IntN(len(all))]
-		s, err := spoil(r, dir, name)
-		if err != nil {
-			t.Fatal(err)
-		}
 		was, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)
 		}
+		s := spoil(r, was, len(where[name])-1)
 		write(t, filepath.Join(dir, name), s.b)
 		forget(l)
 		var found []string
@@ -190,43 +187,73 @@ func forget(l *Log) {
 	clear(l.files.young)
 }
 
-func asFailure(err error, f **verify.Failure) bool { return errors.As(err, f) }
+// What is read through the API is held against the tree. A tile or bundle that is
+// damaged or missing is made again; where the journal is damaged too, nothing is
+// answered.
+func TestDamagedTile(t *testing.T) {
+	for _, level := range []string{"tile/0/001", "tile/entries/002", "tile/1/000"} {
+		for _, how := range []string{"flipped", "cut", "missing"} {
+			if level == "tile/1/000" && how != "missing" {
+				continue // its log is large
+			}
+			for _, journal := range []bool{true, false} {
+				t.Run(fmt.Sprintf("%s %s, journal %t", level, how, journal), func(t *testing.T) { damaged(t, level, how, journal) })
+			}
+		}
+	}
+}
 
-// What is read through the API is held against the tree, too.
-func TestDamagedTileIsNotServed(t *testing.T) {
+func damaged(t *testing.T, name, how string, journal bool) {
+	t.Helper()
 	dir := t.TempDir()
 	l := open(t, dir, options(t))
-	grow(t, l, 1000)
+	grow(t, l, 800)
+	if name == "tile/1/000" {
+		grow(t, l, 65_536+300)
+	}
 	settle(l)
-	for name, index := range map[string]int64{"tile/0/001": 256, "tile/entries/002": 517} {
-		path := filepath.Join(dir, name)
-		b, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		at := 0
-		if name == "tile/entries/002" {
-			for i := int64(512); i < 517; i++ {
-				at += 2 + len(entry(i))
-			}
-			at += 5
-		}
-		b[at] ^= 4
-		write(t, path, b)
-		forget(l)
+	path := filepath.Join(dir, name)
+	was, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spoilt := bytes.Clone(was)
+	spoilt[len(was)/2] ^= 4
+	switch how {
+	case "flipped":
+		write(t, path, spoilt)
+	case "cut":
+		write(t, path, was[:len(was)-1])
+	case "missing":
+		os.Remove(path)
+	}
+	if !journal { // nor the tiles below
+		write(t, filepath.Join(dir, "journal", segmentName(1)), nil)
+		write(t, filepath.Join(dir, "tile/0/000"), nil)
+	}
+	forget(l)
+	b, _, err := l.File(name)
+	if !journal {
 		var f *verify.Failure
-		if _, _, err := l.File(name); !asFailure(err, &f) || f.Index != index {
-			t.Errorf("%s: %v", name, err)
+		if !errors.As(err, &f) {
+			t.Fatalf("%d bytes, %v", len(b), err)
 		}
+		if _, err := l.Inclusion(300, l.Size()); name == "tile/0/001" && err == nil {
+			t.Error("a proof from a damaged tile")
+		}
+		if _, err := l.Inclusion(l.Size()-1, l.Size()); err != nil {
+			t.Errorf("a proof that needs no damaged tile: %v", err)
+		}
+		return
 	}
-	if _, err := l.Inclusion(300, 1000); err == nil {
-		t.Error("a proof from a damaged tile")
+	if err != nil || !bytes.Equal(b, was) {
+		t.Fatalf("%d bytes, %v", len(b), err)
 	}
-	if _, err := l.Entry(517); err == nil {
-		t.Error("a damaged entry")
+	if again, err := os.ReadFile(path); err != nil || !bytes.Equal(again, was) {
+		t.Fatalf("the file has %d bytes, %v", len(again), err)
 	}
-	if _, err := l.Inclusion(999, 1000); err != nil {
-		t.Errorf("a proof that needs no damaged tile: %v", err)
+	if found := checked(t, l); len(found) > 0 {
+		t.Errorf("found %q", found)
 	}
 }
 
@@ -244,8 +271,11 @@ func TestCheckFinds(t *testing.T) {
 		"tile/1/000":       func(path string) error { return os.WriteFile(path, nil, 0o640) },
 		"journal/00000002": func(path string) error { return os.WriteFile(path, nil, 0o640) },
 		"head":             os.Remove,
-		"log":              func(path string) error { return os.WriteFile(path, []byte("forewarn ledger v1\nother\n"), 0o640) },
-		"notes":            func(path string) error { return os.WriteFile(path, nil, 0o640) },
+		"tiles": func(path string) error {
+			return os.WriteFile(path, position{segment: 1, offset: 65, size: 256}.bytes(), 0o640)
+		},
+		"log":   func(path string) error { return os.WriteFile(path, []byte("forewarn ledger v1\nother\n"), 0o640) },
+		"notes": func(path string) error { return os.WriteFile(path, nil, 0o640) },
 	} {
 		c := copyOf(t, dir)
 		r, err := Open(c, Options{ReadOnly: true, Verifiers: o.Verifiers})

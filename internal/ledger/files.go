@@ -34,6 +34,8 @@ type files struct {
 	old     map[tileKey]filled // the cache, in two generations
 	young   map[tileKey]filled
 
+	mending sync.Mutex // held where a single file is made again
+
 	ended  chan struct{}
 	next   marking // of the writing goroutine alone
 	marked int64   // the size of the marker that was asked for last

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -73,8 +74,8 @@ func appendUntilKilled(dir string) error {
 // showed.
 func TestKill(t *testing.T) {
 	rounds := 40
-	if testing.Short() {
-		rounds = 5
+	if n, err := strconv.Atoi(os.Getenv(roundsVariable)); err == nil {
+		rounds = n
 	}
 	dir := filepath.Join(t.TempDir(), "log")
 	r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1))

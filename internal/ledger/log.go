@@ -114,9 +114,11 @@ func Open(dir string, o Options) (*Log, error) {
 		dir: dir, o: o, room: make(chan struct{}), more: make(chan struct{}),
 		wake: make(chan struct{}, 1), ended: make(chan struct{}), next: o.Signers,
 	}
+	begun := o.Now()
 	if err := l.open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the ledger: %w", err), l.release())
 	}
+	l.o.Log.Debug("the ledger is open", "origin", l.origin, "size", l.Size(), "took", o.Now().Sub(begun))
 	return l, nil
 }
 
@@ -335,8 +337,13 @@ func (l *Log) Close() error {
 	l.nudge()
 	<-l.ended
 	l.fail(ErrClosed)
-	if !l.o.ReadOnly {
-		l.files.close()
+	if l.o.ReadOnly {
+		return l.release()
 	}
-	return l.release()
+	l.files.close()
+	var err error
+	if errors.Is(l.Err(), ErrClosed) { // else the journal is left as the failure left it
+		err = l.journal.trim()
+	}
+	return errors.Join(err, l.release())
 }

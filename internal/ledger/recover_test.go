@@ -58,7 +58,8 @@ func crash(t testing.TB, sizes ...int64) crashed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.journal = b
+	c.journal = b[:l.known.Load().at.offset]
+	write(t, c.path, c.journal)
 	return c
 }
 
@@ -361,5 +362,75 @@ func TestRefusedOptions(t *testing.T) {
 		if _, err := os.Stat(dir); err == nil {
 			t.Errorf("%s: a folder was made", name)
 		}
+	}
+}
+
+// A log with a marker is replayed from there. A marker that leads nowhere is
+// passed over, and never makes anything be cut off.
+func TestMarker(t *testing.T) {
+	dir := t.TempDir()
+	l := open(t, dir, options(t))
+	for size := int64(0); size <= markerEvery+9000; size += 9000 {
+		grow(t, l, size)
+	}
+	grow(t, l, l.Size()+300)
+	settle(l)
+	size := l.Size()
+	l.Close()
+	b, err := os.ReadFile(filepath.Join(dir, "tiles"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := parsePosition(b)
+	if err != nil || p.size < markerEvery {
+		t.Fatalf("the marker is at %d, %v", p.size, err)
+	}
+	resumes(t, copyOf(t, dir), size)
+	for name, wrong := range map[string]position{
+		"within a record": {segment: p.segment, offset: p.offset + 7, size: p.size, prev: p.prev},
+		"beyond the end":  {segment: p.segment, offset: p.offset + 1<<40, size: p.size, prev: p.prev},
+		"no such segment": {segment: 9, offset: p.offset, size: p.size, prev: p.prev},
+		"another size":    {segment: p.segment, offset: p.offset, size: p.size - 256, prev: p.prev},
+		"not whole tiles": {segment: p.segment, offset: p.offset, size: p.size + 1, prev: p.prev},
+		"another sum":     {segment: p.segment, offset: p.offset, size: p.size},
+		"no tiles there":  {segment: p.segment, offset: p.offset, size: p.size << 20, prev: p.prev},
+	} {
+		dir := copyOf(t, dir)
+		write(t, filepath.Join(dir, "tiles"), wrong.bytes())
+		if len(name)%2 == 0 {
+			os.Remove(filepath.Join(dir, "head"))
+		}
+		l, err := Open(dir, options(t))
+		if err != nil || l.Size() != size {
+			t.Fatalf("%s: %v", name, err)
+		}
+		l.Close()
+	}
+	// Damage behind the marker is named at once; before it, by Check.
+	journal, err := os.ReadFile(filepath.Join(dir, "journal", segmentName(1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, from := range []int64{p.offset + 5000, 5000} {
+		dir := copyOf(t, dir)
+		spoilt := bytes.Clone(journal)
+		spoilt[from] ^= 1
+		write(t, filepath.Join(dir, "journal", segmentName(1)), spoilt)
+		if from > p.offset {
+			l, err := Open(dir, options(t))
+			var f *verify.Failure
+			if !errors.As(err, &f) || f.Index > p.size || f.Index < p.size-9000 {
+				t.Fatalf("%v, %v", l, err)
+			}
+			continue
+		}
+		l, err := Open(dir, options(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := checked(t, l); len(found) != 1 {
+			t.Errorf("found %q", found)
+		}
+		l.Close()
 	}
 }
