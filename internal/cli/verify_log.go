@@ -221,7 +221,7 @@ func (w *watchLog) show(r verify.WatchReport) error {
 		lines = append(lines, "the log is closed: nothing is added any more")
 	}
 	if r.Successor != nil {
-		lines = append(lines, fmt.Sprintf("it goes on as %s, with the key %s", clean(out.Successor), clean(out.NextKey)))
+		lines = append(lines, fmt.Sprintf("it goes on as %s; look at that from now on: forewarn verify log ADDRESS --key %s", clean(out.Successor), clean(out.NextKey)))
 	}
 	_, err := fmt.Fprintln(a.out, strings.Join(append(lines, "VALID"), "\n"))
 	return err
