@@ -221,10 +221,20 @@ func (w *watchLog) show(r verify.WatchReport) error {
 		lines = append(lines, "the log is closed: nothing is added any more")
 	}
 	if r.Successor != nil {
-		lines = append(lines, fmt.Sprintf("it goes on as %s; look at that from now on: forewarn verify log ADDRESS --key %s", clean(out.Successor), clean(out.NextKey)))
+		lines = append(lines, fmt.Sprintf("it goes on as %s; look at that from now on: forewarn verify log %s --key %s",
+			clean(out.Successor), beside(w.address, c.Origin, out.Successor), clean(out.NextKey)))
 	}
 	_, err := fmt.Fprintln(a.out, strings.Join(append(lines, "VALID"), "\n"))
 	return err
+}
+
+// beside is the address of the log that follows one at the address.
+func beside(address, origin, successor string) string {
+	site, ok := strings.CutSuffix(strings.TrimRight(address, "/"), "/"+verify.LogPath(origin))
+	if !ok {
+		return "ADDRESS"
+	}
+	return site + "/" + verify.LogPath(successor)
 }
 
 // statePath is where what was seen of a log is kept.
