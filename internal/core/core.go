@@ -73,6 +73,7 @@ type Config struct {
 	Blobs      Blobs
 	Generation func(ctx context.Context) (int64, error)
 	Arrivals   func(ctx context.Context) (int64, error)
+	Settle     func(ctx context.Context) error // waits until what was committed is in the ledger; nil: no ledger
 	Now        func() time.Time
 	Log        *slog.Logger
 	Name       string // of the exchange, for people
@@ -125,7 +126,7 @@ func New(c Config) *Exchange {
 	x.Releases = release.New(release.Config{Store: c.Stores.Releases, Now: c.Now, Log: c.Log})
 	due := x.due(c.Log)
 	x.Delivery = delivery.New(delivery.Config{
-		Store: c.Stores.Delivery, Blobs: delivered{c.Blobs}, Digest: delivered{c.Blobs}.digest, Now: c.Now, Due: due, Generation: c.Generation, Arrivals: c.Arrivals, Gone: x.gone,
+		Store: c.Stores.Delivery, Blobs: delivered{c.Blobs}, Digest: delivered{c.Blobs}.digest, Settle: c.Settle, Now: c.Now, Due: due, Generation: c.Generation, Arrivals: c.Arrivals, Gone: x.gone,
 		Audiences: audiences,
 	})
 	x.Lookup = newLookup(c, x.Delivery)

@@ -118,7 +118,7 @@ func (s *Server) open(ctx context.Context) error {
 			Recalls:       sqlstore.For[recall.Tx](s.DB),
 			Reshares:      sqlstore.For[reshare.Tx](s.DB),
 		},
-		Blobs: blobs{s.Blobs}, Generation: s.DB.Generation, Arrivals: s.DB.Arrivals, Now: s.o.Now, Log: s.o.Log,
+		Blobs: blobs{s.Blobs}, Generation: s.DB.Generation, Arrivals: s.DB.Arrivals, Settle: s.Ledger.Settle, Now: s.o.Now, Log: s.o.Log,
 		Name: s.o.Config.Name, URL: s.o.Config.URL, Shared: s.DB.Engine() == "postgres",
 		Push: core.Push{
 			Store: sqlstore.For[webhook.Tx](s.DB), Sender: settledWebhooks{outbound.New(outbound.Options{Allow: networks}), s.Ledger},
