@@ -106,6 +106,10 @@ func (s *Server) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	witnesses, err := s.witnesses()
+	if err != nil {
+		return err
+	}
 	s.Exchange = core.New(core.Config{
 		Stores: core.Stores{
 			Programs: sqlstore.For[program.Tx](s.DB), Members: sqlstore.For[membership.Tx](s.DB),
@@ -124,9 +128,11 @@ func (s *Server) open(ctx context.Context) error {
 			Store: sqlstore.For[webhook.Tx](s.DB), Sender: settledWebhooks{outbound.New(outbound.Options{Allow: networks}), s.Ledger},
 			Plain: len(networks) > 0, Root: taxii.Root, Pulse: s.pulse,
 		},
-		Notary: signs,
-		Mail:   core.Mail{Store: sqlstore.For[mail.Tx](s.DB), Sender: sender},
-		Ledger: proofs{s.Ledger, s.DB.Beneath()},
+		Notary:    signs,
+		Mail:      core.Mail{Store: sqlstore.For[mail.Tx](s.DB), Sender: sender},
+		Ledger:    proofs{s.Ledger, s.DB.Beneath()},
+		Witnesses: witnesses,
+		Logbook:   s.logbook(),
 	})
 	s.DB.Watch(s.Exchange.Delivery)
 	s.Authn = authn.New(authn.Config{Store: sqlstore.For[authn.Tx](s.DB), Generation: s.DB.Generation, Now: s.o.Now})

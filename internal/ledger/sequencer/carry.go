@@ -28,8 +28,6 @@ const (
 func (q *Sequencer) Recorded(first int64, entries [][]byte) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	last := first + int64(len(entries)) - 1
-	q.wanted = max(q.wanted, last)
 	c := q.current
 	if q.held > 0 || c.away || first > c.handed+1 || c.handed-c.Base-c.log.Size() > maxAhead {
 		q.nudge() // the carrier reads them
@@ -183,7 +181,6 @@ func (q *Sequencer) take(c *open, b batch, after int64) (handed int64, err error
 	if len(entries) > 0 {
 		q.put(c, after+1, entries)
 	}
-	q.wanted = max(q.wanted, c.handed)
 	return c.handed, q.err
 }
 

@@ -19,8 +19,8 @@ import (
 
 // ledgerRoutes are the operations of the ledger, as its parties read it. The log
 // itself is public, under /log/.
-func (s *server) ledgerRoutes() []registration {
-	return []registration{
+func (s *server) ledgerRoutes() registration {
+	all := []registration{
 		on("GET /ledger", "read-ledger", "The log that is written now: its size, root and newest checkpoint", s.readLedger),
 		on("GET /ledger/entries", "list-entries", "The entries to which the caller is a party, newest first", s.listEntries),
 		on("GET /ledger/entries/{entry}", "read-entry", "One entry", s.readEntry),
@@ -28,6 +28,11 @@ func (s *server) ledgerRoutes() []registration {
 		on("GET /ledger/entries/{entry}/objects/{object}", "read-object-proof", "What proves that an object was given", s.readObjectProof, objectProofAnswer),
 		on("POST /ledger/entries/{entry}/erase", "erase-opening", "Erase what opens an entry; the entry stays in the ledger", s.eraseOpening),
 		on("GET /programs/{program}/evidence", "read-evidence", "An evidence bundle of a program and a period", s.readEvidence, bundleAnswer),
+	}
+	return func(s *server, api huma.API) {
+		for _, add := range all {
+			add(s, api)
+		}
 	}
 }
 
