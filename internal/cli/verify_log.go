@@ -165,7 +165,7 @@ type logJSON struct {
 	Last      int64         `json:"last_size,omitempty"`
 	Entries   int64         `json:"entries_read,omitempty"`
 	Cosigned  int64         `json:"cosigned_size,omitempty"`
-	Witnesses []witnessJSON `json:"witnesses"`
+	Witnesses []cosignerJSON `json:"witnesses"`
 	Keys      []string      `json:"keys"`
 	Closed    bool          `json:"closed,omitempty"`
 	Successor string        `json:"successor,omitempty"`
@@ -177,7 +177,7 @@ func (w *watchLog) show(r verify.WatchReport) error {
 	a, c := w.app, r.Checkpoint
 	out := logJSON{
 		Valid: true, Origin: c.Origin, Size: c.Size, Root: c.Root.String(), First: r.Last < 0, Last: max(r.Last, 0),
-		Entries: r.Entries, Witnesses: []witnessJSON{}, Closed: r.Closed, State: w.state,
+		Entries: r.Entries, Witnesses: []cosignerJSON{}, Closed: r.Closed, State: w.state,
 	}
 	for _, k := range r.Keys {
 		if k.Until < 0 {
@@ -185,7 +185,7 @@ func (w *watchLog) show(r verify.WatchReport) error {
 		}
 	}
 	if r.Cosigned != nil {
-		out.Cosigned, out.Witnesses = r.Cosigned.Size, witnessesJSON(r.Cosigned.Witness)
+		out.Cosigned, out.Witnesses = r.Cosigned.Size, cosignersJSON(r.Cosigned.Witness)
 	}
 	if r.Successor != nil {
 		out.Successor, out.NextKey = r.Successor.Origin, r.Successor.Key
