@@ -73,7 +73,7 @@ type bundleJSON struct {
 	Before    bool             `json:"nothing_before_missing"`
 	After     bool             `json:"nothing_after_missing"`
 	Charters  []charterJSON    `json:"charters"`
-	Witnesses []cosignerJSON    `json:"witnesses"`
+	Witnesses []cosignerJSON   `json:"witnesses"`
 }
 
 type placeJSON struct {

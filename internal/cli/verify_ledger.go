@@ -227,7 +227,7 @@ type receiptJSON struct {
 	Size      int64          `json:"size"`
 	Words     string         `json:"words"`
 	Opening   verify.Opening `json:"opening"`
-	Witnesses []cosignerJSON  `json:"witnesses"`
+	Witnesses []cosignerJSON `json:"witnesses"`
 }
 
 type cosignerJSON struct {

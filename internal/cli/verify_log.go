@@ -157,20 +157,20 @@ func (w *watchLog) failed(last *verify.State, err error) error {
 }
 
 type logJSON struct {
-	Valid     bool          `json:"valid"`
-	Origin    string        `json:"origin"`
-	Size      int64         `json:"size"`
-	Root      string        `json:"root"`
-	First     bool          `json:"first"`
-	Last      int64         `json:"last_size,omitempty"`
-	Entries   int64         `json:"entries_read,omitempty"`
-	Cosigned  int64         `json:"cosigned_size,omitempty"`
+	Valid     bool           `json:"valid"`
+	Origin    string         `json:"origin"`
+	Size      int64          `json:"size"`
+	Root      string         `json:"root"`
+	First     bool           `json:"first"`
+	Last      int64          `json:"last_size,omitempty"`
+	Entries   int64          `json:"entries_read,omitempty"`
+	Cosigned  int64          `json:"cosigned_size,omitempty"`
 	Witnesses []cosignerJSON `json:"witnesses"`
-	Keys      []string      `json:"keys"`
-	Closed    bool          `json:"closed,omitempty"`
-	Successor string        `json:"successor,omitempty"`
-	NextKey   string        `json:"successor_key,omitempty"`
-	State     string        `json:"state"`
+	Keys      []string       `json:"keys"`
+	Closed    bool           `json:"closed,omitempty"`
+	Successor string         `json:"successor,omitempty"`
+	NextKey   string         `json:"successor_key,omitempty"`
+	State     string         `json:"state"`
 }
 
 func (w *watchLog) show(r verify.WatchReport) error {
