@@ -22,7 +22,7 @@ func TestParseCheckpoint(t *testing.T) {
 	for _, text := range []string{
 		"", "a\n", "a\n1\n", "a\n1\n" + root, "\n1\n" + root + "\n", "a\n01\n" + root + "\n", "a\n-1\n" + root + "\n", "a\n+1\n" + root + "\n",
 		"a\n1\n" + root[:40] + "\n", "a\n1\n" + strings.Replace(root, "2I=", "2J=", 1) + "\n", "a\n1\n" + root + "\n\n", "a\n1\n" + root + "\nx",
-		"a\n9223372036854775808\n" + root + "\n", "a\n1 \n" + root + "\n",
+		"a\n9223372036854775808\n" + root + "\n", "a\n1 \n" + root + "\n", "a\n1\n" + root[:9] + "\r" + root[9:] + "\n",
 	} {
 		if c, err := ParseCheckpoint(text); err == nil {
 			t.Errorf("%q was taken: %+v", text, c)

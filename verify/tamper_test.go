@@ -33,14 +33,14 @@ func change(r *rand.Rand, b []byte) ([]byte, string) {
 func TestTampering(t *testing.T) {
 	witness, witnessKey := testWitness(t, "w1.example", 20)
 	l := newTestLog(t)
-	events := l.fillTest(1400, 3)
+	events := l.fillTest(600, 3)
 	l.publish(witness)
 	keys, witnesses := []string{l.key}, []string{witnessKey}
 	bundle, err := l.bundle(events, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	receipt := l.receipt(events[100], 1400, witness)
+	receipt := l.receipt(events[100], 600, witness)
 	file, err := receipt.MarshalBinary()
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +51,7 @@ func TestTampering(t *testing.T) {
 	}
 	whole := func(l *testLog) error {
 		_, r, err := look(t, l, nil, func(w *Watch) { w.Witnesses, w.Quorum, w.Full = witnesses, 1, true })
-		if err == nil && r.Entries != 1400 {
+		if err == nil && r.Entries != 600 {
 			return errors.New("not every entry was read")
 		}
 		return err

@@ -47,7 +47,8 @@ func TestMain(m *testing.M) {
 //	swap FILE A B      replaces the kind of an event in the bytes of a database
 //	receiver NAME KEYS FILE    a machine that takes webhooks; round sends them
 //
-// and the condition [data] (real data is there) with its folder in $DATA.
+// and the condition [data] (real data is there) with its folder in $DATA. $VERIFIER is
+// the second verifier of receipts and bundles.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -58,6 +59,11 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("DATA", testkit.DataFolder())
+			verifier, err := filepath.Abs("../../verify/testdata/verify.py")
+			if err != nil {
+				return err
+			}
+			e.Setenv("VERIFIER", verifier)
 			e.Values[worldKey{}] = &stage{t: t}
 			return nil
 		},

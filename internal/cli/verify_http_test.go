@@ -103,3 +103,22 @@ func rotate(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(p.log.Resign([]note.Signer{signer}))
 	p.signers, p.keys = []note.Signer{signer}, []string{key}
 }
+
+// closeLog ends the log, and names the one that follows.
+func closeLog(ts *testscript.TestScript, _ bool, _ []string) {
+	p := *ts.Value(publishedKey{}).(**published)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	next, key, err := signerOf(ledgerOrigin+"/2", 60)
+	ts.Check(err)
+	ts.Check(p.log.Freeze())
+	root, err := p.log.Root(p.log.Size())
+	ts.Check(err)
+	s := verify.Statement{
+		Origin: ledgerOrigin, Closed: &verify.Checkpoint{Origin: ledgerOrigin, Size: p.log.Size(), Root: root},
+		Successor: ledgerOrigin + "/2", SuccKey: key, Reason: "moved",
+	}
+	b, err := note.Sign(&note.Note{Text: s.Text()}, p.signers[0], next)
+	ts.Check(err)
+	p.statements = append(p.statements, b)
+}

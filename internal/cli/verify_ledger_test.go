@@ -24,8 +24,8 @@ import (
 // exchange. Each finds the files of two logs of one exchange that went two ways after
 // their entry 300: in log/ 700 entries, in fork/ 700 others, in old/ the first 300;
 // what belongs to the events of log/: receipt, receipt.txt, bundle.tar, gap.tar, proof.json; and the
-// keys in $KEY, $OTHER (of another log), $WITNESS and $STRANGER. publish and rotate are
-// an exchange whose log is at $LOG.
+// keys in $KEY, $OTHER (of another log), $WITNESS and $STRANGER. publish, rotate
+// and close-log are an exchange whose log is at $LOG.
 func TestVerifyScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/verify",
@@ -34,7 +34,7 @@ func TestVerifyScripts(t *testing.T) {
 			e.Values[publishedKey{}] = new(*published)
 			return ledgerFiles(e)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "replaced": replaced, "publish": publish, "rotate": rotate},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "replaced": replaced, "publish": publish, "rotate": rotate, "close-log": closeLog},
 	})
 }
 
