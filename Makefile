@@ -55,6 +55,9 @@ test: ## everything: units, stores on both engines, stories, browser (PKG=./... 
 	@scripts/setup-test
 	@$(GO) -C tools build -o ../.bin/ ./testsummary
 	@$(GO) test -json -timeout 15m $(TESTFLAGS) $(PKG) 2>&1 | .bin/testsummary $(SUMMARYFLAGS)
+ifeq ($(PKG),./...)
+	@GO=$(GO) scripts/conformance $(TESTFLAGS)
+endif
 
 check: check-format check-vet check-staticcheck check-rules check-modules check-static ## format, vet, staticcheck, rules of the house, modules, licences, static binary
 	@echo "check: all passed"
@@ -70,10 +73,12 @@ check-format: tools
 check-vet:
 	$(GO) vet ./...
 	$(GO) -C tools vet ./...
+	$(GO) -C tools/conformance vet ./...
 
 check-staticcheck: tools
 	.bin/staticcheck ./...
 	cd tools && ../.bin/staticcheck ./...
+	cd tools/conformance && ../../.bin/staticcheck ./...
 
 check-rules:
 	$(GO) test -count=1 .
@@ -82,12 +87,14 @@ check-modules:
 	$(GO) mod verify
 	$(GO) mod tidy -diff
 	$(GO) -C tools mod verify
+	$(GO) -C tools/conformance mod verify
+	$(GO) -C tools/conformance mod tidy -diff
 
 check-static: build tools
 	.bin/staticbin bin/forewarn
 
 bench: ## the benchmarks, each beside a floor, and a table with the targets (BENCH=regexp BENCHFLAGS=)
-	$(GO) test -run '^$$' -bench '$(BENCH)' -timeout 60m $(BENCHFLAGS) ./internal/bench
+	$(GO) test -run '^$$' -bench '$(BENCH)' -timeout 60m $(BENCHFLAGS) ./internal/bench ./internal/ledger
 
 fuzz: ## each fuzz target for FUZZTIME (10s)
 	@scripts/fuzz $(FUZZTIME)

@@ -19,6 +19,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/exchange/release"
 	"github.com/forewarn-exchange/forewarn/internal/server"
 	"github.com/forewarn-exchange/forewarn/internal/store/sqlstore"
+	"github.com/forewarn-exchange/forewarn/internal/store/storetest"
 )
 
 // With these in its environment the test binary is the process to be killed.
@@ -30,7 +31,12 @@ const (
 func TestMain(m *testing.M) {
 	folder := os.Getenv(folderVariable)
 	if folder == "" {
-		os.Exit(m.Run())
+		storetest.Main(m)
+		return
+	}
+	if life := os.Getenv(logVariable); life != "" {
+		fmt.Fprintln(os.Stderr, enterUntilKilled(context.Background(), folder, life))
+		os.Exit(3)
 	}
 	if artifacts := os.Getenv(recallVariable); artifacts != "" {
 		fmt.Fprintln(os.Stderr, recallUntilKilled(context.Background(), folder, os.Getenv(clockVariable), artifacts))

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"sync"
 	"syscall"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
+	"github.com/forewarn-exchange/forewarn/internal/ledger/sequencer"
 	"github.com/forewarn-exchange/forewarn/internal/server"
 	"github.com/forewarn-exchange/forewarn/internal/store/sqlstore"
 	"github.com/forewarn-exchange/forewarn/internal/testkit"
@@ -189,6 +191,12 @@ func look(t *testing.T, folder string, l *ledger, r *rand.Rand, sweep bool) fact
 		t.Error("after the kill: " + problem)
 	}
 	if sweep {
+		c, err := sequencer.Check(t.Context(), s.DB.Beneath(), filepath.Join(folder, "ledger"), func(f sequencer.Finding) {
+			t.Errorf("after the kill: the log does not fit the store: %+v", f)
+		})
+		if err != nil || c.Entered != int64(len(before.events)) || c.Waiting != 0 {
+			t.Errorf("after the kill: %d of %d events are in the log, %v", c.Entered, len(before.events), err)
+		}
 		if _, err := s.Exchange.Submissions.Sweep(t.Context()); err != nil {
 			t.Error(err)
 		}

@@ -23,7 +23,9 @@ type checking struct {
 	found func(path string, index int64, err error)
 	tree  *edge    // of the entries so far
 	at    position // behind the record that was read last
+	lost  bool     // what the next record or segment follows is not known
 	hints map[string]position
+	holes map[uint32]bool // segments in which something was passed over
 }
 
 // Check reads everything in the folder again: the journal, its entries and all
@@ -32,7 +34,7 @@ type checking struct {
 // where none is: damage to a checkpoint leaves the entries whole. What is appended
 // meanwhile is not looked at. An error of Check itself says that it did not finish.
 func (l *Log) Check(ctx context.Context, found func(path string, index int64, err error)) error {
-	c := &checking{Log: l, ctx: ctx, found: found, tree: &edge{}, hints: map[string]position{}}
+	c := &checking{Log: l, ctx: ctx, found: found, tree: &edge{}, hints: map[string]position{}, holes: map[uint32]bool{}}
 	if err := c.small(); err != nil {
 		return err
 	}
@@ -53,7 +55,8 @@ func (l *Log) Check(ctx context.Context, found func(path string, index int64, er
 		}
 	}
 	for name, p := range c.hints {
-		if p.size <= c.k.size {
+		ahead := p.segment > c.k.at.segment || p.segment == c.k.at.segment && p.offset > c.k.at.offset
+		if !c.holes[p.segment] && (!ahead || c.quiet()) {
 			found(name, -1, errors.New("names a place in the journal where no record ends"))
 		}
 	}
@@ -70,21 +73,30 @@ func (c *checking) small() error {
 		c.found("log", -1, errors.Join(err, errors.New("does not say which log the folder holds")))
 	}
 	for _, name := range []string{"head", "tiles"} {
-		b, err := os.ReadFile(filepath.Join(c.dir, name))
-		if errors.Is(err, fs.ErrNotExist) && name == "tiles" {
-			continue // none was full yet
-		}
-		var p position
-		if err == nil {
-			p, err = parsePosition(b)
-		}
-		if err != nil {
+		p, err := c.position(name)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && name == "tiles": // none was full yet
+		case err != nil:
 			c.found(name, -1, err)
-			continue
+		default:
+			c.hints[name] = p
 		}
-		c.hints[name] = p
 	}
 	return nil
+}
+
+// position reads the file head or tiles. It may be met while it is written.
+func (c *checking) position(name string) (p position, err error) {
+	for range 3 {
+		var b []byte
+		if b, err = os.ReadFile(filepath.Join(c.dir, name)); err != nil {
+			return p, err
+		}
+		if p, err = parsePosition(b); err == nil {
+			return p, nil
+		}
+	}
+	return p, err
 }
 
 // segment reads a segment, after which the log has the size next.
@@ -93,6 +105,7 @@ func (c *checking) segment(s *segment, next int64) error {
 	f, err := os.Open(s.path)
 	if err != nil {
 		c.found(path, c.tree.size, err)
+		c.lost, c.holes[s.number] = true, true
 		return c.fill(next)
 	}
 	defer f.Close()
@@ -111,9 +124,10 @@ func (c *checking) segment(s *segment, next int64) error {
 	}
 	w.at = segmentHead
 	start, err := parseSegmentStart(b)
-	if err == nil && (start.number != s.number || start.first != c.tree.size || c.tree.size > 0 && start.prev != c.at.prev) {
+	if err == nil && (start.number != s.number || start.first != c.tree.size || s.number > 1 && !c.lost && start.prev != c.at.prev) {
 		err = errors.New("the segment does not follow the one before")
 	}
+	c.at.segment = s.number
 	if err != nil {
 		c.found(path, -1, err)
 		w.at, w.stop = 0, info.Size()
@@ -121,43 +135,54 @@ func (c *checking) segment(s *segment, next int64) error {
 			return err
 		}
 	} else {
-		c.at.prev = start.prev
+		c.at.prev, c.lost = start.prev, false
 	}
-	c.at.segment, c.at.offset = s.number, w.at
+	c.at.offset, c.at.size = w.at, c.tree.size
+	c.tick()
 	for c.tree.size < next || w.at < w.stop {
 		if err := c.ctx.Err(); err != nil {
 			return err
 		}
 		if w.at >= w.stop {
 			c.found(path, c.tree.size, fmt.Errorf("ends before entry %d", c.tree.size))
+			c.lost, c.holes[s.number] = true, true
 			return c.fill(next)
 		}
 		if err := c.next(w, path, next); err != nil {
 			return err
 		}
 	}
-	if s.number == c.k.at.segment && info.Size() > c.k.at.offset && c.quiet() {
-		c.found(path, -1, fmt.Errorf("%d bytes behind the newest checkpoint", info.Size()-c.k.at.offset))
+	if s.number == c.k.at.segment && c.quiet() {
+		return c.behind(f, path, info.Size())
 	}
 	return nil
 }
 
-// quiet reports whether nothing was appended since Check began, nor is being.
+// behind looks at what stands behind the end of the journal: nothing but zeros.
+func (c *checking) behind(f *os.File, path string, size int64) error {
+	from := c.k.at.offset
+	b := make([]byte, max(0, min(size-from, 2*mostRoom)))
+	if _, err := f.ReadAt(b, from); err != nil {
+		return err
+	}
+	if b = bytes.TrimRight(b, "\x00"); (len(b) > 0 || size-from > 2*mostRoom) && c.quiet() {
+		c.found(path, -1, errors.New("something stands behind the newest checkpoint"))
+	}
+	return nil
+}
+
+// quiet reports whether nothing was appended since Check began, nor is being, nor
+// failed to be.
 func (c *checking) quiet() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.flight == nil && c.known.Load() == c.k
+	return c.flight == nil && c.known.Load() == c.k && (c.stopped == nil || errors.Is(c.stopped, ErrClosed))
 }
 
 // next reads a record. One that is not what was written is told of, and passed
 // over.
 func (c *checking) next(w *window, path string, next int64) error {
 	from := w.at
-	for name, p := range c.hints {
-		if p.segment == c.at.segment && p.offset == from && p.prev == c.at.prev {
-			delete(c.hints, name)
-		}
-	}
 	r, err := w.next()
 	if err == nil && r.first != c.tree.size {
 		err = fmt.Errorf("begins with entry %d where entry %d belongs", r.first, c.tree.size)
@@ -182,17 +207,20 @@ func (c *checking) next(w *window, path string, next int64) error {
 		}
 	}
 	c.at = position{segment: c.at.segment, offset: w.at, size: r.end(), prev: r.sum}
-	c.ended()
+	c.tick()
 	if err := c.checkpoint(r.checkpoint); err != nil {
 		c.found(path, -1, fmt.Errorf("the checkpoint of size %d: %w", c.tree.size, err))
 	}
 	return nil
 }
 
-// ended ticks off hints that name the end of the journal.
-func (c *checking) ended() {
-	if p, ok := c.hints["head"]; ok && p == c.at {
-		delete(c.hints, "head")
+// tick ticks off hints that name the place between two records that is reached. That
+// of tiles has a size within the record that follows.
+func (c *checking) tick() {
+	for name, p := range c.hints {
+		if p.segment == c.at.segment && p.offset == c.at.offset && p.prev == c.at.prev && (p.size == c.at.size || name == "tiles") {
+			delete(c.hints, name)
+		}
 	}
 }
 
@@ -251,6 +279,7 @@ func (c *checking) resume(w *window, path string) (record, error) {
 	if n, err := w.f.ReadAt(b, w.at); err != nil && n < len(b) {
 		b = b[:n]
 	}
+	c.holes[c.at.segment] = true
 	skip := 0
 	if w.at > 0 {
 		skip = 1
@@ -263,11 +292,11 @@ func (c *checking) resume(w *window, path string) (record, error) {
 		i += k
 		if r, err := parseRecord(b[i:]); err == nil && r.first >= c.tree.size {
 			w.at += int64(i)
-			c.at.prev = r.prev
+			c.at.prev, c.lost = r.prev, false
 			return r, nil
 		}
 	}
-	w.at = w.stop
+	w.at, c.lost = w.stop, true
 	return record{}, nil
 }
 
@@ -366,7 +395,12 @@ func (c *checking) strangers() error {
 		if rest, ok := strings.CutPrefix(name, "journal/"); ok {
 			c.journal.mu.Lock()
 			defer c.journal.mu.Unlock()
-			if slices.ContainsFunc(c.journal.segments, func(s *segment) bool { return segmentName(s.number) == rest }) {
+			segments := c.journal.segments
+			if slices.ContainsFunc(segments, func(s *segment) bool { return segmentName(s.number) == rest }) {
+				return nil
+			}
+			// The writer may be about to begin the next one.
+			if s, err := readSegmentStart(path); err == nil && c.locked != nil && rest == segmentName(s.number) && int(s.number) == len(segments)+1 {
 				return nil
 			}
 		} else if level, n, width, err := parseTilePath(name); err == nil && width == 0 {

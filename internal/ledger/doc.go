@@ -11,6 +11,7 @@
 //	head                where the journal ended when a group was last told of
 //	tiles               up to where tiles and bundles are known to be on the disk
 //	frozen              there when nothing is to be appended any more
+//	lock                empty; locked by the process that writes
 //
 // The journal alone is the log: a group is durable by one write and one sync of
 // it. Tiles and bundles are made from it and can be made again; those that are not

@@ -34,10 +34,17 @@ type files struct {
 	old     map[tileKey]filled // the cache, in two generations
 	young   map[tileKey]filled
 
-	ended    chan struct{}
-	unsynced []string // of the goroutine alone: files written since the last marker
-	marker   position // up to where files are complete; size is a multiple of 256
-	durable  int64    // the size of the marker that was written
+	mending sync.Mutex // held where a single file is made again
+
+	ended  chan struct{}
+	next   marking // of the writing goroutine alone
+	marked int64   // the size of the marker that was asked for last
+}
+
+// marking is files that are to be made durable, and the marker that then holds.
+type marking struct {
+	paths  []string
+	marker position // up to where files are complete; size is a multiple of 256
 }
 
 // fillings are what became full with one record, and where that record begins.
@@ -71,8 +78,20 @@ func (f *files) put(full []filled, at position) {
 }
 
 // run writes what is put, until close. An error ends it, after fail was told.
+// Files are made durable beside that, and nothing waits for it.
 func (f *files) run(fail func(error)) {
 	defer close(f.ended)
+	marks, idle := make(chan marking), make(chan struct{})
+	defer func() { <-idle }()
+	defer close(marks)
+	go func() {
+		defer close(idle)
+		for m := range marks {
+			if err := f.mark(m); err != nil {
+				fail(err)
+			}
+		}
+	}()
 	for {
 		f.mu.Lock()
 		for len(f.queue) == 0 && !f.closing {
@@ -86,8 +105,12 @@ func (f *files) run(fail func(error)) {
 		f.queue = f.queue[1:]
 		f.mu.Unlock()
 		err := f.writeAll(next)
-		if err == nil && f.marker.size-f.durable >= markerEvery {
-			err = f.mark()
+		if f.next.marker.size-f.marked >= markerEvery {
+			select {
+			case marks <- f.next:
+				f.next.paths, f.marked = nil, f.next.marker.size
+			default: // the last one is not done
+			}
 		}
 		if err != nil {
 			f.mu.Lock()
@@ -115,7 +138,7 @@ func (f *files) writeAll(next fillings) error {
 // first, then the tiles; all of them are in the same fillings.
 func (f *files) advance(x filled, at position) {
 	if x.level == 0 {
-		f.marker = position{segment: at.segment, offset: at.offset, size: (x.n + 1) * tileWidth, prev: at.prev}
+		f.next.marker = position{segment: at.segment, offset: at.offset, size: (x.n + 1) * tileWidth, prev: at.prev}
 	}
 }
 
@@ -163,7 +186,7 @@ func (x filled) bytes() []byte {
 func (f *files) write(x filled) error {
 	path := filepath.Join(f.dir, filepath.FromSlash(tilePath(x.level, x.n, 0)))
 	b := x.bytes()
-	f.unsynced = append(f.unsynced, path)
+	f.next.paths = append(f.next.paths, path)
 	if have, err := os.ReadFile(path); err == nil && bytes.Equal(have, b) {
 		return nil
 	}
@@ -182,10 +205,17 @@ func (f *files) write(x filled) error {
 	return nil
 }
 
-// mark makes the files durable, and then says up to where they are.
-func (f *files) mark() error {
+// mark makes files durable, and then says up to where they are.
+func (f *files) mark(m marking) error {
+	// All are on their way before the first is waited for: the file system then
+	// writes its own journal once and not for each file.
+	for _, path := range m.paths {
+		if err := startSync(path); err != nil {
+			return fmt.Errorf("writing a tile: %w", err)
+		}
+	}
 	dirs := map[string]bool{}
-	for _, path := range f.unsynced {
+	for _, path := range m.paths {
 		if err := syncFile(path); err != nil {
 			return fmt.Errorf("writing a tile: %w", err)
 		}
@@ -199,11 +229,9 @@ func (f *files) mark() error {
 			return err
 		}
 	}
-	f.unsynced = f.unsynced[:0]
-	if err := replace(filepath.Join(f.dir, "tiles"), f.marker.bytes()); err != nil {
+	if err := replace(filepath.Join(f.dir, "tiles"), m.marker.bytes()); err != nil {
 		return fmt.Errorf("writing the marker of tiles: %w", err)
 	}
-	f.durable = f.marker.size
 	return nil
 }
 
@@ -215,15 +243,12 @@ func syncFile(path string) error {
 	return errors.Join(g.Sync(), g.Close())
 }
 
-// close writes what is left.
-func (f *files) close(whole bool) error {
+// close writes what is left. What is not made durable with it is made again from
+// the journal.
+func (f *files) close() {
 	f.mu.Lock()
 	f.closing = true
 	f.changed.Broadcast()
 	f.mu.Unlock()
 	<-f.ended
-	if whole && f.failed == nil && f.marker.size > f.durable {
-		return f.mark()
-	}
-	return nil
 }

@@ -21,6 +21,8 @@ type journal struct {
 	max  int64 // size at which a segment ends
 	file *os.File
 	at   position // where the next record goes; its size is that of the log
+	room int64    // up to where the file has zeros, which records are written over
+	more int64    // by how much that grew last
 
 	mu       sync.Mutex
 	segments []*segment // in order; the last is written
@@ -99,30 +101,59 @@ func (j *journal) begin() error {
 		j.file.Close()
 	}
 	j.file = f
-	j.at.segment, j.at.offset = start.number, segmentHead
+	j.at.segment, j.at.offset, j.room = start.number, segmentHead, segmentHead
 	j.mu.Lock()
 	j.segments = append(j.segments, &segment{segmentStart: start, path: path, end: segmentHead})
 	j.mu.Unlock()
 	return nil
 }
 
+// Records are written over zeros, because a sync is quicker where the file does not
+// become longer. The zeros grow with the journal, between these limits.
+const (
+	leastRoom = 16 << 10
+	mostRoom  = 1 << 20
+)
+
 // append writes a record and makes it durable: one write, one sync.
 func (j *journal) append(rec []byte, end int64, s sum) error {
 	if j.at.offset > segmentHead && j.at.offset+int64(len(rec)) > j.max {
+		if err := j.trim(); err != nil {
+			return fmt.Errorf("ending a segment of the journal: %w", err)
+		}
 		if err := j.begin(); err != nil {
 			return err
 		}
 	}
-	if _, err := j.file.WriteAt(rec, j.at.offset); err != nil {
-		return fmt.Errorf("writing the journal: %w", err)
-	}
-	if err := syncData(j.file); err != nil {
+	if err := j.write(rec); err != nil {
 		return fmt.Errorf("writing the journal: %w", err)
 	}
 	last := j.segments[len(j.segments)-1]
 	last.note(j.at.offset, j.at.size, int64(len(rec)))
 	j.at = position{segment: j.at.segment, offset: j.at.offset + int64(len(rec)), size: end, prev: s}
 	return nil
+}
+
+func (j *journal) write(rec []byte) error {
+	if _, err := j.file.WriteAt(rec, j.at.offset); err != nil {
+		return err
+	}
+	if end := j.at.offset + int64(len(rec)); end > j.room {
+		j.more = min(max(2*j.more, leastRoom), mostRoom)
+		if _, err := j.file.WriteAt(make([]byte, j.more), end); err != nil {
+			return err
+		}
+		j.room = end + j.more
+		return j.file.Sync()
+	}
+	return syncData(j.file)
+}
+
+// trim takes the zeros off the end of the journal, durably: only the last segment
+// may have them.
+func (j *journal) trim() error {
+	j.room = j.at.offset
+	return errors.Join(j.file.Truncate(j.at.offset), j.file.Sync())
 }
 
 // note remembers where a record begins, if it follows what is remembered.

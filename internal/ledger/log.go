@@ -114,9 +114,11 @@ func Open(dir string, o Options) (*Log, error) {
 		dir: dir, o: o, room: make(chan struct{}), more: make(chan struct{}),
 		wake: make(chan struct{}, 1), ended: make(chan struct{}), next: o.Signers,
 	}
+	begun := o.Now()
 	if err := l.open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the ledger: %w", err), l.release())
 	}
+	l.o.Log.Debug("the ledger is open", "origin", l.origin, "size", l.Size(), "took", o.Now().Sub(begun))
 	return l, nil
 }
 
@@ -334,11 +336,14 @@ func (l *Log) Close() error {
 	l.mu.Unlock()
 	l.nudge()
 	<-l.ended
-	stopped := l.Err()
 	l.fail(ErrClosed)
+	if l.o.ReadOnly {
+		return l.release()
+	}
+	l.files.close()
 	var err error
-	if !l.o.ReadOnly {
-		err = l.files.close(stopped == nil)
+	if errors.Is(l.Err(), ErrClosed) { // else the journal is left as the failure left it
+		err = l.journal.trim()
 	}
 	return errors.Join(err, l.release())
 }

@@ -258,6 +258,39 @@ func tilesAgree(t *testing.T, l *Log, ref *reference) {
 	}
 }
 
+// Partial tiles of earlier sizes stay readable, and are the beginning of the full
+// ones.
+func TestEarlierTiles(t *testing.T) {
+	l := open(t, t.TempDir(), options(t))
+	earlier := map[string][]byte{}
+	for _, size := range []int64{1, 7, 200, 256, 300, 700} {
+		grow(t, l, size)
+		for _, level := range []int{bundleLevel, 0, 1} {
+			hashes := size >> (tileHeight * max(level, 0))
+			path := tilePath(level, hashes/tileWidth, int(hashes%tileWidth))
+			if hashes%tileWidth == 0 {
+				if _, _, err := l.File(tilePath(level, hashes/tileWidth, 1)); !errors.Is(err, fs.ErrNotExist) {
+					t.Errorf("an empty tile of level %d at size %d: %v", level, size, err)
+				}
+				continue
+			}
+			b, immutable, err := l.File(path)
+			if err != nil || !immutable || len(b) == 0 {
+				t.Fatalf("%s: %v", path, err)
+			}
+			earlier[path] = b
+		}
+	}
+	for path, want := range earlier {
+		if b, _, err := l.File(path); err != nil || !bytes.Equal(b, want) {
+			t.Errorf("%s was changed: %v", path, err)
+		}
+	}
+	if b, immutable, err := l.File("checkpoint"); err != nil || immutable || !bytes.Equal(b, l.Checkpoint()) {
+		t.Errorf("checkpoint: %q, %v", b, err)
+	}
+}
+
 func TestPutCompares(t *testing.T) {
 	l := open(t, t.TempDir(), options(t))
 	grow(t, l, 300)
@@ -342,6 +375,7 @@ func TestOneWriter(t *testing.T) {
 	if _, err := Open(dir, options(t)); !errors.Is(err, ErrInUse) {
 		t.Fatalf("opened twice: %v", err)
 	}
+	settle(l)
 	before := listing(t, dir)
 	r, err := Open(dir, Options{ReadOnly: true})
 	if err != nil {

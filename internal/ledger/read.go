@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/forewarn-exchange/forewarn/verify"
 )
 
 // hash answers hash n of a level of the tree.
@@ -25,28 +27,23 @@ func (l *Log) hash(k *known, level int, n int64) (tlog.Hash, error) {
 }
 
 // tile answers a full tile. What is read from its file is held against the tile
-// above, and so against what is in memory.
+// above, and so against what is in memory. A file that is missing or damaged is
+// made again.
 func (l *Log) tile(k *known, level int, n int64) (*tile, error) {
 	if x, ok := l.files.held(tileKey{level, n}); ok {
 		return x.tile, nil
 	}
-	b, err := os.ReadFile(l.path(level, n))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, damage(n<<(tileHeight*(level+1)), "%s is missing", tilePath(level, n, 0))
-	}
-	if err != nil {
-		return nil, err
-	}
-	if len(b) != tileBytes {
-		return nil, damage(n<<(tileHeight*(level+1)), "%s has %d bytes", tilePath(level, n, 0), len(b))
-	}
-	t, root := readTile(b)
 	want, err := l.hash(k, tileHeight*(level+1), n)
 	if err != nil {
 		return nil, err
 	}
-	if root != want {
-		return nil, damage(n<<(tileHeight*(level+1)), "%s is not what was written", tilePath(level, n, 0))
+	t, err := l.readTile(level, n, want)
+	var f *verify.Failure
+	if errors.As(err, &f) {
+		t, err = l.remakeTile(k, level, n, want, err)
+	}
+	if err != nil {
+		return nil, err
 	}
 	l.files.mu.Lock()
 	defer l.files.mu.Unlock()
@@ -54,7 +51,26 @@ func (l *Log) tile(k *known, level int, n int64) (*tile, error) {
 	return t, nil
 }
 
-// bundle answers a bundle, which may not be full.
+// readTile reads a full tile, which must have a root.
+func (l *Log) readTile(level int, n int64, want tlog.Hash) (*tile, error) {
+	first := n << (tileHeight * (level + 1))
+	b, err := os.ReadFile(l.path(level, n))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, damage(first, "%s is missing", tilePath(level, n, 0))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(b) == tileBytes {
+		if t, root := readTile(b); root == want {
+			return t, nil
+		}
+	}
+	return nil, damage(first, "%s is not what was written", tilePath(level, n, 0))
+}
+
+// bundle answers a bundle, which may not be full. A file that is missing or damaged
+// is made again.
 func (l *Log) bundle(k *known, n int64) ([]byte, error) {
 	if n == k.size/tileWidth {
 		return k.edge.bundle, nil
@@ -64,32 +80,43 @@ func (l *Log) bundle(k *known, n int64) ([]byte, error) {
 	}
 	b, err := os.ReadFile(l.path(bundleLevel, n))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, damage(n*tileWidth, "%s is missing", tilePath(bundleLevel, n, 0))
+		err = damage(n*tileWidth, "%s is missing", tilePath(bundleLevel, n, 0))
+	} else if err == nil {
+		err = l.agreesWithLeaves(k, n, b)
+	}
+	var f *verify.Failure
+	if errors.As(err, &f) {
+		b, err = l.remakeBundle(k, n, err)
 	}
 	if err != nil {
 		return nil, err
-	}
-	rest := b
-	for i := n * tileWidth; i < (n+1)*tileWidth; i++ {
-		var e []byte
-		if e, rest, err = nextEntry(rest); err != nil {
-			return nil, damage(i, "%s is cut off at entry %d", tilePath(bundleLevel, n, 0), i)
-		}
-		want, err := l.hash(k, 0, i)
-		if err != nil {
-			return nil, err
-		}
-		if leafHash(e) != want {
-			return nil, damage(i, "%s: entry %d is not what was written", tilePath(bundleLevel, n, 0), i)
-		}
-	}
-	if len(rest) > 0 {
-		return nil, damage((n+1)*tileWidth, "%s is longer than its entries", tilePath(bundleLevel, n, 0))
 	}
 	l.files.mu.Lock()
 	defer l.files.mu.Unlock()
 	l.files.keep(filled{level: bundleLevel, n: n, bundle: b})
 	return b, nil
+}
+
+// agreesWithLeaves holds a full bundle against the tile over it.
+func (l *Log) agreesWithLeaves(k *known, n int64, b []byte) error {
+	for i := n * tileWidth; i < (n+1)*tileWidth; i++ {
+		e, rest, err := nextEntry(b)
+		if err != nil {
+			return damage(i, "%s is cut off at entry %d", tilePath(bundleLevel, n, 0), i)
+		}
+		want, err := l.hash(k, 0, i)
+		if err != nil {
+			return err
+		}
+		if leafHash(e) != want {
+			return damage(i, "%s: entry %d is not what was written", tilePath(bundleLevel, n, 0), i)
+		}
+		b = rest
+	}
+	if len(b) > 0 {
+		return damage(-1, "%s is longer than its entries", tilePath(bundleLevel, n, 0))
+	}
+	return nil
 }
 
 // reader answers stored hashes to the functions of tlog.
@@ -199,13 +226,22 @@ func (l *Log) CheckpointFor(size int64) ([]byte, error) {
 	defer f.Close()
 	w := &window{f: f, at: from.offset, stop: stop}
 	for w.at < stop {
-		r, err := w.next()
+		b, err := w.peek(recordHead)
+		if err != nil {
+			return nil, err
+		}
+		r, err := parseHead(b)
+		if err == nil && r.end() < size {
+			w.at += int64(r.length)
+			continue
+		}
+		if err == nil {
+			r, err = w.next()
+		}
 		if err != nil {
 			return nil, damage(-1, "the journal, byte %d of a segment: %v", w.at, err)
 		}
-		if r.end() >= size {
-			return slices.Clone(r.checkpoint), nil
-		}
+		return slices.Clone(r.checkpoint), nil
 	}
 	return nil, damage(-1, "the journal has no checkpoint for size %d", size)
 }

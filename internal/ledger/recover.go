@@ -79,11 +79,14 @@ func (l *Log) replayFromTiles(head *position) ([]byte, error) {
 	}
 	if marker != nil {
 		if l.edge, err = l.edgeAt(marker.size); err == nil {
-			last, err := l.replay(*marker, head)
-			if err == nil {
-				l.files.durable = marker.size
+			var last []byte
+			if last, err = l.replay(*marker, head); err == nil {
+				l.files.marked = marker.size
 				return last, nil
 			}
+		}
+		if errors.As(err, new(journalDamage)) {
+			return nil, err // it would be met from the beginning, too
 		}
 		l.o.Log.Warn("the ledger's tiles are made again from its journal", "origin", l.origin, "error", err)
 		l.files = newFiles(l.dir)
@@ -220,22 +223,21 @@ func (p *replaying) segment(s *segment, isLast bool) (last []byte, err error) {
 		if err := p.record(r); err != nil {
 			return nil, err
 		}
+		p.begun = true
 		last, from = slices.Clone(r.checkpoint), p.at.offset
 		p.at = position{segment: s.number, offset: w.at, size: r.end(), prev: r.sum}
 	}
 	if !isLast || p.o.ReadOnly {
 		return last, nil
 	}
-	keep, p.journal.file = true, f
+	keep, p.journal.file, p.journal.room = true, f, p.at.offset
 	return last, rewrite(f, from, p.at.offset)
 }
 
 // follows reports whether a record goes on from what was replayed. The first one
 // may begin before the marker from which it is replayed.
 func (p *replaying) follows(r record) bool {
-	begun := p.begun
-	p.begun = true
-	if begun || p.at.size == 0 {
+	if p.begun || p.at.size == 0 {
 		return r.prev == p.at.prev && r.first == p.edge.size
 	}
 	return r.prev == p.at.prev && r.first <= p.edge.size && r.end() >= p.edge.size
@@ -270,20 +272,26 @@ func (p *replaying) record(r record) error {
 	return nil
 }
 
-// torn cuts off what was being written when the process ended: less than a record,
-// behind everything that anybody was told of, with no record behind it. Anything
+// torn cuts off zeros, and what was being written when the process ended: less than
+// a record, behind everything that anybody was told of, with no record behind it. Anything
 // else is damage.
 func (p *replaying) torn(s *segment, w *window, isLast bool, why error) error {
 	name := "journal/" + segmentName(s.number)
 	bad := damage(p.edge.size, "%s, byte %d: entry %d cannot be read: %v", name, w.at, p.edge.size, why)
-	rest := w.stop - w.at
+	if p.begun {
+		bad = journalDamage{bad}
+	}
 	switch {
-	case !isLast, rest > maxRecord, p.head != nil && p.head.segment == s.number && p.head.offset > w.at:
+	case !isLast, !p.begun && w.at != segmentHead, p.head != nil && p.head.segment == s.number && p.head.offset > w.at:
 		return bad
 	}
-	b := make([]byte, rest)
-	if _, err := io.ReadFull(io.NewSectionReader(w.f, w.at, rest), b); err != nil {
+	b := make([]byte, w.stop-w.at)
+	if _, err := io.ReadFull(io.NewSectionReader(w.f, w.at, w.stop-w.at), b); err != nil {
 		return err
+	}
+	n := len(bytes.TrimRight(b, "\x00"))
+	if n > maxRecord {
+		return bad
 	}
 	for i := 1; i < len(b); i++ {
 		k := bytes.Index(b[i:], []byte(recordMagic))
@@ -294,12 +302,20 @@ func (p *replaying) torn(s *segment, w *window, isLast bool, why error) error {
 			return bad
 		}
 	}
-	p.o.Log.Warn("an unfinished end of the ledger's journal is cut off", "origin", p.origin, "file", name, "size", p.edge.size, "bytes", rest)
+	if n > 0 {
+		p.o.Log.Warn("an unfinished end of the ledger's journal is cut off", "origin", p.origin, "file", name, "size", p.edge.size, "bytes", n)
+	}
 	if p.o.ReadOnly {
 		return nil
 	}
 	return os.Truncate(s.path, w.at)
 }
+
+// journalDamage is damage to the journal that does not come from where reading it
+// began.
+type journalDamage struct{ error }
+
+func (d journalDamage) Unwrap() error { return d.error }
 
 func isRecord(b []byte) bool {
 	_, err := parseRecord(b)

@@ -187,7 +187,7 @@ type Attempt struct {
 	Status     int // of the answer; 0: none
 	Latency    time.Duration
 	RetryAfter time.Duration
-	Error      string // class: address, dns, connect, tls, timeout, redirect, status, answer, setup
+	Error      string // class: address, dns, connect, tls, timeout, redirect, status, answer, setup, ledger
 }
 
 // Sender sends a message once.

@@ -1,6 +1,7 @@
 package sequencer
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -28,8 +29,6 @@ const (
 func (q *Sequencer) Recorded(first int64, entries [][]byte) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	last := first + int64(len(entries)) - 1
-	q.wanted = max(q.wanted, last)
 	c := q.current
 	if q.held > 0 || c.away || first > c.handed+1 || c.handed-c.Base-c.log.Size() > maxAhead {
 		q.nudge() // the carrier reads them
@@ -97,7 +96,7 @@ func (q *Sequencer) run(ctx context.Context) {
 		case <-poll:
 			q.revive(ctx)
 		}
-		if err := q.carry(ctx); err != nil && ctx.Err() == nil {
+		if err := q.carry(ctx); err != nil && ctx.Err() == nil && q.Err() == nil {
 			// The next turn tries again; who waits does so up to its own limit.
 			q.o.Log.Warn("reading events for the ledger", "err", err)
 			pause(ctx, pollEvery)
@@ -183,7 +182,9 @@ func (q *Sequencer) take(c *open, b batch, after int64) (handed int64, err error
 	if len(entries) > 0 {
 		q.put(c, after+1, entries)
 	}
-	q.wanted = max(q.wanted, c.handed)
+	if c.handed < after+int64(len(entries)) {
+		return c.handed, cmp.Or(q.err, c.log.Err(), ledger.ErrClosed)
+	}
 	return c.handed, q.err
 }
 

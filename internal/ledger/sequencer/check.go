@@ -37,6 +37,9 @@ type Checked struct {
 func Check(ctx context.Context, s Store, folder string, found func(Finding)) (c Checked, err error) {
 	k := &checker{store: s, folder: folder, found: found}
 	defer func() {
+		if k.behind.Seq > 0 && err == nil {
+			found(k.behind)
+		}
 		if k.log != nil {
 			err = errors.Join(err, k.log.Close())
 		}
@@ -44,6 +47,9 @@ func Check(ctx context.Context, s Store, folder string, found func(Finding)) (c 
 	err = s.View(ctx, func(tx Tx) (err error) {
 		if k.last, err = tx.LastEvent(); err == nil {
 			k.infos, err = tx.Logs()
+		}
+		if err == nil {
+			err = k.beyond(tx)
 		}
 		return err
 	})
@@ -66,6 +72,7 @@ type checker struct {
 	log     *ledger.Log
 	at      int // the log's number
 	checked Checked
+	behind  Finding // beyond the last number
 }
 
 // some looks at the next events.
@@ -84,6 +91,9 @@ func (k *checker) some(ctx context.Context) error {
 		return nil
 	}
 	for _, r := range rows {
+		if r.Seq > k.last && k.seq == k.last {
+			return nil // recorded since the beginning
+		}
 		if r.Seq > k.seq+1 {
 			k.found(Finding{Seq: k.seq + 1, Index: -1, What: fmt.Sprintf("the events %d to %d are missing in the store", k.seq+1, r.Seq-1)})
 		}
@@ -93,6 +103,16 @@ func (k *checker) some(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// beyond looks for an event that was never numbered.
+func (k *checker) beyond(tx Tx) error {
+	k.behind = Finding{}
+	rows, err := tx.EventEntries(k.last, 1)
+	for _, r := range rows {
+		k.behind = Finding{Seq: r.Seq, Index: -1, What: fmt.Sprintf("the store holds event %d, and has given numbers up to %d", r.Seq, k.last)}
+	}
+	return err
 }
 
 // event looks at one event.
@@ -209,6 +229,12 @@ func entered(r Row, logged bool) string {
 	e, err := verify.Entry(r.Body, [verify.SaltSize]byte(r.Salt))
 	if err != nil || !bytes.Equal(e, r.Entry) {
 		return "the event, its salt or its entry was changed in the store"
+	}
+	// The entry stands for the members, however they are written; the body is to stay
+	// as it was recorded.
+	var same bytes.Buffer
+	if err := json.Compact(&same, r.Body); err != nil || !bytes.Equal(same.Bytes(), r.Body) {
+		return "the event's bytes were changed in the store"
 	}
 	return misfiled(r)
 }

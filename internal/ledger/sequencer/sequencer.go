@@ -37,7 +37,6 @@ type Sequencer struct {
 	current *open
 	older   map[int]*ledger.Log // closed logs that were asked for
 	infos   []Info              // all logs, by number
-	wanted  int64               // events up to here are known to be there
 	err     error               // why it has stopped
 	held    int                 // calls of Hold that have not ended
 	closed  bool
@@ -95,7 +94,7 @@ func (q *Sequencer) start(ctx context.Context) error {
 	if err := q.noneBeyond(s.infos[len(s.infos)-1], s.last); err != nil {
 		return err
 	}
-	q.infos, q.wanted = s.infos, s.last
+	q.infos = s.infos
 	i := q.where(s)
 	if err := q.begin(ctx, s.infos[i], s.keys[i]); err != nil {
 		return err
@@ -168,7 +167,7 @@ func (q *Sequencer) logs(ctx context.Context) (s stood, err error) {
 		if err := read(tx); err != nil || len(s.infos) > 0 { // another node was quicker
 			return err
 		}
-		k, err := newKey(first)
+		k, err := NewKey(first)
 		if err != nil {
 			return err
 		}
@@ -238,8 +237,8 @@ func signers(keys []Key) (all []note.Signer, err error) {
 	return all, nil
 }
 
-// newKey makes a key of a log.
-func newKey(l Info) (Key, error) {
+// NewKey makes a key of a log.
+func NewKey(l Info) (Key, error) {
 	private, public, err := note.GenerateKey(rand.Reader, l.Origin)
 	if err != nil {
 		return Key{}, fmt.Errorf("making a key of the log %s: %w", l.Origin, err)

@@ -15,18 +15,15 @@ func (q *Sequencer) Wait(ctx context.Context, seq int64) error {
 	for {
 		q.mu.Lock()
 		c, err := q.current, q.err
-		if seq > q.wanted {
-			q.wanted = seq
-		}
 		if seq > c.handed && seq > c.Base {
 			q.nudge()
 		}
 		q.mu.Unlock()
+		if err != nil { // first: where the store was put back, the number says nothing
+			return err
+		}
 		if seq <= c.Base || c.log.Size() >= seq-c.Base { // of a closed log all is durable
 			return nil
-		}
-		if err != nil {
-			return err
 		}
 		err = waitFor(ctx, c, seq-c.Base)
 		if err == nil {
@@ -114,25 +111,38 @@ func (q *Sequencer) Logs() []Info {
 // Log opens a log by its number: a closed one for reading alone. Which does not
 // exist is exchange.NotFound.
 func (q *Sequencer) Log(number int) (*ledger.Log, error) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if number == q.current.Number {
-		return q.current.log, nil
+	l, info, err := q.opened(number)
+	if l != nil || err != nil {
+		return l, err
 	}
-	if l := q.older[number]; l != nil {
-		return l, nil
-	}
-	i := slices.IndexFunc(q.infos, func(l Info) bool { return l.Number == number })
-	if i < 0 {
-		return nil, exchange.Missing()
-	}
-	if q.closed || q.older == nil {
-		return nil, errors.New("the ledger was closed")
-	}
-	l, err := ledger.Open(q.dir(number), ledger.Options{Origin: q.infos[i].Origin, ReadOnly: true, Now: q.o.Now, Log: q.o.Log})
+	l, err = ledger.Open(q.dir(number), ledger.Options{Origin: info.Origin, ReadOnly: true, Now: q.o.Now, Log: q.o.Log})
 	if err != nil {
 		return nil, fmt.Errorf("opening log %d: %w", number, err)
 	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return nil, errors.Join(ledger.ErrClosed, l.Close())
+	}
+	if other := q.older[number]; other != nil { // somebody was quicker
+		return other, l.Close()
+	}
 	q.older[number] = l
 	return l, nil
+}
+
+// opened answers a log that is open, or what is known of one that is not.
+func (q *Sequencer) opened(number int) (*ledger.Log, Info, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	i := slices.IndexFunc(q.infos, func(l Info) bool { return l.Number == number })
+	switch {
+	case number == q.current.Number:
+		return q.current.log, Info{}, nil
+	case i < 0:
+		return nil, Info{}, exchange.Missing()
+	case q.closed:
+		return nil, Info{}, ledger.ErrClosed
+	}
+	return q.older[number], q.infos[i], nil
 }

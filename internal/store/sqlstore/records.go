@@ -42,13 +42,11 @@ func (tx *Tx) Record(e exchange.Event) (int64, error) {
 	if org == "" {
 		org = e.Actor.Org
 	}
-	seq, err := tx.count("event", 1)
+	seq, number, err := tx.countEvent(e.Program)
 	if err != nil {
 		return 0, fmt.Errorf("numbering an event: %w", err)
 	}
-	if e.Number, err = tx.countOf(e.Program); err != nil {
-		return 0, fmt.Errorf("numbering an event of a program: %w", err)
-	}
+	e.Number = number
 	if err = tx.under(&e); err != nil {
 		return 0, fmt.Errorf("recording %s: %w", e.Kind, err)
 	}
@@ -74,15 +72,39 @@ func (tx *Tx) Record(e exchange.Event) (int64, error) {
 	return seq, nil
 }
 
-// countOf numbers an event among those of its program; 0 outside programs.
-func (tx *Tx) countOf(program exchange.ProgramID) (n int64, err error) {
+// countEvent numbers an event among all, and among those of its program: 0 outside
+// programs.
+func (tx *Tx) countEvent(program exchange.ProgramID) (seq, number int64, err error) {
 	if program == "" {
-		return 0, nil
+		seq, err = tx.count("event", 1)
+		return seq, 0, err
 	}
-	err = tx.QueryRow(`
-		INSERT INTO counter (name, n) VALUES ('events of ' || ?1, 1)
-		ON CONFLICT (name) DO UPDATE SET n = counter.n + 1 RETURNING n`, string(program)).Scan(&n)
-	return n, err
+	if !tx.writable {
+		return 0, 0, ErrReadOnly
+	}
+	const prefix = "events of "
+	counted, err := Collect(tx, func(s Scanner) (c counted, err error) { return c, s.Scan(&c.name, &c.n) }, `
+		UPDATE counter SET n = n + 1 WHERE name IN ('event', ?1) RETURNING name, n`, prefix+string(program))
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, c := range counted {
+		if c.name == "event" {
+			seq = c.n
+		} else {
+			number = c.n
+		}
+	}
+	if number == 0 { // the first one of the program
+		number = 1
+		_, err = tx.Exec(`INSERT INTO counter (name, n) VALUES (?1, 1)`, prefix+string(program))
+	}
+	return seq, number, err
+}
+
+type counted struct {
+	name string
+	n    int64
 }
 
 // count adds by to a counter and answers its new value.

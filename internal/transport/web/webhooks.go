@@ -119,6 +119,7 @@ func (s *site) webhook(v *visit) error {
 var failures = map[string]string{
 	"address": "no address that may be reached", "dns": "the name is not known", "connect": "no connection", "tls": "the certificate is not valid",
 	"timeout": "no answer in time", "redirect": "a redirect, which is not followed", "answer": "no whole answer", "setup": "the address or the key cannot be used",
+	"ledger": "nothing was sent: the ledger could not be written",
 }
 
 func (v *visit) sending(d webhook.Delivery, active bool) page.SendingLine {
