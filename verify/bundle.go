@@ -280,38 +280,6 @@ func entriesPath(n int64) string {
 	return "entries/" + strings.TrimPrefix(TilePath(EntriesLevel, n, TileWidth), "tile/entries/") + ".jsonl"
 }
 
-// entryLine is one event as it is written: {"index":…,"seq":…,"opening":{…}}, and
-// "path":[…] when the tile is not in the bundle.
-type entryLine struct {
-	Index   int64           `json:"index"`
-	Seq     int64           `json:"seq"`
-	Opening json.RawMessage `json:"opening"`
-	Path    []string        `json:"path"`
-
-	opening Opening
-	path    []tlog.Hash
-}
-
-func (l *entryLine) append(b []byte) ([]byte, error) {
-	opening, err := l.opening.MarshalJSON()
-	if err != nil {
-		return nil, fmt.Errorf("entry %d: %w", l.Index, err)
-	}
-	if len(opening) > MaxOpening {
-		return nil, fmt.Errorf("entry %d: the opening is larger than %d bytes", l.Index, MaxOpening)
-	}
-	b = fmt.Appendf(b, `{"index":%d,"seq":%d,"opening":`, l.Index, l.Seq)
-	b = append(b, opening...)
-	for i, h := range l.path {
-		b = append(b, []string{`,"path":["`, `","`}[min(i, 1)]...)
-		b = b64.AppendEncode(b, h[:])
-	}
-	if l.path != nil {
-		b = append(b, `"]`...)
-	}
-	return append(b, "}\n"...), nil
-}
-
 // MaxOpening is the largest opening in a bundle, in bytes of JSON.
 const MaxOpening = 1 << 20
 

@@ -355,42 +355,6 @@ func (b *bundleReader) entry(text []byte, n int64, leaf []byte, above tlog.Hash)
 	return b.event(&l)
 }
 
-// parseEntryLine reads a line as it was written, to the byte. The index is -1 when
-// not even that can be read.
-func parseEntryLine(text []byte) (entryLine, error) {
-	l := entryLine{Index: -1}
-	if err := json.Unmarshal(text, &l); err != nil {
-		l.Index = indexOf(text)
-		return l, fmt.Errorf("not a line of JSON: %w", err)
-	}
-	if err := l.opening.UnmarshalJSON(l.Opening); err != nil {
-		return l, err
-	}
-	for i, p := range l.Path {
-		var h tlog.Hash
-		if err := unbase(h[:], p, fmt.Sprintf("path[%d]", i)); err != nil {
-			return l, err
-		}
-		l.path = append(l.path, h)
-	}
-	again, err := l.append(nil)
-	if err == nil && !bytes.Equal(again, text) {
-		err = errors.New("it was written by another program, or changed")
-	}
-	return l, err
-}
-
-// indexOf is the index of a line that is no JSON, when it begins as lines do.
-func indexOf(text []byte) int64 {
-	rest, _ := bytes.CutPrefix(text, []byte(`{"index":`))
-	digits, _, _ := bytes.Cut(rest, []byte(","))
-	n, err := strconv.ParseInt(string(digits), 10, 64)
-	if err != nil || n < 0 {
-		return -1
-	}
-	return n
-}
-
 // end compares the counts.
 func (b *bundleReader) end() error {
 	if b.given != nil {
@@ -417,48 +381,4 @@ func (b *bundleReader) end() error {
 		return err
 	}
 	return nil
-}
-
-// facts are those members of an event that a bundle is checked for.
-type facts struct {
-	Number        int64
-	Program, Kind string
-	At            time.Time
-	Charter       int64
-	CharterDigest string
-}
-
-// factsOf reads them from what an opening shows.
-func factsOf(o Opening) (f facts, err error) {
-	take := func(name string, value []byte) error {
-		var to any
-		switch name {
-		case "number":
-			to = &f.Number
-		case "program":
-			to = &f.Program
-		case "kind":
-			to = &f.Kind
-		case "at":
-			to = &f.At
-		case "d_charter":
-			to = &f.Charter
-		case "d_charter_digest":
-			to = &f.CharterDigest
-		default:
-			return nil
-		}
-		if err := json.Unmarshal(value, to); err != nil {
-			return fmt.Errorf("the member %s: %w", name, err)
-		}
-		return nil
-	}
-	for _, name := range []string{"number", "program", "kind", "at", "d_charter", "d_charter_digest"} {
-		if value := o.Member(name); value != nil {
-			if err := take(name, value); err != nil {
-				return facts{}, err
-			}
-		}
-	}
-	return f, nil
 }

@@ -147,3 +147,30 @@ func TestBundlePeriod(t *testing.T) {
 		t.Errorf("an event of the period that hides its kind: %v", err)
 	}
 }
+
+// The quick reading of a line and the thorough one find the same, and take only what
+// is written.
+func FuzzLine(f *testing.F) {
+	whole := Opening{Event: testEvent(5), Salt: testSalt(5)}
+	cut, _ := whole.Show(func(name string) bool { return name == "number" })
+	for _, l := range []entryLine{{Index: 5, Seq: 6, opening: whole}, {Index: 0, Seq: 1, opening: cut}, {Index: 5, Seq: 6, opening: whole, path: pathIn(make([]byte, TileWidth*32), 5)}} {
+		b, err := l.append(nil)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		l, err := parseEntryLine(text)
+		if err != nil {
+			return
+		}
+		again, err := l.append(nil)
+		if err != nil || !bytes.Equal(again, text) {
+			t.Fatalf("%q is written as %q: %v", text, again, err)
+		}
+		if quick, ok := scanLine(text); ok && (quick.Index != l.Index || quick.Seq != l.Seq || len(quick.path) != len(l.path)) {
+			t.Fatalf("%q: %+v and %+v", text, quick, l)
+		}
+	})
+}

@@ -51,7 +51,7 @@ func ParseCheckpoint(text string) (Checkpoint, error) {
 		return Checkpoint{}, errCheckpoint
 	}
 	root, err := base64.StdEncoding.Strict().DecodeString(lines[2])
-	if err != nil || len(root) != tlog.HashSize {
+	if err != nil || len(root) != tlog.HashSize || strings.Contains(lines[2], "\r") {
 		return Checkpoint{}, errCheckpoint
 	}
 	return Checkpoint{Origin: lines[0], Size: size, Root: tlog.Hash(root), Extra: lines[3:]}, nil

@@ -322,7 +322,7 @@ func (o *Opening) UnmarshalJSON(b []byte) error {
 
 func unbase(to []byte, text, path string) error {
 	b, err := b64.DecodeString(text)
-	if err != nil || len(b) != len(to) {
+	if err != nil || len(b) != len(to) || len(text) != b64.EncodedLen(len(to)) { // line ends are skipped otherwise
 		return fmt.Errorf("%s: not %d bytes in base 64 without padding", path, len(to))
 	}
 	copy(to, b)

@@ -2,11 +2,15 @@ package verify
 
 import (
 	"bytes"
+	"compress/flate"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/mod/sumdb/tlog"
 )
@@ -14,11 +18,11 @@ import (
 // Receipt proves that an event is in the ledger. It is verified with the log's
 // public key alone.
 //
-// As a file it is the line "forewarn receipt v1", the opening as JSON on one line,
-// the entry's index and the number of hashes on one line, the hashes of the
-// inclusion proof one after the other in 32 bytes each, and the signed checkpoint
-// to the end. The same as text is a C2SP tlog-proof, of which the opening is the
-// extra data.
+// As a file it is the line "forewarn receipt v1"; a line with the entry's index, the
+// number of hashes, and a number of bytes; the hashes of the inclusion proof, 32 bytes
+// each; so many bytes of DEFLATE (RFC 1951), which hold the opening as JSON on one line
+// and after it the signed checkpoint; and the first 8 bytes of the SHA-256 of all this.
+// The same as text is a C2SP tlog-proof, of which the opening is the extra data.
 type Receipt struct {
 	Opening    Opening
 	Index      int64
@@ -35,18 +39,41 @@ const (
 	maxProof    = 63
 )
 
+// checkSize is how many bytes of a hash stand at the end of a receipt: damage is told
+// from what is not proven.
+const checkSize = 8
+
+// deflaters are kept: each takes more memory than a thousand receipts.
+var deflaters = sync.Pool{New: func() any {
+	w, _ := flate.NewWriter(io.Discard, flate.BestCompression) // the level is right
+	return w
+}}
+
 // MarshalBinary writes the receipt as a file.
 func (r Receipt) MarshalBinary() ([]byte, error) {
 	opening, err := r.Opening.MarshalJSON()
 	if err != nil {
 		return nil, err
 	}
-	b := append([]byte(receiptHead), opening...)
-	b = fmt.Appendf(b, "\n%d %d\n", r.Index, len(r.Proof))
+	var packed bytes.Buffer
+	w := deflaters.Get().(*flate.Writer)
+	defer deflaters.Put(w)
+	w.Reset(&packed)
+	for _, b := range [][]byte{opening, {'\n'}, r.Checkpoint} {
+		if _, err := w.Write(b); err != nil {
+			return nil, fmt.Errorf("packing a receipt: %w", err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		return nil, fmt.Errorf("packing a receipt: %w", err)
+	}
+	b := fmt.Appendf([]byte(receiptHead), "%d %d %d\n", r.Index, len(r.Proof), packed.Len())
 	for _, h := range r.Proof {
 		b = append(b, h[:]...)
 	}
-	return append(b, r.Checkpoint...), nil
+	b = append(b, packed.Bytes()...)
+	sum := sha256.Sum256(b)
+	return append(b, sum[:checkSize]...), nil
 }
 
 // MarshalText writes the receipt as a C2SP tlog-proof.
@@ -74,55 +101,59 @@ func (r *Receipt) UnmarshalText(b []byte) (err error) {
 func (r *Receipt) UnmarshalBinary(b []byte) error { return r.UnmarshalText(b) }
 
 // ParseReceipt reads a receipt, as a file or as text. It verifies nothing, but takes
-// only what MarshalBinary or MarshalText writes, to the byte.
+// only what MarshalBinary or MarshalText writes.
 func ParseReceipt(b []byte) (Receipt, error) {
 	if len(b) > MaxReceipt {
 		return Receipt{}, fmt.Errorf("larger than %d bytes: not a receipt", MaxReceipt)
 	}
-	read, write := parseFile, Receipt.MarshalBinary
-	rest, ok := bytes.CutPrefix(b, []byte(receiptHead))
-	if !ok {
-		read, write = parseProof, Receipt.MarshalText
-		rest, ok = bytes.CutPrefix(b, []byte(proofHead))
+	if rest, ok := bytes.CutPrefix(b, []byte(receiptHead)); ok {
+		sum := sha256.Sum256(b[:max(len(b)-checkSize, 0)])
+		if !bytes.HasSuffix(b, sum[:checkSize]) {
+			return Receipt{}, errors.New("the receipt is damaged: it is not as it was written, or not all of it is there")
+		}
+		return parseFile(rest[:max(len(rest)-checkSize, 0)])
 	}
+	rest, ok := bytes.CutPrefix(b, []byte(proofHead))
 	if !ok {
 		return Receipt{}, fmt.Errorf("not a receipt: its first line is neither %q nor %q", receiptHead[:len(receiptHead)-1], proofHead[:len(proofHead)-1])
 	}
-	r, err := read(rest)
+	r, err := parseProof(rest)
 	if err != nil {
 		return Receipt{}, err
 	}
-	if again, err := write(r); err != nil || !bytes.Equal(again, b) {
+	if again, err := r.MarshalText(); err != nil || !bytes.Equal(again, b) {
 		return Receipt{}, errors.New("the receipt was changed, or written by another program: it is read only as it was given")
 	}
 	return r, nil
 }
 
 func parseFile(rest []byte) (r Receipt, err error) {
-	opening, rest, _ := bytes.Cut(rest, []byte("\n"))
 	numbers, rest, ok := bytes.Cut(rest, []byte("\n"))
-	if !ok {
-		return Receipt{}, errors.New("the receipt is cut off")
+	var hashes, size int
+	if _, err := fmt.Sscanf(string(numbers), "%d %d %d", &r.Index, &hashes, &size); err != nil || !ok ||
+		fmt.Sprintf("%d %d %d", r.Index, hashes, size) != string(numbers) || r.Index < 0 || hashes < 0 || hashes > maxProof {
+		return Receipt{}, errors.New("line 2 of the receipt: not an index, a number of hashes and a number of bytes")
 	}
-	if err := r.Opening.UnmarshalJSON(opening); err != nil {
-		return Receipt{}, fmt.Errorf("line 2 of the receipt: %w", err)
+	if len(rest) != hashes*tlog.HashSize+size || size < 0 {
+		return Receipt{}, errors.New("the receipt does not hold as many bytes as its line 2 says")
 	}
-	index, count, _ := strings.Cut(string(numbers), " ")
-	n, err := strconv.ParseUint(count, 10, 8)
-	if err == nil {
-		r.Index, err = strconv.ParseInt(index, 10, 64)
-	}
-	if err != nil || n > maxProof || r.Index < 0 {
-		return Receipt{}, errors.New("line 3 of the receipt: not an index and a number of hashes")
-	}
-	if len(rest) < int(n)*tlog.HashSize {
-		return Receipt{}, errors.New("the receipt is cut off")
-	}
-	for range n {
+	for range hashes {
 		r.Proof = append(r.Proof, tlog.Hash(rest[:tlog.HashSize]))
 		rest = rest[tlog.HashSize:]
 	}
-	r.Checkpoint = bytes.Clone(rest)
+	packed := bytes.NewReader(rest)
+	text, err := io.ReadAll(io.LimitReader(flate.NewReader(packed), MaxReceipt+1))
+	if err != nil || len(text) > MaxReceipt || packed.Len() > 0 {
+		return Receipt{}, fmt.Errorf("unpacking the receipt: not DEFLATE, or more than %d bytes", MaxReceipt)
+	}
+	opening, checkpoint, _ := bytes.Cut(text, []byte("\n"))
+	if err := r.Opening.UnmarshalJSON(opening); err != nil {
+		return Receipt{}, fmt.Errorf("the opening in the receipt: %w", err)
+	}
+	if again, err := r.Opening.MarshalJSON(); err != nil || !bytes.Equal(again, opening) {
+		return Receipt{}, errors.New("the opening in the receipt was written by another program")
+	}
+	r.Checkpoint = checkpoint
 	return r, nil
 }
 

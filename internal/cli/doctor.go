@@ -79,7 +79,7 @@ func tell(cmd *cobra.Command, found []doctor.Finding) error {
 		}
 	}
 	warn, fail := count[doctor.Warn], count[doctor.Fail]
-	text := fmt.Sprintf("%d problems (%d to watch, %d to mend)", warn+fail, warn, fail)
+	text := fmt.Sprintf("%d problem(s): %d to watch, %d to mend", warn+fail, warn, fail)
 	if fail > 0 {
 		return unwell{text}
 	}

@@ -18,7 +18,7 @@ import (
 
 // localCommands are the commands that run on the exchange's own machine.
 func localCommands() []*cobra.Command {
-	return []*cobra.Command{initCommand(), serveCommand(), recoverCommand(), demoCommand(), doctorCommand()}
+	return []*cobra.Command{initCommand(), serveCommand(), recoverCommand(), demoCommand(), doctorCommand(), witnessCommands()}
 }
 
 // wantsJSON reports whether --json was given.

@@ -43,9 +43,12 @@ func TestMain(m *testing.M) {
 //	moment NAME +2h [FORMAT]   sets a variable to a moment from now, RFC 3339 or a Go form
 //	eventually RE CMD...       repeats a command until its stdout matches, for 30 s
 //	files N DIR        compares the number of files below a folder
+//	flip FILE OFFSET   changes one bit
+//	swap FILE A B      replaces the kind of an event in the bytes of a database
 //	receiver NAME KEYS FILE    a machine that takes webhooks; round sends them
 //
-// and the condition [data] (real data is there) with its folder in $DATA.
+// and the condition [data] (real data is there) with its folder in $DATA. $VERIFIER is
+// the second verifier of receipts and bundles.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -56,6 +59,11 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("DATA", testkit.DataFolder())
+			verifier, err := filepath.Abs("../../verify/testdata/verify.py")
+			if err != nil {
+				return err
+			}
+			e.Setenv("VERIFIER", verifier)
 			e.Values[worldKey{}] = &stage{t: t}
 			return nil
 		},
@@ -63,7 +71,7 @@ func TestScripts(t *testing.T) {
 			"world": world, "clock": clock, "as": as, "exits": exits, "keep": keep, "await": await,
 			"envfile": envfile, "tokenfile": tokenfile, "replaced": replaced,
 			"moment": moment, "eventually": eventually, "files": files,
-			"receiver": receiver, "round": round,
+			"receiver": receiver, "round": round, "flip": flip, "swap": swap,
 		},
 	})
 }

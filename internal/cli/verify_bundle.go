@@ -73,7 +73,7 @@ type bundleJSON struct {
 	Before    bool             `json:"nothing_before_missing"`
 	After     bool             `json:"nothing_after_missing"`
 	Charters  []charterJSON    `json:"charters"`
-	Witnesses []witnessJSON    `json:"witnesses"`
+	Witnesses []cosignerJSON   `json:"witnesses"`
 }
 
 type placeJSON struct {
@@ -103,7 +103,7 @@ func (a *app) showBundle(r verify.BundleReport, valid bool) error {
 		out := bundleJSON{
 			Valid: valid, Program: m.Program, From: m.From, To: m.To, Origin: m.Origin, Size: m.Size, Entries: r.Entries, Kinds: r.Kinds,
 			First: place(r.First), Last: place(r.Last), Before: r.Before, After: r.After,
-			Charters: []charterJSON{}, Witnesses: witnessesJSON(r.Checkpoint.Witness),
+			Charters: []charterJSON{}, Witnesses: cosignersJSON(r.Checkpoint.Witness),
 		}
 		for _, c := range r.Charters {
 			out.Charters = append(out.Charters, charterJSON(c))
@@ -271,7 +271,7 @@ func (a *app) showObject(p verify.ObjectProof, r verify.Receipt, s verify.Signed
 	if a.json {
 		return a.printJSON(map[string]any{
 			"valid": true, "object": p.ID, "version": p.Version, "number": p.Index + 1, "objects": p.Count,
-			"entry": r.Index, "origin": s.Origin, "words": wordsOf(r.Opening), "witnesses": witnessesJSON(s.Witness),
+			"entry": r.Index, "origin": s.Origin, "words": wordsOf(r.Opening), "witnesses": cosignersJSON(s.Witness),
 		})
 	}
 	for _, l := range [][2]string{

@@ -177,7 +177,7 @@ func (a *app) showReceipt(r verify.Receipt, s verify.Signed) error {
 	if a.json {
 		return a.printJSON(receiptJSON{
 			Valid: true, Origin: s.Origin, Entry: r.Index, Size: s.Size, Words: wordsOf(r.Opening),
-			Opening: r.Opening, Witnesses: witnessesJSON(s.Witness),
+			Opening: r.Opening, Witnesses: cosignersJSON(s.Witness),
 		})
 	}
 	if a.quiet {
@@ -227,18 +227,18 @@ type receiptJSON struct {
 	Size      int64          `json:"size"`
 	Words     string         `json:"words"`
 	Opening   verify.Opening `json:"opening"`
-	Witnesses []witnessJSON  `json:"witnesses"`
+	Witnesses []cosignerJSON `json:"witnesses"`
 }
 
-type witnessJSON struct {
+type cosignerJSON struct {
 	Name string    `json:"name"`
 	At   time.Time `json:"at"`
 }
 
-func witnessesJSON(all []verify.Cosignature) []witnessJSON {
-	out := make([]witnessJSON, 0, len(all))
+func cosignersJSON(all []verify.Cosignature) []cosignerJSON {
+	out := make([]cosignerJSON, 0, len(all))
 	for _, w := range all {
-		out = append(out, witnessJSON{w.Name, w.At})
+		out = append(out, cosignerJSON{w.Name, w.At})
 	}
 	return out
 }

@@ -24,15 +24,17 @@ import (
 // exchange. Each finds the files of two logs of one exchange that went two ways after
 // their entry 300: in log/ 700 entries, in fork/ 700 others, in old/ the first 300;
 // what belongs to the events of log/: receipt, receipt.txt, bundle.tar, gap.tar, proof.json; and the
-// keys in $KEY, $OTHER (of another log), $WITNESS and $STRANGER.
+// keys in $KEY, $OTHER (of another log), $WITNESS and $STRANGER. publish, rotate
+// and close-log are an exchange whose log is at $LOG.
 func TestVerifyScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/verify",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HOME", e.WorkDir)
+			e.Values[publishedKey{}] = new(*published)
 			return ledgerFiles(e)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "replaced": replaced},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "replaced": replaced, "publish": publish, "rotate": rotate, "close-log": closeLog},
 	})
 }
 
@@ -192,6 +194,12 @@ func evidenceFiles(dir string, log *logFiles, events []verify.BundleEntry, objec
 	if err != nil {
 		return err
 	}
+	changed := r
+	changed.Opening.Event = bytes.Replace(r.Opening.Event, []byte("acme"), []byte("acne"), 1)
+	wrong, err := changed.MarshalBinary()
+	if err != nil {
+		return err
+	}
 	text, err := r.MarshalText()
 	if err != nil {
 		return err
@@ -232,7 +240,7 @@ func evidenceFiles(dir string, log *logFiles, events []verify.BundleEntry, objec
 	if err != nil {
 		return err
 	}
-	for name, b := range map[string][]byte{"receipt": file, "receipt.txt": text, "bundle.tar": whole, "gap.tar": gap, "proof.json": objectProof, "keyfile": []byte(key + "\n")} {
+	for name, b := range map[string][]byte{"receipt": file, "wrong": wrong, "receipt.txt": text, "bundle.tar": whole, "gap.tar": gap, "proof.json": objectProof, "keyfile": []byte(key + "\n")} {
 		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
 			return err
 		}

@@ -157,27 +157,27 @@ func (w *watchLog) failed(last *verify.State, err error) error {
 }
 
 type logJSON struct {
-	Valid     bool          `json:"valid"`
-	Origin    string        `json:"origin"`
-	Size      int64         `json:"size"`
-	Root      string        `json:"root"`
-	First     bool          `json:"first"`
-	Last      int64         `json:"last_size,omitempty"`
-	Entries   int64         `json:"entries_read,omitempty"`
-	Cosigned  int64         `json:"cosigned_size,omitempty"`
-	Witnesses []witnessJSON `json:"witnesses"`
-	Keys      []string      `json:"keys"`
-	Closed    bool          `json:"closed,omitempty"`
-	Successor string        `json:"successor,omitempty"`
-	NextKey   string        `json:"successor_key,omitempty"`
-	State     string        `json:"state"`
+	Valid     bool           `json:"valid"`
+	Origin    string         `json:"origin"`
+	Size      int64          `json:"size"`
+	Root      string         `json:"root"`
+	First     bool           `json:"first"`
+	Last      int64          `json:"last_size,omitempty"`
+	Entries   int64          `json:"entries_read,omitempty"`
+	Cosigned  int64          `json:"cosigned_size,omitempty"`
+	Witnesses []cosignerJSON `json:"witnesses"`
+	Keys      []string       `json:"keys"`
+	Closed    bool           `json:"closed,omitempty"`
+	Successor string         `json:"successor,omitempty"`
+	NextKey   string         `json:"successor_key,omitempty"`
+	State     string         `json:"state"`
 }
 
 func (w *watchLog) show(r verify.WatchReport) error {
 	a, c := w.app, r.Checkpoint
 	out := logJSON{
 		Valid: true, Origin: c.Origin, Size: c.Size, Root: c.Root.String(), First: r.Last < 0, Last: max(r.Last, 0),
-		Entries: r.Entries, Witnesses: []witnessJSON{}, Closed: r.Closed, State: w.state,
+		Entries: r.Entries, Witnesses: []cosignerJSON{}, Closed: r.Closed, State: w.state,
 	}
 	for _, k := range r.Keys {
 		if k.Until < 0 {
@@ -185,7 +185,7 @@ func (w *watchLog) show(r verify.WatchReport) error {
 		}
 	}
 	if r.Cosigned != nil {
-		out.Cosigned, out.Witnesses = r.Cosigned.Size, witnessesJSON(r.Cosigned.Witness)
+		out.Cosigned, out.Witnesses = r.Cosigned.Size, cosignersJSON(r.Cosigned.Witness)
 	}
 	if r.Successor != nil {
 		out.Successor, out.NextKey = r.Successor.Origin, r.Successor.Key
@@ -221,10 +221,20 @@ func (w *watchLog) show(r verify.WatchReport) error {
 		lines = append(lines, "the log is closed: nothing is added any more")
 	}
 	if r.Successor != nil {
-		lines = append(lines, fmt.Sprintf("it goes on as %s, with the key %s", clean(out.Successor), clean(out.NextKey)))
+		lines = append(lines, fmt.Sprintf("it goes on as %s; look at that from now on: forewarn verify log %s --key %s",
+			clean(out.Successor), beside(w.address, c.Origin, out.Successor), clean(out.NextKey)))
 	}
 	_, err := fmt.Fprintln(a.out, strings.Join(append(lines, "VALID"), "\n"))
 	return err
+}
+
+// beside is the address of the log that follows one at the address.
+func beside(address, origin, successor string) string {
+	site, ok := strings.CutSuffix(strings.TrimRight(address, "/"), "/"+verify.LogPath(origin))
+	if !ok {
+		return "ADDRESS"
+	}
+	return site + "/" + verify.LogPath(successor)
 }
 
 // statePath is where what was seen of a log is kept.

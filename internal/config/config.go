@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"github.com/pelletier/go-toml/v2"
 )
@@ -31,7 +32,29 @@ type Config struct {
 
 	Webhooks Webhooks `toml:"webhooks" comment:"Messages to receivers outside; see docs/guide/push-and-stream.md."`
 	Mail     Mail     `toml:"mail" comment:"Mail that says that a notice waits; see docs/guide/mail.md."`
+	Ledger   Ledger   `toml:"ledger" comment:"Witnesses of the ledger; see docs/guide/witness.md."`
 }
+
+// Ledger is the section [ledger].
+type Ledger struct {
+	Interval string   `toml:"witness_interval" comment:"How often witnesses are shown what is new. Empty: 10s."`
+	Allow    []string `toml:"witness_allow" comment:"Networks in which witnesses may be asked although they are private, such as [\"10.1.2.0/24\"]; in these also without TLS."`
+}
+
+// Every is how often witnesses are shown what is new; zero: as nobody said.
+func (l Ledger) Every() (time.Duration, error) {
+	if l.Interval == "" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(l.Interval)
+	if err != nil || d < time.Second || d > time.Hour {
+		return 0, fmt.Errorf("ledger.witness_interval: %q is no span of time between 1s and 1h", l.Interval)
+	}
+	return d, nil
+}
+
+// Networks are the networks of Allow.
+func (l Ledger) Networks() ([]netip.Prefix, error) { return networks("ledger.witness_allow", l.Allow) }
 
 // Mail is the section [mail].
 type Mail struct {
@@ -72,12 +95,14 @@ type Webhooks struct {
 }
 
 // Networks are the networks of Allow.
-func (w Webhooks) Networks() ([]netip.Prefix, error) {
+func (w Webhooks) Networks() ([]netip.Prefix, error) { return networks("webhooks.allow", w.Allow) }
+
+func networks(key string, texts []string) ([]netip.Prefix, error) {
 	var out []netip.Prefix
-	for _, text := range w.Allow {
+	for _, text := range texts {
 		p, err := netip.ParsePrefix(text)
 		if err != nil || p != p.Masked() || p.Addr().Is4In6() {
-			return nil, fmt.Errorf("webhooks.allow: %q is no network; write it as 10.1.2.0/24 or fd00:1::/48", text)
+			return nil, fmt.Errorf("%s: %q is no network; write it as 10.1.2.0/24 or fd00:1::/48", key, text)
 		}
 		out = append(out, p)
 	}
@@ -115,6 +140,12 @@ func Load(path string) (Config, error) {
 		return c, fmt.Errorf("%s: %w", path, err)
 	}
 	if err := c.Mail.Check(); err != nil {
+		return c, fmt.Errorf("%s: %w", path, err)
+	}
+	if _, err := c.Ledger.Networks(); err != nil {
+		return c, fmt.Errorf("%s: %w", path, err)
+	}
+	if _, err := c.Ledger.Every(); err != nil {
 		return c, fmt.Errorf("%s: %w", path, err)
 	}
 	return c, nil

@@ -16,6 +16,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/exchange/contribution"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/feedback"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/logbook"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/lookup"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/mail"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/membership"
@@ -27,6 +28,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/exchange/reshare"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/submission"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/webhook"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/witness"
 )
 
 // Stores is what the rooms need kept, one for each.
@@ -73,6 +75,7 @@ type Config struct {
 	Blobs      Blobs
 	Generation func(ctx context.Context) (int64, error)
 	Arrivals   func(ctx context.Context) (int64, error)
+	Settle     func(ctx context.Context) error // waits until what was committed is in the ledger; nil: no ledger
 	Now        func() time.Time
 	Log        *slog.Logger
 	Name       string // of the exchange, for people
@@ -82,6 +85,8 @@ type Config struct {
 	Notary     Notary
 	Mail       Mail
 	Ledger     record.Log // nil: nothing can be proved
+	Witnesses  Witnesses
+	Logbook    logbook.Config
 }
 
 // Exchange is the exchange.
@@ -102,7 +107,9 @@ type Exchange struct {
 	Mail          *mail.Service
 	Recalls       *recall.Service
 	Reshares      *reshare.Service
+	Witnesses     *witness.Service
 	Pulse         *pulse.Pulse // wakes who follows feeds
+	Logbook       *logbook.Service
 
 	Now  func() time.Time
 	Name string
@@ -122,10 +129,10 @@ func New(c Config) *Exchange {
 	x.Submissions = submission.New(submission.Config{
 		Store: c.Stores.Submissions, Blobs: submitted{c.Blobs}, Shared: c.Shared, Grounds: submittedOn, Parent: x.parent,
 	})
-	x.Releases = release.New(release.Config{Store: c.Stores.Releases, Now: c.Now, Log: c.Log})
+	x.Releases = x.releases(c)
 	due := x.due(c.Log)
 	x.Delivery = delivery.New(delivery.Config{
-		Store: c.Stores.Delivery, Blobs: delivered{c.Blobs}, Digest: delivered{c.Blobs}.digest, Now: c.Now, Due: due, Generation: c.Generation, Arrivals: c.Arrivals, Gone: x.gone,
+		Store: c.Stores.Delivery, Blobs: delivered{c.Blobs}, Digest: delivered{c.Blobs}.digest, Settle: c.Settle, Now: c.Now, Due: due, Generation: c.Generation, Arrivals: c.Arrivals, Gone: x.gone,
 		Audiences: audiences,
 	})
 	x.Lookup = newLookup(c, x.Delivery)
@@ -136,6 +143,7 @@ func New(c Config) *Exchange {
 	})
 	x.Bases = basis.New(basis.Config{Store: c.Stores.Bases})
 	x.Connections = x.connections(c)
+	x.Logbook = logbook.New(c.Logbook)
 	x.Recalls = x.recalls(c)
 	x.Reshares = x.reshares(c)
 	x.push(c)

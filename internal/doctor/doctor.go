@@ -48,7 +48,7 @@ type Options struct {
 // finding; nothing is left out because something else is broken, unless it cannot
 // be looked at.
 func Examine(ctx context.Context, o Options) []Finding {
-	x := &exam{Options: o, ctx: ctx}
+	x := &exam{Options: o, ctx: ctx, broken: map[int]bool{}}
 	x.configuration()
 	x.folder()
 	x.database()
@@ -56,6 +56,7 @@ func Examine(ctx context.Context, o Options) []Finding {
 		defer x.db.Close()
 		x.clock()
 		x.blobs()
+		x.ledger()
 	}
 	return x.found
 }
@@ -66,6 +67,8 @@ type exam struct {
 	ctx   context.Context
 	found []Finding
 	db    *store.Inspection // nil: it cannot be read
+
+	broken map[int]bool // logs of which something was found
 }
 
 func (x *exam) say(s State, name, text, do string) {
@@ -74,10 +77,11 @@ func (x *exam) say(s State, name, text, do string) {
 
 // The sizes of what is looked at without Full.
 const (
-	tailEvents = 10_000    // the newest events
-	tailBlobs  = 50        // the newest blobs
-	blobBytes  = 256 << 20 // of which so many bytes at most
-	quickStore = 1 << 30   // up to so many bytes the whole database is checked
-	ahead      = 2 * time.Minute
-	mostToName = 20 // findings of one kind that are listed; the rest is counted
+	quickEntries = 200_000   // up to so many entries the whole folder of a log is checked
+	tailEvents   = 10_000    // the newest events
+	tailBlobs    = 50        // the newest blobs
+	blobBytes    = 256 << 20 // of which so many bytes at most
+	quickStore   = 1 << 30   // up to so many bytes the whole database is checked
+	ahead        = 2 * time.Minute
+	mostToName   = 20 // findings of one kind that are listed; the rest is counted
 )

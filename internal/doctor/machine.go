@@ -62,7 +62,7 @@ func (x *exam) folder() {
 			x.say(Fail, name, err.Error(), "run this as the user who runs the server")
 			return
 		}
-		if info.Mode().Perm()&0o077 != 0 {
+		if info.Mode().Perm()&0o077 != 0 && n != "ledger" || info.Mode().Perm()&0o022 != 0 { // the ledger's files are public
 			open++
 			x.say(Fail, name, fmt.Sprintf("%s has the mode %v: other users of this machine may reach it", path, info.Mode().Perm()), "chmod go= "+path)
 		}

@@ -37,6 +37,7 @@ type Charter struct {
 	Policies            string         // Cedar: rules that take away from what the fixed steps allow
 	PolicyTests         []PolicyTest   // cases that the policies must decide as they expect
 	Purposes            []string       // that readers choose from; empty: any short name
+	Ledger              Witnessing     // who watches over the ledger
 	CountsFor           []ProgramID    // programs of other owners whose rules may ask for membership in this one
 }
 

@@ -38,6 +38,7 @@ func (c Charter) Check(now time.Time) []Problem {
 	if n := c.Resharing.MaxDays; n < 0 || n > 3650 {
 		f.add("resharing.max_days", "between 1 and 3650")
 	}
+	c.Ledger.check(&f)
 	each(&f, "approvals.two_person", c.Approvals.TwoPerson, AllContentClasses)
 	f.one("visibility.members_see", cmp.Or(c.Visibility.MembersSee, SeeCounts), SeeNothing, SeeCounts, SeeNames)
 	if n := c.Visibility.Floor; n < 0 || n > 1000 {

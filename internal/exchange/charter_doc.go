@@ -67,6 +67,7 @@ type (
 		CountsFor        []ProgramID    `toml:"counts_for,omitempty"`
 		Policies         string         `toml:"policies,omitempty,multiline"`
 		PolicyTest       []PolicyTest   `toml:"policy_test,omitempty"`
+		Ledger           witnessingDoc  `toml:"ledger,omitempty"`
 	}
 	measureDoc struct {
 		ID     MeasureID `toml:"id,omitempty"`
@@ -197,6 +198,7 @@ func (d charterDoc) charter(f *findings) Charter {
 		Groups:              some(d.Group),
 		Policies:            d.Policies, PolicyTests: some(d.PolicyTest), Purposes: some(d.Purposes), CountsFor: some(d.CountsFor),
 		Resharing: Resharing{MaxDays: d.Resharing.MaxDays},
+		Ledger:    d.Ledger.witnessing(f),
 	}
 	c.Resharing.AnswerWithin = f.span("resharing.answer_within", d.Resharing.AnswerWithin)
 	var err error
@@ -299,7 +301,7 @@ func (c Charter) TOML() []byte {
 		Visibility: visibilityDoc(c.Visibility), Contributions: contributions(c.Contributions), Group: c.Groups,
 		LegalBasis: c.LegalBasis,
 		Policies:   c.Policies, PolicyTest: c.PolicyTests, Purposes: c.Purposes, CountsFor: c.CountsFor,
-		Resharing: c.Resharing.toml(),
+		Resharing: c.Resharing.toml(), Ledger: c.Ledger.toml(),
 	}
 	for _, m := range c.Measures {
 		d.Measure = append(d.Measure, measureDoc{m.ID, m.Target.String(), m.By.toml(), m.Lead})
@@ -321,18 +323,22 @@ func (c Charter) TOML() []byte {
 }
 
 func (r Resharing) toml() resharingDoc {
-	d := resharingDoc{MaxDays: r.MaxDays}
-	if r.AnswerWithin != 0 {
-		text := r.AnswerWithin.String() // such as 72h0m0s
-		if strings.HasSuffix(text, "m0s") {
-			text = strings.TrimSuffix(text, "0s")
-		}
-		if strings.HasSuffix(text, "h0m") {
-			text = strings.TrimSuffix(text, "0m")
-		}
-		d.AnswerWithin = text
+	return resharingDoc{AnswerWithin: spanText(r.AnswerWithin), MaxDays: r.MaxDays}
+}
+
+// spanText writes a span of time as span reads it, such as 72h; empty for zero.
+func spanText(d time.Duration) string {
+	if d == 0 {
+		return ""
 	}
-	return d
+	text := d.String() // such as 72h0m0s
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }
 
 // span reads a span of time such as 72h; empty: none was given.

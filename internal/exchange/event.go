@@ -87,6 +87,14 @@ const (
 	EventHatChosen          EventKind = "session.hat"
 	EventSourceNamed        EventKind = "source.name" // an operator asked who stands behind a name
 	EventOpeningErased      EventKind = "opening.erase"
+	EventWitnessDisagreed   EventKind = "witness.disagree" // it saw another history of the ledger
+	EventWitnessAgreed      EventKind = "witness.agree"    // its first cosignature, or the first after its word against the ledger
+	EventWitnessResolved    EventKind = "witness.resolve"  // an operator settled a disagreement
+	EventLedgerRotated      EventKind = "ledger.rotate"
+	EventLedgerKeyRetired   EventKind = "ledger.key_retired"
+	EventLedgerClosed       EventKind = "ledger.close"
+	EventLedgerOpened       EventKind = "ledger.open"     // after one that was closed
+	EventLedgerRolledBack   EventKind = "ledger.rollback" // after one that the store no longer knows all of
 )
 
 // Event is one act: who did what to what, when. Events are numbered in commit

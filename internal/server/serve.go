@@ -14,6 +14,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/store/sqlstore"
 	"github.com/forewarn-exchange/forewarn/internal/transport/api"
 	"github.com/forewarn-exchange/forewarn/internal/transport/httpkit"
+	publiclog "github.com/forewarn-exchange/forewarn/internal/transport/log"
 	"github.com/forewarn-exchange/forewarn/internal/transport/taxii"
 	"github.com/forewarn-exchange/forewarn/internal/transport/web"
 )
@@ -32,12 +33,17 @@ func (s *Server) Handler() http.Handler {
 	own := api.New(api.Config{
 		Exchange: s.Exchange, Authn: s.Authn, Idempotency: answers{s.DB}, Limits: limits, Log: s.o.Log,
 	})
-	pages := web.New(web.Config{Exchange: s.Exchange, Authn: s.Authn, Limits: limits, Log: s.o.Log})
+	pages := web.New(web.Config{
+		Exchange: s.Exchange, Authn: s.Authn, Ledger: &ledgerPages{q: s.Ledger, store: s.DB.Beneath(), x: s.Exchange}, Limits: limits, Log: s.o.Log,
+	})
 	mux := http.NewServeMux()
 	mux.Handle("/taxii2/", machines)
 	mux.Handle("/taxii2", machines)
 	mux.Handle("/api/", own)
 	mux.Handle("/problems/", own)
+	mux.Handle("/log/", publiclog.New(publiclog.Config{
+		Logs: logs{s}, Limits: limits, Log: s.o.Log, Cosigned: s.Exchange.Witnesses.Newest, Cosign: s.Exchange.Witnesses.Receive,
+	}))
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.Handle("/", pages)
@@ -73,7 +79,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	var background sync.WaitGroup
 	for _, job := range []func(context.Context){
 		s.Exchange.Releases.Run, s.Exchange.Contributions.Run, s.sweep, s.flush, s.pages, s.polls, s.daily, s.lapse,
-		s.Exchange.Pulse.Run, s.webhooks, s.mail, s.Exchange.Lookup.Run, s.recalls,
+		s.Exchange.Pulse.Run, s.webhooks, s.mail, s.Exchange.Lookup.Run, s.recalls, s.endKeys, s.Exchange.Witnesses.Run,
 	} {
 		background.Go(func() { job(run) })
 	}

@@ -106,6 +106,10 @@ func (s *Server) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	witnesses, err := s.witnesses()
+	if err != nil {
+		return err
+	}
 	s.Exchange = core.New(core.Config{
 		Stores: core.Stores{
 			Programs: sqlstore.For[program.Tx](s.DB), Members: sqlstore.For[membership.Tx](s.DB),
@@ -118,15 +122,17 @@ func (s *Server) open(ctx context.Context) error {
 			Recalls:       sqlstore.For[recall.Tx](s.DB),
 			Reshares:      sqlstore.For[reshare.Tx](s.DB),
 		},
-		Blobs: blobs{s.Blobs}, Generation: s.DB.Generation, Arrivals: s.DB.Arrivals, Now: s.o.Now, Log: s.o.Log,
+		Blobs: blobs{s.Blobs}, Generation: s.DB.Generation, Arrivals: s.DB.Arrivals, Settle: s.Ledger.Settle, Now: s.o.Now, Log: s.o.Log,
 		Name: s.o.Config.Name, URL: s.o.Config.URL, Shared: s.DB.Engine() == "postgres",
 		Push: core.Push{
 			Store: sqlstore.For[webhook.Tx](s.DB), Sender: settledWebhooks{outbound.New(outbound.Options{Allow: networks}), s.Ledger},
 			Plain: len(networks) > 0, Root: taxii.Root, Pulse: s.pulse,
 		},
-		Notary: signs,
-		Mail:   core.Mail{Store: sqlstore.For[mail.Tx](s.DB), Sender: sender},
-		Ledger: proofs{s.Ledger, s.DB.Beneath()},
+		Notary:    signs,
+		Mail:      core.Mail{Store: sqlstore.For[mail.Tx](s.DB), Sender: sender},
+		Ledger:    proofs{s.Ledger, s.DB.Beneath()},
+		Witnesses: witnesses,
+		Logbook:   s.logbook(),
 	})
 	s.DB.Watch(s.Exchange.Delivery)
 	s.Authn = authn.New(authn.Config{Store: sqlstore.For[authn.Tx](s.DB), Generation: s.DB.Generation, Now: s.o.Now})

@@ -214,6 +214,9 @@ type Config struct {
 	// Digest answers the SHA-256 of ranges of stored bytes: for proofs of what was
 	// given, which hold no content. exchange.NotFound: the bytes are there no more.
 	Digest func(ctx context.Context, sha256 string, of []Range) ([][32]byte, error)
+	// Settle waits until all that was committed before is in the ledger: what is shown
+	// of an act without a record of its own must not be ahead of it. nil: no ledger.
+	Settle func(ctx context.Context) error
 	// Memory is how many bytes of what feeds hold are kept in memory, without
 	// their runs; 0: DefaultMemory.
 	Memory int64

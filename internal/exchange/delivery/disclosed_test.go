@@ -534,6 +534,12 @@ func TestEventOfAPage(t *testing.T) {
 	if len(e.body) > 520 || len(e.code) > 12 {
 		t.Errorf("%d bytes, and %d to cover it: %s", len(e.body), len(e.code), e.body)
 	}
+	receipt, err := verify.Receipt{
+		Opening: verify.Opening{Event: e.body}, Index: 999_999, Proof: make(tlog.RecordProof, 20), Checkpoint: make([]byte, 240),
+	}.MarshalBinary()
+	if err != nil || len(receipt) >= 1536 {
+		t.Errorf("%d bytes for a receipt among a million entries, %v", len(receipt), err)
+	}
 	c, revision, err := w.X.Programs.Charter(t.Context(), w.Operator, testkit.Program)
 	if err != nil {
 		t.Fatal(err)

@@ -179,21 +179,25 @@ func (s *Service) given(ctx context.Context, a exchange.Actor, ds ...disclosure)
 // have been given to it before is recorded before it is given. A page of what the
 // reader has been given discloses nothing: such pages are summed up, and recorded by
 // Flush, so that of a page that repeats itself nothing waits for the disk. e is empty
-// for a manifest, which discloses no content.
-func (s *Service) served(ctx context.Context, a exchange.Actor, v *view, e exchange.ExposureKind, parts []part, content content) error {
+// and p nil for a manifest, which discloses no content.
+func (s *Service) served(ctx context.Context, a exchange.Actor, v *view, e exchange.ExposureKind, parts []part, p *Page) error {
 	if a.Channel == exchange.ChannelPublic {
 		return nil
 	}
 	if s.had.all(a, e, parts) {
-		p := pages{n: 1}
-		p.objects, p.first, p.last = ends(parts)
+		one := pages{n: 1}
+		one.objects, one.first, one.last = ends(parts)
 		var few [8]*class
 		key := tallyKey{a.Client(), a.Channel, v.charter.ID, e == "", actingOf(a), v.edition}
-		if s.tally.add(key, a, artifacts(few[:0], parts), p) {
+		if s.tally.add(key, a, artifacts(few[:0], parts), one) {
 			return nil
 		}
 	}
-	d, err := v.disclosed(exchange.EventPageServed, e, parts, content)
+	var bytes content
+	if p != nil {
+		bytes = p.content()
+	}
+	d, err := v.disclosed(exchange.EventPageServed, e, parts, bytes)
 	if err != nil {
 		return err
 	}
@@ -221,8 +225,9 @@ type pages struct {
 }
 
 func (p pages) detail(manifest bool) exchange.Detail {
-	d := exchange.Detail{
-		"objects": p.objects, "first": time.UnixMicro(p.first), "last": time.UnixMicro(p.last), "pages": p.n, "repeated": true,
+	d := exchange.Detail{"objects": p.objects, "pages": p.n, "repeated": true}
+	if p.first > 0 { // else those who run the program were shown what no wave brought them
+		d["first"], d["last"] = time.UnixMicro(p.first), time.UnixMicro(p.last)
 	}
 	if manifest {
 		d["manifest"] = true

@@ -57,6 +57,9 @@ func (s *Service) listing(ctx context.Context, a exchange.Actor, program exchang
 		defer func() { l.r = nil }()
 		return l.read(at.tx)
 	})
+	if err == nil {
+		err = s.settled(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -333,7 +336,8 @@ func objectOf(e Entry) Object {
 }
 
 // Objects lists objects of one artifact that the actor may have, in the order
-// in which they were submitted, those after the given position.
+// in which they were submitted, those after the given position. It is recorded as a
+// manifest is: it names them.
 func (s *Service) Objects(ctx context.Context, a exchange.Actor, id exchange.ArtifactID, after int64, limit int) ([]Object, error) {
 	k, v, err := s.entitled(ctx, a, id)
 	if err != nil {
@@ -341,17 +345,29 @@ func (s *Service) Objects(ctx context.Context, a exchange.Actor, id exchange.Art
 	}
 	limit = min(max(limit, 1), MaxLimit)
 	var out []Object
-	return out, s.look(ctx, func(l *looking) error {
-		out = nil
-		es, os, err := l.view(v).inOrder(k, after, limit)
+	var named []part
+	err = s.look(ctx, func(l *looking) error {
+		out, named = nil, nil
+		r := l.view(v)
+		es, os, err := r.inOrder(k, after, limit)
 		for i, e := range es {
-			if os[i].id != "" {
-				e.ID = os[i].id
-				out = append(out, objectOf(e))
+			if os[i].id == "" {
+				continue
 			}
+			e.ID, e.Redacted = os[i].id, os[i].redacted
+			under, err := r.class(e.Class)
+			if err != nil {
+				return err
+			}
+			out = append(out, objectOf(e))
+			named = append(named, part{k: under, alone: &e})
 		}
 		return err
 	})
+	if err != nil || len(named) == 0 {
+		return out, err
+	}
+	return out, s.served(ctx, a, v, "", named, nil)
 }
 
 // inOrder lists an artifact's objects, those after a number, with how the reader

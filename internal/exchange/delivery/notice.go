@@ -16,15 +16,17 @@ func (s *Service) Notice(ctx context.Context, a exchange.Actor, id exchange.Noti
 		n, err = tx.Notice(a.Org, id)
 		return err
 	})
-	if err != nil || n.Release == "" {
-		return n, err
-	}
-	ok, err := s.mayBeTold(ctx, a, n.Release)
-	if err == nil && !ok {
-		err = exchange.Missing()
-	}
 	if err != nil {
 		return exchange.Notice{}, err
 	}
-	return n, nil
+	if n.Release != "" {
+		ok, err := s.mayBeTold(ctx, a, n.Release)
+		if err != nil {
+			return exchange.Notice{}, err
+		}
+		if !ok {
+			return exchange.Notice{}, exchange.Missing()
+		}
+	}
+	return n, s.settled(ctx)
 }

@@ -158,7 +158,7 @@ func (s *Service) page(ctx context.Context, a exchange.Actor, v *view, q Query) 
 		p.Close()
 		return nil, err
 	}
-	if err := s.served(ctx, a, v, exchange.ExposureServed, p.parts, p.content()); err != nil {
+	if err := s.served(ctx, a, v, exchange.ExposureServed, p.parts, p); err != nil {
 		p.Close()
 		return nil, err
 	}

@@ -67,11 +67,11 @@ func (s *Service) Notices(ctx context.Context, a exchange.Actor, before time.Tim
 				out = append(out, n)
 			}
 			if len(out) == limit {
-				return out, nil
+				return out, s.settled(ctx)
 			}
 		}
 		if len(all) < limit {
-			return out, nil
+			return out, s.settled(ctx)
 		}
 	}
 }

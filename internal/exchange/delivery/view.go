@@ -159,10 +159,29 @@ func (s *Service) newly(ctx context.Context, a exchange.Actor, program exchange.
 		}
 		return err
 	})
+	if err == nil {
+		err = s.settled(ctx)
+	}
 	if exchange.KindOf(err) == exchange.NotFound {
 		return &view{none: true}, nil
 	}
 	return v, err
+}
+
+// settled waits until the acts that can be read are in the ledger.
+func (s *Service) settled(ctx context.Context) error {
+	if s.c.Settle == nil {
+		return nil
+	}
+	err := s.c.Settle(ctx)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	return &exchange.Error{
+		Kind:   exchange.Unavailable,
+		Public: "The ledger cannot be written, and nothing new is shown before its entry. Nothing was recorded. Tell the operator: `forewarn doctor` says what is wrong.",
+		Err:    err,
+	}
 }
 
 // makeRoom drops entries, any of them, until m holds fewer than most.

@@ -8,7 +8,7 @@ import (
 )
 
 // Send hands a draft to the approvers. It is refused while something blocks
-// it; the preview lists what.
+// it, with the preview's list, and while the charter stops releases.
 func (s *Service) Send(ctx context.Context, a exchange.Actor, id exchange.ReleaseID, ifVersion int64) (exchange.Release, error) {
 	var out exchange.Release
 	err := s.c.Store.Update(ctx, func(tx Tx) error {
@@ -28,6 +28,9 @@ func (s *Service) Send(ctx context.Context, a exchange.Actor, id exchange.Releas
 		}
 		if c.ReadOnlyAt(tx.Now()) {
 			return sunset(c)
+		}
+		if err := s.stopped(tx, c, "the release was not sent"); err != nil {
+			return err
 		}
 		f, err := factsOf(tx, r)
 		if err != nil {

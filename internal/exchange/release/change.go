@@ -201,6 +201,11 @@ func (s *Service) onWaves(ctx context.Context, actor exchange.Actor, on waves, c
 		if !r.State.Opens() {
 			return nil, "", exchange.Fail(exchange.Conflict, "the release is %s; it has no waves on the clock", r.State)
 		}
+		if kind == exchange.EventWavePushed {
+			if err := s.stopped(tx, ch, "the plan was not changed"); err != nil {
+				return nil, "", err
+			}
+		}
 		ws, err := tx.WavesOf(r.ID)
 		if err != nil {
 			return nil, "", err

@@ -2,6 +2,7 @@ package release
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -14,7 +15,8 @@ const (
 )
 
 // OpenDue opens every wave whose moment has come, in order of their instants,
-// each whole in a transaction of its own. It costs nothing while none is due.
+// each whole in a transaction of its own. It costs nothing while none is due. What
+// may not open now stays on the clock and is tried again.
 func (s *Service) OpenDue(ctx context.Context) error {
 	now := s.c.Now()
 	s.mu.Lock()
@@ -42,10 +44,14 @@ func (s *Service) OpenDue(ctx context.Context) error {
 			return fmt.Errorf("opening waves: %w", err)
 		case err != nil:
 			// One wave that cannot open does not keep the others from it.
-			skip[w], failed = true, fmt.Errorf("opening the wave to %s of %s: %w", w.audience, w.release, err)
+			if skip[w] = true; !errors.Is(err, errStopped) {
+				failed = fmt.Errorf("opening the wave to %s of %s: %w", w.audience, w.release, err)
+			}
 		case w == wave{}:
 			s.look(next, now, changes)
 			return failed
+		case s.c.Opened != nil:
+			s.c.Opened()
 		}
 	}
 }
@@ -126,6 +132,9 @@ func (s *Service) openNext(ctx context.Context, skip map[wave]bool) (opened wave
 		for _, w := range ws {
 			if key := (wave{w.Release, w.Audience, w.At.UnixMicro()}); !skip[key] {
 				opened = key
+				if err := s.stoppedWave(tx, w); err != nil {
+					return err
+				}
 				return open(tx, w)
 			}
 		}

@@ -114,6 +114,11 @@ type Config struct {
 	Store Store
 	Now   func() time.Time
 	Log   *slog.Logger
+	// Held says why nothing may be released in a program whose charter asks for
+	// witnesses (the witness room does it); empty: nothing keeps it. Nil: never.
+	Held func(tx Tx, c exchange.Charter) (reason string, err error)
+	// Opened is called after waves opened; it must not wait. Nil: nobody is told.
+	Opened func()
 }
 
 // Service is the room.

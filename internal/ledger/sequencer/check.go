@@ -35,6 +35,11 @@ type Checked struct {
 // events. Logs are only read: another process may write them. The folder's own
 // files are checked by ledger.Log.Check.
 func Check(ctx context.Context, s Store, folder string, found func(Finding)) (c Checked, err error) {
+	return CheckTail(ctx, s, folder, 0, found)
+}
+
+// CheckTail is Check of so many of the newest events; 0: of all.
+func CheckTail(ctx context.Context, s Store, folder string, newest int64, found func(Finding)) (c Checked, err error) {
 	k := &checker{store: s, folder: folder, found: found}
 	defer func() {
 		if k.behind.Seq > 0 && err == nil {
@@ -53,11 +58,14 @@ func Check(ctx context.Context, s Store, folder string, found func(Finding)) (c 
 		}
 		return err
 	})
+	if newest > 0 {
+		k.seq = max(0, k.last-newest)
+	}
 	for err == nil && k.seq < k.last {
 		err = k.some(ctx)
 	}
 	if err == nil {
-		err = k.ends()
+		err = k.ends(ctx)
 	}
 	return k.checked, err
 }
@@ -186,7 +194,19 @@ func (k *checker) to(l Info) error {
 }
 
 // ends holds the ends of closed logs, and of the current one, against the store.
-func (k *checker) ends() error {
+func (k *checker) ends(ctx context.Context) error {
+	if n := len(k.infos); n > 0 { // what was entered since is in the store, too
+		if err := k.to(k.infos[n-1]); err != nil {
+			return err
+		}
+		err := k.store.View(ctx, func(tx Tx) (err error) {
+			k.last, err = tx.LastEvent()
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
 	for i, l := range k.infos {
 		if err := k.to(l); err != nil {
 			return err

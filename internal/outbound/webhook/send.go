@@ -3,12 +3,10 @@ package webhook
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -16,14 +14,13 @@ import (
 	"time"
 
 	room "github.com/forewarn-exchange/forewarn/internal/exchange/webhook"
+	"github.com/forewarn-exchange/forewarn/internal/outbound/reach"
 )
 
 // Bounds of one attempt.
 const (
 	attemptTime = 20 * time.Second // Standard Webhooks asks for 15 to 30 seconds
-	dialTime    = 5 * time.Second
-	maxAnswer   = 16 << 10 // read, and thrown away, so that a connection can be used again
-	maxHeaders  = 16 << 10
+	maxAnswer   = 16 << 10         // read, and thrown away, so that a connection can be used again
 )
 
 // Options of New. The zero value reaches the public internet over TLS.
@@ -31,7 +28,7 @@ type Options struct {
 	// Allow is the networks that may be reached although they are private, also
 	// without TLS.
 	Allow  []netip.Prefix
-	Lookup Lookup         // nil: the machine's resolver
+	Lookup reach.Lookup   // nil: the machine's resolver
 	Roots  *x509.CertPool // nil: the machine's
 	Now    func() time.Time
 }
@@ -44,33 +41,11 @@ type Sender struct {
 
 // New returns a sender.
 func New(o Options) *Sender {
-	if o.Lookup == nil {
-		o.Lookup = net.DefaultResolver.LookupNetIP
-	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	g := guard{o.Allow}
-	return &Sender{secure: client(o, g, true), plain: client(o, g, false), now: o.Now}
-}
-
-// client makes the client of one scheme. Proxies of the environment are not
-// used: they would resolve names themselves, past the guard.
-func client(o Options, g guard, secure bool) *http.Client {
-	d := dialer{g, o.Lookup, secure}
-	return &http.Client{
-		Timeout: attemptTime,
-		Transport: &http.Transport{
-			Proxy: nil, DialContext: d.dial,
-			TLSClientConfig:        &tls.Config{RootCAs: o.Roots, MinVersion: tls.VersionTLS12},
-			TLSHandshakeTimeout:    dialTime,
-			ResponseHeaderTimeout:  attemptTime,
-			MaxResponseHeaderBytes: maxHeaders,
-			MaxIdleConnsPerHost:    2, MaxIdleConns: 64, IdleConnTimeout: 30 * time.Second,
-			ForceAttemptHTTP2: true, DisableCompression: true,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	to := reach.Options{Allow: o.Allow, Lookup: o.Lookup, Roots: o.Roots, Time: attemptTime}
+	return &Sender{secure: reach.Client(to, true), plain: reach.Client(to, false), now: o.Now}
 }
 
 // Send posts a message once. What the receiver writes is not kept: of its
@@ -84,7 +59,7 @@ func (s *Sender) Send(ctx context.Context, m room.Message) room.Attempt {
 	res, err := client.Do(req)
 	at := room.Attempt{Latency: time.Since(began)}
 	if err != nil {
-		at.Error = classOf(err)
+		at.Error = reach.Class(err)
 		return at
 	}
 	defer res.Body.Close()
@@ -127,30 +102,6 @@ func (s *Sender) request(ctx context.Context, m room.Message) (*http.Request, *h
 	req.Header.Set(HeaderTimestamp, strconv.FormatInt(m.At.Unix(), 10))
 	req.Header.Set(HeaderSignature, signature)
 	return req, client, nil
-}
-
-// classOf names what went wrong without repeating anything: the text of an
-// error may hold what the receiver sent.
-func classOf(err error) string {
-	var dns *net.DNSError
-	var verification *tls.CertificateVerificationError
-	var record tls.RecordHeaderError
-	var alert tls.AlertError
-	var op *net.OpError
-	var timeout net.Error
-	switch {
-	case errors.Is(err, errAddress):
-		return "address"
-	case errors.As(err, &verification), errors.As(err, &record), errors.As(err, &alert):
-		return "tls"
-	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
-		return "timeout"
-	case errors.As(err, &dns):
-		return "dns"
-	case errors.As(err, &op) && op.Op == "dial":
-		return "connect"
-	}
-	return "answer"
 }
 
 // retryAfter reads the header: seconds or a date (RFC 9110 §10.2.3).

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	room "github.com/forewarn-exchange/forewarn/internal/exchange/webhook"
+	"github.com/forewarn-exchange/forewarn/internal/outbound/reach"
 	"github.com/forewarn-exchange/forewarn/internal/outbound/webhook"
 )
 
@@ -24,7 +25,7 @@ func message(address string) room.Message {
 }
 
 // names is a resolver that knows what the test gives it.
-func names(known map[string][]string) webhook.Lookup {
+func names(known map[string][]string) reach.Lookup {
 	return func(_ context.Context, _, host string) ([]netip.Addr, error) {
 		var out []netip.Addr
 		for _, a := range known[host] {

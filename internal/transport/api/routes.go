@@ -26,6 +26,7 @@ func tags() []*huma.Tag {
 		{Name: "artifacts", Description: "The parts of a release."},
 		{Name: "objects", Description: "STIX objects in the caller's view of a program."},
 		{Name: "outcome", Description: "What came of it, computed from recorded events."},
+		{Name: "ledger", Description: "The log that proves the events."},
 		{Name: "events", Description: "Every act, in the order in which it was committed."},
 		{Name: "ledger", Description: "What proves the events: entries, receipts."},
 		{Name: "evidence", Description: "What proves the events of a program and a period, for auditors."},
@@ -45,11 +46,14 @@ func tags() []*huma.Tag {
 func (s *server) routes() []registration {
 	return []registration{
 		on("GET /me", "whoami", "Who is calling", s.me),
+		s.logbook(),
 
 		on("GET /programs", "list-programs", "The programs that the caller may know", s.listPrograms),
 		on("GET /programs/{program}", "read-program", "A program", s.readProgram),
 		on("GET /programs/{program}/charter", "export-charter", "The charter as TOML", s.exportCharter, charterAnswer),
 		on("PUT /programs/{program}/charter", "apply-charter", "Open a program, or change it", s.applyCharter, charterBody),
+		on("GET /programs/{program}/witnesses", "read-witnesses", "How those who watch over the ledger stand to it", s.readWitnesses),
+		on("POST /programs/{program}/witnesses/disagreements/{disagreement}/resolve", "resolve-disagreement", "Settle what a witness said against the ledger", s.resolveDisagreement),
 		on("GET /programs/{program}/agreement", "read-agreement", "The agreement in force", s.readAgreement),
 		on("POST /programs/{program}/agreement/acceptances", "accept-agreement", "Accept a version for the caller's organisation", s.acceptAgreement, created),
 		on("GET /programs/{program}/members", "list-members", "The members of a program", s.listMembers),

@@ -40,6 +40,9 @@ type Config struct {
 	// Cosigned is the newest checkpoint of a log that enough witnesses signed, or
 	// exchange.NotFound. Nil: there are no witnesses.
 	Cosigned func(ctx context.Context, number int) ([]byte, error)
+	// Cosign takes a signed checkpoint with the signatures of witnesses. Nil: there
+	// are none.
+	Cosign func(ctx context.Context, signed []byte) error
 }
 
 type site struct{ c Config }
@@ -56,6 +59,7 @@ func New(c Config) http.Handler {
 func (s *site) routes(mux *http.ServeMux) {
 	adapt := httpkit.Adapter{Log: s.c.Log, Body: 1}
 	mux.Handle("GET /log/{path...}", adapt.Handler(s.file))
+	s.receive(mux)
 	mux.Handle("/log/", adapt.Handler(s.refuse))
 }
 

@@ -22,6 +22,7 @@ func all() []page.Page {
 		&page.Recalls{}, &page.RecallForm{}, &page.Recall{},
 		&page.AskReshare{}, &page.Reshares{}, &page.Reshare{},
 		&page.Why{}, &page.Holders{},
+		&page.Ledger{}, &page.Entry{}, &page.Checked{}, &page.Evidence{},
 	}
 }
 
@@ -48,7 +49,7 @@ type filler struct {
 // addresses are the fields that the handlers fill with addresses of their own,
 // never with foreign text; codes are the fields that stand in id or name.
 var (
-	addresses = []string{"Href", "Action", "Back", "Base", "Content", "Next", "First", "Older", "ObjectsAll", "MembersMore", "Nonce", "TakeBack", "Ask"}
+	addresses = []string{"Href", "Action", "Back", "Base", "Content", "Next", "First", "Older", "Newer", "Evidence", "Ledger", "Checkpoint", "ObjectsAll", "MembersMore", "Nonce", "TakeBack", "Ask"}
 	codes     = []string{"ID", "Field", "Class", "Value", "Path", "Key"}
 )
 
@@ -130,6 +131,8 @@ func (f *filler) named(name string) string {
 	switch name {
 	case "SHA256":
 		return strings.Repeat("ab", 32)
+	case "Exact":
+		return "2026-11-24 18:00:00.000000"
 	case "Zones":
 		return "Europe/Berlin UTC"
 	}

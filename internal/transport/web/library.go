@@ -253,6 +253,7 @@ func (s *site) object(v *visit) error {
 		Originator: v.org(a.Originator), Owner: v.org(c.Owner), Statement: a.Handling.Statement, Expires: v.clock.At(a.Handling.Expires),
 		Submitted: v.clock.At(a.SubmittedAt), Receipt: receipt,
 	}
+	p.Ledger = about(c.ID, "", string(a.ID))
 	p.TLP, p.Redacted, p.CopyAsked = o.TLP, o.Redacted, o.CopyAsked
 	v.within(&p.Frame, c, "Library")
 	if o.Added != 0 {
@@ -375,7 +376,7 @@ func (s *site) artifact(v *visit) error {
 		Frame: v.frame(a.Title), Heading: a.Title, Item: v.item(i), Filename: a.Filename, MediaType: a.MediaType, Release: release,
 		May: i.Obligations, Submitted: v.clock.At(a.SubmittedAt), Receipt: receipt,
 	}
-	p.TLP = i.TLP
+	p.TLP, p.Ledger = i.TLP, about(c.ID, "", string(a.ID))
 	v.within(&p.Frame, c, "Library")
 	rs, err := s.Delivery.Releases(v.ctx(), v.a, a.Program)
 	if err != nil {

@@ -39,6 +39,7 @@ func (s *site) operate(v *visit, r release.View) error {
 		Zones: v.zones(r.Charter), Updated: v.clock.At(r.UpdatedAt), Needed: preview.Needed,
 	}
 	v.within(&p.Frame, r.Charter, "Releases")
+	p.Ledger = about(r.Program, r.ID, "")
 	if r.IncompleteFixOf != "" {
 		p.FixOf = &page.Link{Label: string(r.IncompleteFixOf), Href: "/releases/" + string(r.IncompleteFixOf)}
 	}
@@ -403,7 +404,7 @@ func (v *visit) timeline(p *page.Operate, r exchange.Release) error {
 		es = es[len(es)-timelineCap:]
 	}
 	for _, e := range slices.Backward(es) {
-		p.Events = append(p.Events, page.EventLine{Seq: e.Seq, At: v.clock.At(e.At), Text: eventText(e), Who: v.who(e)})
+		p.Events = append(p.Events, page.EventLine{Seq: e.Seq, Href: entryHref(e.Seq), At: v.clock.At(e.At), Text: eventText(e), Who: v.who(e)})
 	}
 	return nil
 }

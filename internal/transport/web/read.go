@@ -25,7 +25,7 @@ func (s *site) read(v *visit, id exchange.ReleaseID) error {
 		return err
 	}
 	p := v.readPage(r, c)
-	p.Receipt = receipt
+	p.Receipt, p.Ledger = receipt, about(r.Program, r.ID, "")
 	if err := v.objectsOf(p, r); err != nil {
 		return err
 	}

@@ -259,7 +259,7 @@ func (s *site) recall(v *visit) error {
 		Frame: v.frame("Taken back"), Heading: r.Title, Base: r.Path(), Says: recallSays(r), At: v.clock.At(r.At), From: v.clock.At(r.Effective),
 		Reason: r.Reason, Message: r.Message, Hidden: r.Hidden, Reminded: v.clock.At(r.RemindedAt),
 	}
-	p.TLP = r.TLP
+	p.TLP, p.Ledger = r.TLP, about(r.Program, "", string(r.ID))
 	p.Facts = []page.Fact{
 		{Name: "Id", Value: string(r.ID)},
 		{Name: "Act", Value: kindWords[r.Kind]},

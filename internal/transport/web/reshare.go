@@ -259,7 +259,7 @@ func (s *site) reshare(v *visit) error {
 		Waiting: r.Waiting, Answer: r.Answer, Timed: r.Kind == reshare.Reshare, Withdraw: r.Withdraw, Revoke: r.Revoke,
 		Item: page.Link{Label: itemTitle(r)}, Condition: v.form("condition"), Earlier: v.form("until"),
 	}
-	p.TLP = r.TLP
+	p.TLP, p.Ledger = r.TLP, about(r.Program, "", string(r.ID))
 	if r.State != reshare.Open {
 		p.Waiting = 0
 	}

@@ -11,6 +11,7 @@ func (s *site) routes(mux *http.ServeMux) {
 		"GET /public/releases/{release}":   s.publicRelease,
 		"GET /public/artifacts/{artifact}": s.publicContent,
 		"GET /help/keys":                   s.keys,
+		"GET /ledger":                      s.ledgerPage,
 		"/":                                s.nothing,
 	} {
 		mux.Handle(pattern, s.anyone(h))
@@ -61,13 +62,15 @@ func (s *site) routes(mux *http.ServeMux) {
 	} {
 		mux.Handle(pattern, s.person(h))
 	}
-	for _, more := range []map[string]handler{s.registerPages(), s.hookActs(), s.recallPages(), s.noticePages(), s.reshareActs(), s.asked()} {
+	for _, more := range []map[string]handler{s.registerPages(), s.hookActs(), s.recallPages(), s.noticePages(), s.reshareActs(), s.asked(), s.ledgerPages()} {
 		for pattern, h := range more {
 			mux.Handle(pattern, s.person(h))
 		}
 	}
 	// Uploads of any size: streamed, with the limit of submissions.
 	mux.Handle("POST /releases/{release}/artifacts", s.adapt(s.upload, true, -1))
+	// A receipt is checked for everybody; the handler limits what it reads.
+	mux.Handle("POST /ledger/check", s.adapt(s.checkReceipt, false, -1))
 }
 
 // registerPages are those about who takes part, on which grounds, and with which

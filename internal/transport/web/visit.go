@@ -12,6 +12,7 @@ import (
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/program"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/record"
 	"github.com/forewarn-exchange/forewarn/internal/transport/httpkit"
 	"github.com/forewarn-exchange/forewarn/internal/transport/web/page"
 )
@@ -27,6 +28,7 @@ type visit struct {
 	status int          // of the page; 0: 200
 	faults *page.Faults // of the form that was sent
 
+	acts  *record.Acts      // what of this visit was recorded; nil: nobody signed in
 	names map[string]string // of organisations and people, by id, as far as they are known
 }
 
@@ -140,14 +142,15 @@ func (v *visit) wholes(fields map[string]*int64) []exchange.Problem {
 func (v *visit) frame(title string) page.Frame {
 	f := page.Frame{
 		Title: title, Exchange: v.site.Name, Nonce: nonce(), Now: v.clock.At(v.now),
-		Faults: v.faults, TLP: exchange.TLPUnset,
+		Faults: v.faults, TLP: exchange.TLPUnset, LogSize: grouped(v.site.ledger.Size()),
 	}
 	if v.r != nil && v.faults == nil {
-		f.Done = done[v.r.URL.Query().Get("done")]
+		f.Done, f.Acted = done[v.r.URL.Query().Get("done")], actedLinks(v.r.URL.Query().Get("entries"))
 	}
 	if v.a.Anonymous() {
 		return f
 	}
+	v.warned(&f)
 	f.Person, f.Zone = v.a.Name, v.clock.Zone.String()
 	f.Acting = actsAs(v.a)
 	f.Org, f.OrgHref = v.org(v.a.Org), "/organisations/"+string(v.a.Org)
@@ -162,6 +165,7 @@ func (v *visit) frame(title string) page.Frame {
 	f.Nav = append(f.Nav, page.Link{Label: "Connections", Href: "/connections", Key: "c"})
 	f.Nav = append(f.Nav, page.Link{Label: "Re-share", Href: "/reshares", Key: "s"})
 	f.Nav = append(f.Nav, page.Link{Label: "Notices", Href: "/notices", Key: "n"})
+	f.Nav = append(f.Nav, page.Link{Label: "Ledger", Href: "/ledger", Key: "e"})
 	for i := range f.Nav {
 		f.Nav[i].Current = f.Nav[i].Href == v.r.URL.Path
 	}
@@ -248,6 +252,7 @@ func nonce() string {
 // show writes a page.
 func (v *visit) show(p page.Page) error {
 	httpkit.PageHeaders(v.w.Header(), p.Around().Nonce)
+	p.Around().Recorded = entryLinks(v.acts.Seqs())
 	status := v.status
 	if status == 0 {
 		status = http.StatusOK
@@ -273,7 +278,7 @@ func (b *begin) Write(p []byte) (int, error) {
 // see sends the browser to another page after an act, so that reloading does not
 // repeat it.
 func (v *visit) see(path string) error {
-	http.Redirect(v.w, v.r, path, http.StatusSeeOther)
+	http.Redirect(v.w, v.r, acted(path, v.acts.Seqs()), http.StatusSeeOther)
 	return nil
 }
 
@@ -299,6 +304,7 @@ var fields = map[string]string{
 	"groups": "groups", "sectors": "sectors", "not_organisations": "not-organisations", "not_cohorts": "not-cohorts", "not_in": "not-in", "attribution": "attribution",
 	"login": "login", "id": "org-id", "name": "org-name", "url": "hook-url", "since": "since", "kind": "org-kind", "hat": "hat", "purpose": "purpose",
 	"reason": "reason", "replacement": "replacement", "at": "at", "confirm": "confirm", "note": "note", "answer": "answer",
+	"ledger_from": "from", "ledger_to": "to",
 	"derived_from": "derived", "relation": "relation",
 	"to": "ask-to", "outside": "ask-outside", "why": "ask-why", "until": "ask-until", "condition": "ask-condition",
 }
@@ -341,6 +347,7 @@ var done = map[string]string{
 	"hook-test": "The test message is on its way.", "hook-again": "The message is on its way again.", "hook-replay": "What came since is announced anew.",
 	"hook-paused": "Nothing is sent until you resume it.", "hook-resumed": "It goes on where it stopped.", "hook-removed": "The webhook was removed.",
 	"read": "Marked as read.", "basis": "The line was added to the register.", "hidden": "What other members see was changed.",
+	"settled":  "The disagreement is settled, with your reason on record.",
 	"acting":   "You act like this from now on.",
 	"recalled": "It was taken back. Those who hold it are told.", "reminded": "Those who are silent were told once more.",
 }

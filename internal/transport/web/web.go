@@ -15,6 +15,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/authn"
 	"github.com/forewarn-exchange/forewarn/internal/core"
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/record"
 	"github.com/forewarn-exchange/forewarn/internal/transport/httpkit"
 	"github.com/forewarn-exchange/forewarn/internal/transport/web/page"
 )
@@ -23,6 +24,7 @@ import (
 type Config struct {
 	Exchange *core.Exchange
 	Authn    *authn.Service
+	Ledger   Ledger
 	Limits   *httpkit.Limits // nil: none
 	Log      *slog.Logger    // nil: nothing is logged
 }
@@ -31,6 +33,7 @@ type Config struct {
 type site struct {
 	*core.Exchange
 	authn  *authn.Service
+	ledger Ledger
 	limits *httpkit.Limits
 	log    *slog.Logger
 	pages  *page.Renderer
@@ -55,7 +58,7 @@ func New(c Config) http.Handler {
 		panic(err)
 	}
 	s := &site{
-		Exchange: c.Exchange, authn: c.Authn, limits: c.Limits, log: c.Log,
+		Exchange: c.Exchange, authn: c.Authn, ledger: c.Ledger, limits: c.Limits, log: c.Log,
 		pages: pages, static: static,
 	}
 	mux := http.NewServeMux()
@@ -110,7 +113,11 @@ func (s *site) adapt(h handler, signedIn bool, body int64) http.Handler {
 			a.Handler(func(http.ResponseWriter, *http.Request) error { return err }).ServeHTTP(w, r)
 			return
 		}
-		inner.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), visitKey{}, v)))
+		ctx := context.WithValue(r.Context(), visitKey{}, v)
+		if !v.a.Anonymous() {
+			ctx, v.acts = record.WithActs(ctx, v.a)
+		}
+		inner.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 
@@ -123,6 +130,7 @@ func (s *site) failure(w http.ResponseWriter, r *http.Request, f httpkit.Failure
 	}
 	v.w, v.r, v.status, v.faults = w, r, f.Status, nil
 	p := &page.Fault{Frame: v.frame(f.Title), Heading: f.Title, Text: sentence(f.Detail), Request: f.RequestID}
+	p.LogSize = "" // answers that are alike stay so while the log grows
 	p.Next = page.Link{Label: "To the first page", Href: "/"}
 	switch {
 	case f.Kind == exchange.NotFound || f.Status == http.StatusNotFound:

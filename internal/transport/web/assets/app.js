@@ -56,6 +56,16 @@ for (const button of document.querySelectorAll("[data-copy]")) {
 	});
 }
 
+// What stands on the page already: a command, a hash.
+for (const button of document.querySelectorAll("[data-copy-of]")) {
+	const source = document.getElementById(button.dataset.copyOf);
+	button.hidden = !navigator.clipboard || !source;
+	button.addEventListener("click", async () => {
+		await navigator.clipboard.writeText(source.value ?? source.textContent);
+		button.textContent = "Copied";
+	});
+}
+
 document.querySelector("[data-focus]")?.focus();
 
 // Keys. They can be switched off, since a person who dictates would press them

@@ -22,7 +22,12 @@ type Frame struct {
 	Unread   int
 	TLP      exchange.TLP // strictest label of what the page shows; TLPUnset: nothing labelled
 	Now      Moment
-	Done     string // what the act before this page did
+	Alarms   []Alarm // what does not hold about the ledger
+	LogSize  string  // entries of the ledger; empty: there is none
+	Done     string  // what the act before this page did
+	Acted    []Link  // its entries in the ledger
+	Recorded []Link  // entries that say that this page was given
+	Ledger   string  // address of the entries about what the page shows
 	Faults   *Faults
 }
 

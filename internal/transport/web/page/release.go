@@ -188,6 +188,7 @@ type MemberState struct {
 // EventLine is one act of the timeline.
 type EventLine struct {
 	Seq  int64
+	Href string // in the ledger
 	At   Moment
 	Text string
 	Who  string

@@ -1,4 +1,6 @@
-package webhook
+// Package reach opens connections to addresses that others name: never into the
+// exchange's own network, unless the operator permits it.
+package reach
 
 import (
 	"context"
@@ -10,8 +12,8 @@ import (
 	"syscall"
 )
 
-// errAddress says that a name leads to no address that may be reached.
-var errAddress = errors.New("the address is in no network that may be reached")
+// ErrAddress says that a name leads to no address that may be reached.
+var ErrAddress = errors.New("the address is in no network that may be reached")
 
 // guard decides which addresses may be reached. It is asked with the address
 // that is dialled, after the name was resolved, so a name that changes its
@@ -89,7 +91,7 @@ func (d dialer) dial(ctx context.Context, network, address string) (net.Conn, er
 	}
 	addrs = slices.DeleteFunc(slices.Clone(addrs), func(a netip.Addr) bool { return !d.guard.reaches(a, d.tls) })
 	if len(addrs) == 0 {
-		return nil, errAddress
+		return nil, ErrAddress
 	}
 	inner := net.Dialer{Timeout: dialTime, Control: d.control}
 	var failed error
@@ -109,7 +111,7 @@ func (d dialer) control(_, address string, _ syscall.RawConn) error {
 		return fmt.Errorf("checking an address: %w", err)
 	}
 	if !d.guard.reaches(a.Addr(), d.tls) {
-		return errAddress
+		return ErrAddress
 	}
 	return nil
 }
