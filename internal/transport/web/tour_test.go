@@ -53,7 +53,7 @@ func itinerary(t *testing.T, s *server.Server, r demo.Ready) []stops {
 	if err != nil {
 		t.Fatal(err)
 	}
-	staff := []string{"/", "/programs", p, p + "/outcome", p + "/releases", p + "/releases/new", p + "/objects", p + "/held", "/releases", "/organisations", "/connections", "/webhooks", "/notices", "/acting", "/help/keys", "/nowhere"}
+	staff := []string{"/", "/programs", p, p + "/outcome", p + "/releases", p + "/releases/new", p + "/objects", p + "/held", "/releases", "/organisations", "/connections", "/webhooks", "/notices", "/acting", "/help/keys", "/ledger", "/ledger/evidence", "/nowhere"}
 	var public string
 	for _, rel := range rs {
 		staff = append(staff, "/releases/"+string(rel.ID))
@@ -68,7 +68,7 @@ func itinerary(t *testing.T, s *server.Server, r demo.Ready) []stops {
 	if err != nil {
 		t.Fatal(err)
 	}
-	member := []string{"/", "/programs", p, p + "/outcome", p + "/releases", p + "/objects", p + "/objects?q=spool", org, "/connections", "/notices", "/acting", "/nowhere"}
+	member := []string{"/", "/programs", p, p + "/outcome", p + "/releases", p + "/objects", p + "/objects?q=spool", org, "/connections", "/notices", "/acting", "/ledger", "/nowhere"}
 	given, err := s.Exchange.Delivery.Releases(context.WithoutCancel(t.Context()), actor, demo.Program)
 	if err != nil || len(given) == 0 {
 		t.Fatal(given, err)
@@ -94,7 +94,7 @@ func itinerary(t *testing.T, s *server.Server, r demo.Ready) []stops {
 		}
 	}
 	return []stops{
-		{"", []string{"/sign-in", "/sign-in?code=wrong", "/public", public, "/nowhere", "/help/keys"}},
+		{"", []string{"/sign-in", "/sign-in?code=wrong", "/public", public, "/ledger", "/nowhere", "/help/keys"}},
 		{"operator", staff},
 		{"approver", []string{"/", "/releases/" + string(rs[0].ID)}},
 		{"auditor", []string{"/", p, p + "/objects", "/releases/" + string(rs[0].ID), org}},
