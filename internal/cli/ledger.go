@@ -21,8 +21,8 @@ import (
 var entryColumns = columns("entry", "at", "actor", "organisation", "words", "release", "subjects", "whole")
 
 func (a *app) ledgerCommands() *cobra.Command {
-	return noun("ledger", "What proves who did what: entries, receipts, evidence",
-		&cobra.Command{
+	own := []*cobra.Command{
+		{
 			Use: "show", Short: "Show the log that is written now: its size, root and newest checkpoint", Args: cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error {
 				res, err := a.get(cmd.Context(), "/ledger", nil)
@@ -32,7 +32,7 @@ func (a *app) ledgerCommands() *cobra.Command {
 				return a.show(res.Body, view{id: "size", fields: []string{"origin", "log", "size", "root", "newest_at", "keys", "checkpoint"}})
 			},
 		},
-		&cobra.Command{
+		{
 			Use: "key", Short: "Show the public keys of the log", Args: cobra.NoArgs,
 			Long: `Show the public keys of the log, one on each line.
 
@@ -55,8 +55,9 @@ other members have.`,
 				return nil
 			},
 		},
-		a.ledgerEntries(), a.ledgerEntry(), a.ledgerReceipt(), a.ledgerObject(), a.ledgerBundle(), a.ledgerErase(),
-	)
+		a.ledgerEntries(), a.ledgerEntry(), a.ledgerReceipt(), a.ledgerObject(), a.ledgerBundle(), a.ledgerErase(), a.ledgerWitness(),
+	}
+	return noun("ledger", "What proves who did what: entries, receipts, evidence, keys, witnesses", append(own, a.logbookCommands()...)...)
 }
 
 func (a *app) ledgerEntries() *cobra.Command {

@@ -138,7 +138,6 @@ The exchange and the credential come from, in this order: flags, the environment
 		a.searchCommand(), a.lookupCommand(), a.whyCommand(), a.holdersCommand(), a.feedbackCommands(), a.outcomeCommands(),
 		a.eventsCommands(), a.ledgerCommands(), a.noticesCommands(), a.verifyCommands(), a.recallCommands(), a.webhookCommands(), a.meCommand(), a.configCommands(), a.versionCommand(), a.manCommand(),
 		a.stixCommands(), a.markingCommands(), a.reshareCommands(),
-		noun("ledger", "The log that proves the events: its keys, its end, what to do after a loss", append(a.logbookCommands(), a.ledgerWitness())...),
 	}
 	root.AddCommand(nouns...)
 	for _, cmd := range localCommands() {
