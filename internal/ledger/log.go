@@ -110,16 +110,37 @@ func Open(dir string, o Options) (*Log, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	l := &Log{
-		dir: dir, o: o, room: make(chan struct{}), more: make(chan struct{}),
-		wake: make(chan struct{}, 1), ended: make(chan struct{}), next: o.Signers,
-	}
 	begun := o.Now()
-	if err := l.open(); err != nil {
-		return nil, errors.Join(fmt.Errorf("opening the ledger: %w", err), l.release())
+	for attempt := 1; ; attempt++ {
+		l := &Log{
+			dir: dir, o: o, room: make(chan struct{}), more: make(chan struct{}),
+			wake: make(chan struct{}, 1), ended: make(chan struct{}), next: o.Signers,
+		}
+		err := l.open()
+		if err == nil {
+			l.o.Log.Debug("the ledger is open", "origin", l.origin, "size", l.Size(), "took", o.Now().Sub(begun))
+			return l, nil
+		}
+		err = errors.Join(fmt.Errorf("opening the ledger: %w", err), l.release())
+		// A reader may have met a record while it was written.
+		if attempt == readings || !o.ReadOnly || !l.written() {
+			return nil, err
+		}
 	}
-	l.o.Log.Debug("the ledger is open", "origin", l.origin, "size", l.Size(), "took", o.Now().Sub(begun))
-	return l, nil
+}
+
+// readings is how often a log that another process writes is read before what is
+// found counts as damage.
+const readings = 10
+
+// written reports whether a process has the log open for writing.
+func (l *Log) written() bool {
+	f, err := os.OpenFile(filepath.Join(l.dir, "lock"), os.O_RDWR, 0)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return lock(f) != nil
 }
 
 func (l *Log) open() error {
