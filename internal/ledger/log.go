@@ -16,6 +16,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/forewarn-exchange/forewarn/internal/durable"
 	"github.com/forewarn-exchange/forewarn/verify"
 )
 
@@ -229,7 +230,7 @@ func (l *Log) prepare() error {
 		if names, err := os.ReadDir(filepath.Join(l.dir, "journal")); err != nil || len(names) > 0 {
 			return errors.Join(err, damage(-1, "log: the file is missing, and there is a journal"))
 		}
-		return replace(path, identity(l.origin))
+		return durable.Replace(path, identity(l.origin), 0o640)
 	}
 	return nil
 }
@@ -334,7 +335,7 @@ func (l *Log) Freeze() error {
 	l.mu.Unlock()
 	err := l.Wait(context.Background(), size)
 	if err == nil {
-		err = replace(filepath.Join(l.dir, "frozen"), []byte(fmt.Sprintf("%d\n", size)))
+		err = durable.Replace(filepath.Join(l.dir, "frozen"), []byte(fmt.Sprintf("%d\n", size)), 0o640)
 	}
 	if err != nil {
 		l.mu.Lock()
