@@ -117,8 +117,11 @@ func handled(f func(*exchange.Handling)) func(*submission.Input) {
 
 // newScene is the world on 1 June 2027 with everything that will happen in it
 // until the end of July.
-func newScene(t *testing.T) *scene {
-	s := &scene{World: servertest.New(t)}
+func newScene(t *testing.T) *scene { return newSceneIn(t, t.TempDir()) }
+
+// newSceneIn is newScene in a folder that the test keeps.
+func newSceneIn(t *testing.T, data string) *scene {
+	s := &scene{World: servertest.NewIn(t, data)}
 	plain := []exchange.TLP{0, 0, 0}
 	a := s.Draft("Print spooler alpha", t0)
 	s.marked(a, "guidance-a.json", 10, first, plain)

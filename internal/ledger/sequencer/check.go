@@ -40,8 +40,11 @@ func Check(ctx context.Context, s Store, folder string, found func(Finding)) (c 
 
 // CheckTail is Check of so many of the newest events; 0: of all.
 func CheckTail(ctx context.Context, s Store, folder string, newest int64, found func(Finding)) (c Checked, err error) {
-	k := &checker{store: s, folder: folder, found: found}
+	k := &checker{store: s, folder: folder, found: found, erased: erasures{}}
 	defer func() {
+		if err == nil {
+			k.erased.tell(found)
+		}
 		if k.behind.Seq > 0 && err == nil {
 			found(k.behind)
 		}
@@ -81,6 +84,7 @@ type checker struct {
 	at      int // the log's number
 	checked Checked
 	behind  Finding // beyond the last number
+	erased  erasures
 }
 
 // some looks at the next events.
@@ -150,6 +154,7 @@ func (k *checker) event(r Row) error {
 		return nil
 	}
 	k.checked.Entered++
+	k.erased.note(r, f)
 	e, err := k.log.Entry(f.Index)
 	var bad *verify.Failure
 	switch {
@@ -242,6 +247,9 @@ func (k *checker) ends(ctx context.Context) error {
 func entered(r Row, logged bool) string {
 	if len(r.Salt) == 0 && len(r.Entry) == 0 && !logged {
 		return ""
+	}
+	if logged && r.erased() {
+		return left(r)
 	}
 	if len(r.Salt) != verify.SaltSize {
 		return "the event's salt is missing or cut"

@@ -39,6 +39,7 @@ type Head struct {
 type Row struct {
 	Seq               int64
 	Body, Salt, Entry []byte
+	Kept              []byte  // with Body: what is left of the opening when it was erased
 	Columns           Columns // with Body
 }
 

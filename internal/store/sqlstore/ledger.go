@@ -210,8 +210,8 @@ func (tx *Tx) EventEntries(after int64, limit int) ([]sequencer.Row, error) {
 func (tx *Tx) EventRows(after int64, limit int) ([]sequencer.Row, error) {
 	all, err := Collect(tx, func(s Scanner) (r sequencer.Row, err error) {
 		c := &r.Columns
-		return r, s.Scan(&r.Seq, &r.Body, &r.Salt, &r.Entry, &c.At, &c.Kind, &c.Program, &c.Release, &c.Org, &c.Person, &c.Token, &c.Number)
-	}, `SELECT seq, body, salt, entry, at, kind, program, release, org, person, token, number FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2 + 0`, after, limit)
+		return r, s.Scan(&r.Seq, &r.Body, &r.Salt, &r.Entry, &c.At, &c.Kind, &c.Program, &c.Release, &c.Org, &c.Person, &c.Token, &c.Number, &r.Kept)
+	}, `SELECT seq, body, salt, entry, at, kind, program, release, org, person, token, number, kept FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2 + 0`, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("reading events: %w", err)
 	}
