@@ -101,8 +101,17 @@ func (r *Receipt) UnmarshalText(b []byte) (err error) {
 func (r *Receipt) UnmarshalBinary(b []byte) error { return r.UnmarshalText(b) }
 
 // ParseReceipt reads a receipt, as a file or as text. It verifies nothing, but takes
-// only what MarshalBinary or MarshalText writes.
+// only what MarshalBinary or MarshalText writes. What begins as a receipt and is not
+// as it was written is a *Failure.
 func ParseReceipt(b []byte) (Receipt, error) {
+	r, err := parseReceipt(b)
+	if err != nil && (bytes.HasPrefix(b, []byte(receiptHead)) || bytes.HasPrefix(b, []byte(proofHead))) {
+		return r, failure("%v", err)
+	}
+	return r, err
+}
+
+func parseReceipt(b []byte) (Receipt, error) {
 	if len(b) > MaxReceipt {
 		return Receipt{}, fmt.Errorf("larger than %d bytes: not a receipt", MaxReceipt)
 	}

@@ -34,7 +34,7 @@ func TestVerifyScripts(t *testing.T) {
 			e.Values[publishedKey{}] = new(*published)
 			return ledgerFiles(e)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "replaced": replaced, "publish": publish, "rotate": rotate, "close-log": closeLog},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "replaced": replaced, "flip": flip, "publish": publish, "rotate": rotate, "close-log": closeLog},
 	})
 }
 
