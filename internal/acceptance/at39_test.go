@@ -90,6 +90,8 @@ func (o *onlooker) view(r exchange.ReleaseID, a exchange.ArtifactID, named excha
 		api + "/releases/" + string(r) + "/holders", api + "/releases/" + string(r) + "/exposure", api + "/releases/" + string(r) + "/waves", api + "/releases/" + string(r) + "/preview",
 		api + "/releases/" + string(r) + "/preview-as/" + string(named), api + "/notices", api + "/events?program=" + string(testkit.Program), api + "/artifacts/" + string(a),
 		api + "/webhooks", api + "/connections?organisation=" + string(named), api + program + "/legal-bases/shares?organisation=" + string(named),
+		api + program + "/witnesses", api + program + "/evidence", api + "/ledger/entries?organisation=" + string(named), api + "/ledger/entries?person=" + string(testkit.Person(named, "analyst").ID),
+		api + "/ledger/entries?kind=member.join", api + "/ledger/entries?kind=feedback.give", api + "/ledger/entries?kind=contribution.add", api + "/ledger/entries?release=" + string(r) + "&kind=feedback.give",
 		taxii + "/", taxii + "/objects/", taxii + "/manifest/", o.base + "/taxii2/api/collections/",
 	} {
 		status, body := o.ask(address, true)
