@@ -84,8 +84,13 @@ func (t *trial) run(ctx context.Context) (err error) {
 	if err != nil {
 		return errors.Join(err, ln.Close(), s.Close())
 	}
+	early, _ := r.Account("early")
+	proof, err := demo.Proves(ctx, s, early)
+	if err != nil {
+		return errors.Join(err, ln.Close(), s.Close())
+	}
 	return serveUntil(ctx, s, ln, func() error {
-		if err := t.announce(r, why); err != nil {
+		if err := t.announce(r, why, proof); err != nil {
 			return err
 		}
 		go debug.FreeOSMemory() // what the seed needed is not needed any more
@@ -176,7 +181,7 @@ func (t *trial) handIn(ctx context.Context, s *server.Server, r demo.Ready) erro
 }
 
 // announce says where the exchange is and how to use it.
-func (t *trial) announce(r demo.Ready, why string) error {
+func (t *trial) announce(r demo.Ready, why string, proof demo.Proof) error {
 	if t.ready != "" {
 		if err := demo.WriteJSON(t.ready, r); err != nil {
 			return err
@@ -207,6 +212,10 @@ func (t *trial) announce(r demo.Ready, why string) error {
 	if why != "" {
 		w.say("  %s why %s --for %s", env(operator), why, later.Organisation)
 	}
+	w.say("\nVerify the log, and the receipt of something that a member was given, without an account:\n")
+	w.say("  %s verify log %s/log --key %s", shell(os.Args[0]), r.URL, proof.Key)
+	w.say("  %s ledger receipt %d -o entry-%[2]d.receipt && %[3]s verify receipt entry-%[2]d.receipt --key %[4]s",
+		env(early), proof.Entry, shell(os.Args[0]), proof.Key)
 	w.say("\nWhat originators control, in the browser:\n")
 	for _, c := range []struct{ account, what, path string }{
 		{"standard-2", "took something back; one holder answered, one is silent", "/recalls"},

@@ -18,18 +18,23 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/cli/client"
 )
 
+var ledgerView = view{
+	id: "size", fields: []string{"origin", "log", "size", "root", "newest_at", "keys", "checkpoint"},
+	parts: []part{{"witnesses", "witnesses", columns("program", "name", "standing", "size", "behind", "seen_at", "failure")}},
+}
+
 var entryColumns = columns("entry", "at", "actor", "organisation", "words", "release", "subjects", "whole")
 
 func (a *app) ledgerCommands() *cobra.Command {
 	own := []*cobra.Command{
 		{
-			Use: "show", Short: "Show the log that is written now: its size, root and newest checkpoint", Args: cobra.NoArgs,
+			Use: "show", Short: "Show the log that is written now: its size, root, newest checkpoint and witnesses", Args: cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error {
 				res, err := a.get(cmd.Context(), "/ledger", nil)
 				if err != nil {
 					return err
 				}
-				return a.show(res.Body, view{id: "size", fields: []string{"origin", "log", "size", "root", "newest_at", "keys", "checkpoint"}})
+				return a.show(res.Body, ledgerView)
 			},
 		},
 		{

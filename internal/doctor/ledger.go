@@ -69,6 +69,7 @@ func (x *exam) ledger() {
 	x.keys(b)
 	x.statements(b)
 	x.witnesses(b.logs[len(b.logs)-1])
+	x.witnessed(b.logs[len(b.logs)-1])
 }
 
 // log checks the folder of one log.
@@ -350,7 +351,7 @@ func (x *exam) witnesses(l logbook.Log) {
 	const name = "witnesses"
 	states := map[string]witness.State{}
 	var charters []exchange.Charter
-	open := 0
+	open, words := 0, ""
 	err := x.db.View(x.ctx, func(tx *sqlstore.Tx) error {
 		all, err := tx.WitnessStates(l.Number)
 		for _, s := range all {
@@ -367,7 +368,7 @@ func (x *exam) witnesses(l logbook.Log) {
 			against, err = tx.DisagreementsOf(c.ID, l.Number)
 			for _, d := range against {
 				if d.Open() {
-					open++
+					open, words = open+1, d.Words()
 				}
 			}
 		}
@@ -396,7 +397,7 @@ func (x *exam) witnesses(l logbook.Log) {
 	}
 	switch {
 	case open > 0:
-		x.say(Fail, name, fmt.Sprintf("%d disagreement(s) that nobody has settled", open), "look at the page of the program, and compare the checkpoints")
+		x.say(Fail, name, fmt.Sprintf("%d disagreement(s) that nobody has settled: %s", open, words), "look at the page of the program, and compare the checkpoints")
 	case len(charters) == 0:
 		x.say(OK, name, "there is no program yet that could name one", "")
 	case named == 0:

@@ -59,7 +59,7 @@ func (l *Log) Check(ctx context.Context, found func(path string, index int64, er
 	}
 	for name, p := range c.hints {
 		ahead := p.segment > c.k.at.segment || p.segment == c.k.at.segment && p.offset > c.k.at.offset
-		if !c.holes[p.segment] && (!ahead || c.quiet()) {
+		if !c.holes[p.segment] && (!ahead || c.quiet() && (!c.o.ReadOnly || !c.written())) {
 			found(name, -1, errors.New("names a place in the journal where no record ends"))
 		}
 	}
@@ -437,7 +437,7 @@ func (c *checking) strangers() error {
 			}
 		} else if level, n, width, err := parseTilePath(name); err == nil && width == 0 {
 			// A group that is not told of yet, here or in another process, may have written it.
-			if c.locked != nil || c.o.ReadOnly || n < c.k.size>>(tileHeight*(max(level, 0)+1)) {
+			if c.locked != nil || c.written() || n < c.k.size>>(tileHeight*(max(level, 0)+1)) {
 				return nil
 			}
 		}

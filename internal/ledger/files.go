@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+
+	"github.com/forewarn-exchange/forewarn/internal/durable"
 )
 
 const (
@@ -225,11 +227,11 @@ func (f *files) mark(m marking) error {
 		}
 	}
 	for dir := range dirs {
-		if err := syncDir(dir); err != nil {
+		if err := durable.SyncDir(dir); err != nil {
 			return err
 		}
 	}
-	if err := replace(filepath.Join(f.dir, "tiles"), m.marker.bytes()); err != nil {
+	if err := durable.Replace(filepath.Join(f.dir, "tiles"), m.marker.bytes(), 0o640); err != nil {
 		return fmt.Errorf("writing the marker of tiles: %w", err)
 	}
 	return nil

@@ -10,6 +10,8 @@ import (
 	"sort"
 	"strconv"
 	"sync"
+
+	"github.com/forewarn-exchange/forewarn/internal/durable"
 )
 
 // segmentSize is the size at which a segment of the journal ends.
@@ -90,7 +92,7 @@ func readSegmentStart(path string) (segmentStart, error) {
 func (j *journal) begin() error {
 	start := segmentStart{number: uint32(len(j.segments)) + 1, first: j.at.size, prev: j.at.prev}
 	path := filepath.Join(j.dir, segmentName(start.number))
-	if err := replace(path, start.bytes()); err != nil {
+	if err := durable.Replace(path, start.bytes(), 0o640); err != nil {
 		return fmt.Errorf("beginning a segment of the journal: %w", err)
 	}
 	f, err := os.OpenFile(path, os.O_RDWR, 0)

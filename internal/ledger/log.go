@@ -16,6 +16,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/forewarn-exchange/forewarn/internal/durable"
 	"github.com/forewarn-exchange/forewarn/verify"
 )
 
@@ -110,16 +111,37 @@ func Open(dir string, o Options) (*Log, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	l := &Log{
-		dir: dir, o: o, room: make(chan struct{}), more: make(chan struct{}),
-		wake: make(chan struct{}, 1), ended: make(chan struct{}), next: o.Signers,
-	}
 	begun := o.Now()
-	if err := l.open(); err != nil {
-		return nil, errors.Join(fmt.Errorf("opening the ledger: %w", err), l.release())
+	for attempt := 1; ; attempt++ {
+		l := &Log{
+			dir: dir, o: o, room: make(chan struct{}), more: make(chan struct{}),
+			wake: make(chan struct{}, 1), ended: make(chan struct{}), next: o.Signers,
+		}
+		err := l.open()
+		if err == nil {
+			l.o.Log.Debug("the ledger is open", "origin", l.origin, "size", l.Size(), "took", o.Now().Sub(begun))
+			return l, nil
+		}
+		err = errors.Join(fmt.Errorf("opening the ledger: %w", err), l.release())
+		// A reader may have met a record while it was written.
+		if attempt == readings || !o.ReadOnly || !l.written() {
+			return nil, err
+		}
 	}
-	l.o.Log.Debug("the ledger is open", "origin", l.origin, "size", l.Size(), "took", o.Now().Sub(begun))
-	return l, nil
+}
+
+// readings is how often a log that another process writes is read before what is
+// found counts as damage.
+const readings = 10
+
+// written reports whether a process has the log open for writing.
+func (l *Log) written() bool {
+	f, err := os.OpenFile(filepath.Join(l.dir, "lock"), os.O_RDWR, 0)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return lock(f) != nil
 }
 
 func (l *Log) open() error {
@@ -208,7 +230,7 @@ func (l *Log) prepare() error {
 		if names, err := os.ReadDir(filepath.Join(l.dir, "journal")); err != nil || len(names) > 0 {
 			return errors.Join(err, damage(-1, "log: the file is missing, and there is a journal"))
 		}
-		return replace(path, identity(l.origin))
+		return durable.Replace(path, identity(l.origin), 0o640)
 	}
 	return nil
 }
@@ -313,7 +335,7 @@ func (l *Log) Freeze() error {
 	l.mu.Unlock()
 	err := l.Wait(context.Background(), size)
 	if err == nil {
-		err = replace(filepath.Join(l.dir, "frozen"), []byte(fmt.Sprintf("%d\n", size)))
+		err = durable.Replace(filepath.Join(l.dir, "frozen"), []byte(fmt.Sprintf("%d\n", size)), 0o640)
 	}
 	if err != nil {
 		l.mu.Lock()

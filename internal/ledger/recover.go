@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/forewarn-exchange/forewarn/internal/durable"
 	"github.com/forewarn-exchange/forewarn/verify"
 )
 
@@ -62,7 +63,7 @@ func (l *Log) readPosition(name string) (*position, error) {
 func (l *Log) openHead() error {
 	path := filepath.Join(l.dir, "head")
 	b := l.journal.at.bytes()
-	if err := replace(path, b); err != nil {
+	if err := durable.Replace(path, b, 0o640); err != nil {
 		return err
 	}
 	var err error

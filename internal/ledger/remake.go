@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/forewarn-exchange/forewarn/internal/durable"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
@@ -118,5 +119,5 @@ func (l *Log) mend(x filled, why error) error {
 	if err := makeDir(filepath.Dir(path)); err != nil {
 		return err
 	}
-	return replace(path, x.bytes())
+	return durable.Replace(path, x.bytes(), 0o640)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/forewarn-exchange/forewarn/internal/core"
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/record"
 	"github.com/forewarn-exchange/forewarn/internal/ledger"
@@ -12,17 +13,19 @@ import (
 	"github.com/forewarn-exchange/forewarn/verify"
 )
 
-// proofs is the ledger as the room record wants it.
+// proofs is the ledger as the room record wants it. The exchange is there when it is
+// asked for the first proof.
 type proofs struct {
-	q     *sequencer.Sequencer
-	store sequencer.Store
+	q        *sequencer.Sequencer
+	store    sequencer.Store
+	exchange func() *core.Exchange
 }
 
 var _ record.Log = proofs{}
 
 // Prove waits until the event is under a signed checkpoint, which it is but for an
 // instant.
-func (p proofs) Prove(ctx context.Context, seq int64) (record.Proof, error) {
+func (p proofs) Prove(ctx context.Context, program exchange.ProgramID, seq int64) (record.Proof, error) {
 	l, number, index, err := p.q.Find(seq)
 	if err != nil {
 		return record.Proof{}, err
@@ -33,7 +36,7 @@ func (p proofs) Prove(ctx context.Context, seq int64) (record.Proof, error) {
 		}
 	}
 	out := record.Proof{Origin: l.Origin(), Number: number, Index: index}
-	if out.Checkpoint, err = p.checkpoint(ctx, l, number, index+1); err != nil {
+	if out.Checkpoint, err = p.checkpoint(ctx, l, number, program, index+1); err != nil {
 		return out, err
 	}
 	c, err := parsed(out.Checkpoint)
@@ -44,9 +47,40 @@ func (p proofs) Prove(ctx context.Context, seq int64) (record.Proof, error) {
 }
 
 // checkpoint is the one that is given with a proof: the smallest that holds so many
-// entries.
-func (p proofs) checkpoint(_ context.Context, l *ledger.Log, _ int, size int64) ([]byte, error) {
+// entries and that the program's witnesses signed, else the smallest of all.
+func (p proofs) checkpoint(ctx context.Context, l *ledger.Log, number int, program exchange.ProgramID, size int64) ([]byte, error) {
+	signed, err := p.exchange().Witnesses.Cosigned(ctx, program, number, size)
+	if err == nil && ours(l, signed, size) {
+		return signed, nil
+	}
+	if err != nil && exchange.KindOf(err) != exchange.NotFound {
+		return nil, err
+	}
 	return l.CheckpointFor(size)
+}
+
+// newest is the newest checkpoint that the program's witnesses signed when it holds so
+// many entries, else the newest of all.
+func (p proofs) newest(ctx context.Context, l *ledger.Log, number int, program exchange.ProgramID, size int64) ([]byte, error) {
+	signed, err := p.exchange().Witnesses.NewestOf(ctx, program, number)
+	if err == nil && ours(l, signed, min(size, l.Size())) {
+		return signed, nil
+	}
+	if err != nil && exchange.KindOf(err) != exchange.NotFound {
+		return nil, err
+	}
+	return l.Checkpoint(), nil
+}
+
+// ours reports whether a log leads to a checkpoint, and it holds at least so many
+// entries. What witnesses signed and the log does not have proves nothing of the log.
+func ours(l *ledger.Log, signed []byte, size int64) bool {
+	c, err := parsed(signed)
+	if err != nil || c.Origin != l.Origin() || c.Size < size || c.Size > l.Size() {
+		return false
+	}
+	root, err := l.Root(c.Size)
+	return err == nil && root == c.Root
 }
 
 // parsed is the checkpoint of a signed one, which is ours.
@@ -92,7 +126,7 @@ func (p proofs) Head(ctx context.Context) (record.Head, error) {
 }
 
 // Evidence is a log for an evidence bundle.
-func (p proofs) Evidence(ctx context.Context, number int, upTo int64) (record.Evidence, error) {
+func (p proofs) Evidence(ctx context.Context, program exchange.ProgramID, number int, upTo int64) (record.Evidence, error) {
 	logs := p.q.Logs()
 	if number == 0 {
 		number = logs[len(logs)-1].Number
@@ -105,7 +139,10 @@ func (p proofs) Evidence(ctx context.Context, number int, upTo int64) (record.Ev
 		if err != nil {
 			return record.Evidence{}, err
 		}
-		e := record.Evidence{Number: number, Base: info.Base, Checkpoint: l.Checkpoint()}
+		e := record.Evidence{Number: number, Base: info.Base}
+		if e.Checkpoint, err = p.newest(ctx, l, number, program, upTo-info.Base); err != nil {
+			return e, err
+		}
 		c, err := parsed(e.Checkpoint)
 		if err != nil {
 			return e, err
@@ -115,7 +152,10 @@ func (p proofs) Evidence(ctx context.Context, number int, upTo int64) (record.Ev
 			b, _, err := l.File(path)
 			return b, err
 		}
-		e.Keys, err = p.keys(ctx, number, false)
+		if e.Keys, err = p.keys(ctx, number, false); err != nil {
+			return e, err
+		}
+		e.Statements, err = p.exchange().Logbook.Statements(ctx, number)
 		return e, err
 	}
 	return record.Evidence{}, exchange.Missing()
@@ -126,4 +166,9 @@ func unavailable(err error) error {
 		Kind: exchange.Unavailable, Err: err,
 		Public: "the ledger cannot be written now, so this cannot be proved yet; try again later",
 	}
+}
+
+// proofs is the ledger for the room record.
+func (s *Server) proofs() proofs {
+	return proofs{s.Ledger, s.DB.Beneath(), func() *core.Exchange { return s.Exchange }}
 }

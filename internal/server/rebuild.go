@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/forewarn-exchange/forewarn/internal/durable"
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/ledger"
 	"github.com/forewarn-exchange/forewarn/internal/ledger/sequencer"
@@ -69,15 +70,7 @@ func RebuildLedger(ctx context.Context, o Options, newest []byte) (out Rebuilt, 
 			return out, err
 		}
 	}
-	return out, errors.Join(os.Rename(fresh, b.dir()), syncFolder(b.folder))
-}
-
-func syncFolder(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
+	return out, errors.Join(os.Rename(fresh, b.dir()), durable.SyncDir(b.folder))
 }
 
 // build makes the log in another folder.

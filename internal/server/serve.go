@@ -78,7 +78,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	defer stop()
 	var background sync.WaitGroup
 	for _, job := range []func(context.Context){
-		s.Exchange.Releases.Run, s.Exchange.Contributions.Run, s.sweep, s.flush, s.pages, s.polls, s.daily, s.lapse,
+		s.waves, s.Exchange.Contributions.Run, s.sweep, s.flush, s.pages, s.polls, s.daily, s.lapse,
 		s.Exchange.Pulse.Run, s.webhooks, s.mail, s.Exchange.Lookup.Run, s.recalls, s.endKeys, s.Exchange.Witnesses.Run,
 	} {
 		background.Go(func() { job(run) })
@@ -109,6 +109,13 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		return nil
 	}
 	return err
+}
+
+// waves opens waves on the clock, once the witnesses were asked: a ledger that was cut
+// off holds them.
+func (s *Server) waves(ctx context.Context) {
+	s.Exchange.Witnesses.Started(ctx)
+	s.Exchange.Releases.Run(ctx)
 }
 
 // webhooks sends what webhooks announce.

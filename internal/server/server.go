@@ -130,7 +130,7 @@ func (s *Server) open(ctx context.Context) error {
 		},
 		Notary: signs,
 		Mail:   core.Mail{Store: sqlstore.For[mail.Tx](s.DB), Sender: sender},
-		Ledger: proofs{s.Ledger, s.DB.Beneath()},
+		Ledger: s.proofs(),
 
 		Logbook:   s.logbook(),
 		Witnesses: witnesses,

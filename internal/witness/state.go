@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
+	"github.com/forewarn-exchange/forewarn/internal/durable"
 	"github.com/forewarn-exchange/forewarn/verify"
 )
 
@@ -65,11 +66,11 @@ func (w *Witness) remember(h *history, signed []byte) error {
 		return err
 	}
 	for _, dir := range []string{w.dir, filepath.Join(w.dir, logsDir)} {
-		if err := syncDir(dir); err != nil {
+		if err := durable.SyncDir(dir); err != nil {
 			return err
 		}
 	}
-	if err := replace(filepath.Join(h.dir, newestFile), signed); err != nil {
+	if err := durable.Replace(filepath.Join(h.dir, newestFile), signed, 0o600); err != nil {
 		return fmt.Errorf("keeping the checkpoint of %s: %w", h.origin, err)
 	}
 	return nil
@@ -111,10 +112,10 @@ func (w *Witness) accuse(h *history, shown []byte, at verify.Checkpoint, proven 
 	}
 	// The second file makes the pair: it is written last.
 	if err == nil {
-		err = replace(filepath.Join(dir, name+seenSuffix), seen.Signed)
+		err = durable.Replace(filepath.Join(dir, name+seenSuffix), seen.Signed, 0o600)
 	}
 	if err == nil {
-		err = replace(filepath.Join(dir, name+shownSuffix), shown)
+		err = durable.Replace(filepath.Join(dir, name+shownSuffix), shown, 0o600)
 	}
 	if err != nil {
 		w.o.Log.Error("keeping the evidence", "origin", h.origin, "err", err)
@@ -185,32 +186,6 @@ func Look(dir string) (Status, error) {
 	}
 	out.Evidence = append(proven, doubts...)
 	return out, nil
-}
-
-// replace writes a file so that after a crash it is the old or the new one, and
-// durable when replace returns.
-func replace(path string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-		return err
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // line is one signature as it stands in a note.

@@ -27,6 +27,7 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
+	"github.com/forewarn-exchange/forewarn/internal/durable"
 	"github.com/forewarn-exchange/forewarn/verify"
 )
 
@@ -69,7 +70,7 @@ func Init(dir, name string) (key string, err error) {
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return "", fmt.Errorf("writing the key: %w", err)
 	}
-	if err := replace(filepath.Join(dir, publicFile), []byte(key+"\n")); err != nil {
+	if err := durable.Replace(filepath.Join(dir, publicFile), []byte(key+"\n"), 0o600); err != nil {
 		return "", err
 	}
 	return key, nil

@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -46,7 +47,12 @@ func tesseraWriter(b *testing.B, batch int) func(context.Context, []byte) error 
 	b.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	b.Cleanup(cancel)
-	driver, err := posix.New(ctx, posix.Config{Path: b.TempDir()})
+	dir, err := os.MkdirTemp("", "tessera")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = os.RemoveAll(dir) }) // its background may still be writing there
+	driver, err := posix.New(ctx, posix.Config{Path: dir})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -17,22 +17,24 @@ import (
 // Covered of its event, and the list has the root that the event states. gone are the
 // places of those objects whose version followed from bytes that are not there any
 // more: with one of them nothing can be proved by the list, and the entry of the
-// disclosure still verifies. A code that cannot be read is an error.
+// disclosure still verifies. of says of the places where a copy was given which object
+// it is of: that is for those whose object it is, and for nobody else. A code that
+// cannot be read is an error.
 //
 // It looks at no right to see anything: who asks has decided that.
-func (s *Service) Covered(ctx context.Context, code []byte) (all []verify.ObjectVersion, gone []int, err error) {
+func (s *Service) Covered(ctx context.Context, code []byte) (all []verify.ObjectVersion, of map[int]string, gone []int, err error) {
 	l, err := covered.Decode(code)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	c := covering{s: s, ctx: ctx, list: l}
+	c := covering{s: s, ctx: ctx, list: l, of: map[int]string{}}
 	for _, r := range l.Runs {
 		for i := range r.N {
 			c.objects = append(c.objects, r.First+i)
 		}
 	}
 	if err := s.c.Store.View(ctx, c.read); err != nil {
-		return nil, nil, fmt.Errorf("listing what was given: %w", err)
+		return nil, nil, nil, fmt.Errorf("listing what was given: %w", err)
 	}
 	for _, r := range l.Runs {
 		for i := range r.N {
@@ -40,9 +42,9 @@ func (s *Service) Covered(ctx context.Context, code []byte) (all []verify.Object
 		}
 	}
 	if err := c.hash(); err != nil {
-		return nil, nil, fmt.Errorf("hashing what was given: %w", err)
+		return nil, nil, nil, fmt.Errorf("hashing what was given: %w", err)
 	}
-	return c.all, c.gone, nil
+	return c.all, c.of, c.gone, nil
 }
 
 // covering is the making of a list.
@@ -55,6 +57,7 @@ type covering struct {
 	blobs   map[int64]string // by artifact
 	hashed  map[int64][]spot // by artifact: what the versions of these places follow from
 	all     []verify.ObjectVersion
+	of      map[int]string
 	gone    []int
 }
 
@@ -98,6 +101,7 @@ func (c *covering) add(e Entry, as *covered.Copy) {
 	}
 	switch {
 	case as != nil:
+		c.of[len(c.all)] = e.ID
 		o.ID = e.Type + "--" + uuid.UUID(as.UUID).String()
 		switch as.Version {
 		case covered.At:

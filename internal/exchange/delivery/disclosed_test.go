@@ -133,7 +133,7 @@ func (w *watch) states(what string, e told, all []verify.ObjectVersion) {
 	if len(e.Handling) == 0 || len(e.Handling) > 9 || e.Charter == 0 {
 		w.T.Fatalf("%s: under which handling and charter? %s", what, e.body)
 	}
-	again, gone, err := w.X.Delivery.Covered(w.T.Context(), e.code)
+	again, _, gone, err := w.X.Delivery.Covered(w.T.Context(), e.code)
 	if err != nil || len(gone) > 0 {
 		w.T.Fatalf("%s: made again: %v, %v", what, gone, err)
 	}
@@ -450,7 +450,7 @@ func (w *watch) lookup(get func(method, path, body string) []byte) {
 	if len(es) != 1 || es[0].kind != "object.serve" || len(got) < 3 {
 		w.T.Fatalf("a look-up that tells of %v: %+v", got, es)
 	}
-	all, _, err := w.X.Delivery.Covered(w.T.Context(), es[0].code)
+	all, _, _, err := w.X.Delivery.Covered(w.T.Context(), es[0].code)
 	if err != nil {
 		w.T.Fatal(err)
 	}
@@ -482,7 +482,7 @@ func TestCoveredAfterRemoval(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := x.gave("a page", servertest.EarlyA, objectsOn(t, p))
-	before, _, err := w.X.Delivery.Covered(t.Context(), e.code)
+	before, _, _, err := w.X.Delivery.Covered(t.Context(), e.code)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -501,7 +501,7 @@ func TestCoveredAfterRemoval(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	after, gone, err := w.X.Delivery.Covered(t.Context(), e.code)
+	after, _, gone, err := w.X.Delivery.Covered(t.Context(), e.code)
 	if err != nil || len(gone) != 1 || before[gone[0]].ID != stixtest.ID("domain-name", 500, 1) {
 		t.Fatalf("gone: %v, %v", gone, err)
 	}
@@ -510,7 +510,7 @@ func TestCoveredAfterRemoval(t *testing.T) {
 		t.Error(diff)
 	}
 	for _, code := range [][]byte{nil, {9}, {1, 0xff, 0xff, 0x01, 0, 0}} {
-		if _, _, err := w.X.Delivery.Covered(t.Context(), code); err == nil {
+		if _, _, _, err := w.X.Delivery.Covered(t.Context(), code); err == nil {
 			t.Errorf("%v was read", code)
 		}
 	}

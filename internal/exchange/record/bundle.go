@@ -57,6 +57,7 @@ func (s *Service) Evidence(ctx context.Context, actor exchange.Actor, r BundleRe
 	}
 	b := bundle{s: s, ctx: ctx, r: r}
 	err := s.c.Store.View(ctx, func(tx Tx) (err error) {
+		b.witnesses = nil
 		c, err := tx.Charter(r.Program)
 		if err != nil {
 			return err
@@ -76,6 +77,12 @@ func (s *Service) Evidence(ctx context.Context, actor exchange.Actor, r BundleRe
 			}
 			b.first = b.last + 1
 		}
+		for _, w := range c.Ledger.Witnesses {
+			b.witnesses = append(b.witnesses, w.Key)
+		}
+		if b.upTo, err = b.reaches(tx); err != nil {
+			return err
+		}
 		b.charters, err = tx.ChartersOf(r.Program)
 		return err
 	})
@@ -85,9 +92,10 @@ func (s *Service) Evidence(ctx context.Context, actor exchange.Actor, r BundleRe
 	if s.c.Log == nil {
 		return nil, noLedger
 	}
-	if b.log, err = s.c.Log.Evidence(ctx, r.Log, b.last+1); err != nil {
+	if b.log, err = s.c.Log.Evidence(ctx, r.Program, r.Log, b.upTo); err != nil {
 		return nil, err
 	}
+	b.log.Witnesses = b.witnesses
 	if r.Log == 0 && b.first <= b.log.Base {
 		return nil, exchange.Fail(exchange.Conflict,
 			"the period reaches into log %d; ask for a bundle of each log, by its number", b.log.Number-1)
@@ -102,6 +110,8 @@ type bundle struct {
 	r           BundleRequest
 	log         Evidence
 	first, last int64 // numbers of the events of the period
+	upTo        int64 // number of the last event that the bundle shows
+	witnesses   []string
 	charters    []CharterVersion
 	out         *verify.BundleWriter
 }
@@ -151,6 +161,19 @@ func (b *bundle) before(tx Tx) (int64, error) {
 		return b.first - 1, err
 	}
 	return page[0].Seq - 1, nil
+}
+
+// reaches is the number of the last event that the bundle shows: the one of the
+// program after the period, else the program's last.
+func (b *bundle) reaches(tx Tx) (int64, error) {
+	page, err := tx.Stretch(b.r.Program, b.last, 1)
+	if err == nil && len(page) == 0 {
+		page, err = tx.Page(EntryQuery{EntryFilter: EntryFilter{Program: b.r.Program, Before: b.last + 1, Limit: 1}})
+	}
+	if err != nil || len(page) == 0 {
+		return b.last, err
+	}
+	return page[0].Seq, nil
 }
 
 func (b *bundle) add(r Recorded) error {

@@ -12,15 +12,16 @@ import (
 // Log is the ledger as this room needs it.
 type Log interface {
 	// Prove answers where the entry of the event stands and proves that it is there,
-	// under the smallest kept checkpoint that holds it, and where witnesses have
-	// signed one, under the smallest of those.
-	Prove(ctx context.Context, seq int64) (Proof, error)
+	// under the smallest kept checkpoint that holds it, and where the witnesses of its
+	// program have signed one, under the smallest of those.
+	Prove(ctx context.Context, program exchange.ProgramID, seq int64) (Proof, error)
 	// Head is the log that is written now.
 	Head(ctx context.Context) (Head, error)
-	// Evidence is the log of this number, 0 the one that is written now, under a
-	// checkpoint that holds the event of the number upTo, when there is one, else
-	// under the newest. An unknown number is exchange.NotFound.
-	Evidence(ctx context.Context, number int, upTo int64) (Evidence, error)
+	// Evidence is the log of this number, 0 the one that is written now, under the
+	// newest checkpoint that the program's witnesses signed when it holds the event of
+	// the number upTo, else under the newest. Witnesses are left to the caller. An
+	// unknown number is exchange.NotFound.
+	Evidence(ctx context.Context, program exchange.ProgramID, number int, upTo int64) (Evidence, error)
 }
 
 // Proof proves one entry.

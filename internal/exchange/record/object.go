@@ -22,7 +22,8 @@ type given struct {
 // ObjectProof proves that an object was among those that a disclosure gave, in which
 // version, with the root that the event states. A party that is shown the whole event
 // asks for any of them, by the identifier under which it was given; an originator for
-// its own. What was not given, and what may not be known, is exchange.NotFound. Where
+// its own, by this one or by its own, where a reader was given a copy under another. To
+// readers it is not told of which object a copy is. What was not given, and what may not be known, is exchange.NotFound. Where
 // the bytes are gone from which the version of one object followed, nothing can be
 // proved of that disclosure any more: exchange.Gone.
 func (s *Service) ObjectProof(ctx context.Context, actor exchange.Actor, seq int64, object string) (verify.ObjectProof, error) {
@@ -46,15 +47,14 @@ func (s *Service) ObjectProof(ctx context.Context, actor exchange.Actor, seq int
 	if s.c.Covered == nil {
 		return verify.ObjectProof{}, errors.New("the room was given nothing to list objects with")
 	}
-	all, gone, err := s.c.Covered(ctx, r.Covered)
+	all, of, gone, err := s.c.Covered(ctx, r.Covered)
 	if err != nil {
 		return verify.ObjectProof{}, err
 	}
-	at := -1
-	for i, o := range all {
-		if o.ID == object && (own == nil || i < len(own) && own[i]) {
+	at := slices.IndexFunc(all, func(o verify.ObjectVersion) bool { return own == nil && o.ID == object })
+	for i := 0; at < 0 && i < len(own) && i < len(all); i++ {
+		if own[i] && (all[i].ID == object || of[i] == object) {
 			at = i
-			break
 		}
 	}
 	if at < 0 {

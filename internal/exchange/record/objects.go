@@ -9,7 +9,8 @@ import (
 
 // Objects lists the identifiers of what a disclosure gave, in its order: those from
 // the place from on, limit of them, and how many there are. A party that is shown the
-// whole event is told of all, an originator of its own. An act that gave no objects
+// whole event is told of all, as they were given, an originator of its own, as it handed
+// them in. An act that gave no objects
 // has none.
 func (s *Service) Objects(ctx context.Context, actor exchange.Actor, seq int64, from, limit int) (ids []string, total int, err error) {
 	var code []byte
@@ -27,7 +28,7 @@ func (s *Service) Objects(ctx context.Context, actor exchange.Actor, seq int64, 
 	if s.c.Covered == nil {
 		return nil, 0, errors.New("the room was given nothing to list objects with")
 	}
-	all, _, err := s.c.Covered(ctx, code)
+	all, of, _, err := s.c.Covered(ctx, code)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -36,7 +37,11 @@ func (s *Service) Objects(ctx context.Context, actor exchange.Actor, seq int64, 
 			continue
 		}
 		if total++; total > from && len(ids) < limit {
-			ids = append(ids, o.ID)
+			id := o.ID
+			if own != nil && of[i] != "" { // as its originator knows it
+				id = of[i]
+			}
+			ids = append(ids, id)
 		}
 	}
 	return ids, total, nil

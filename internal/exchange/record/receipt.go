@@ -22,7 +22,9 @@ var noLedger = exchange.Fail(exchange.Unavailable, "the ledger cannot be read no
 // exist.
 func (s *Service) Receipt(ctx context.Context, actor exchange.Actor, seq int64) (verify.Receipt, error) {
 	var out verify.Receipt
+	var program exchange.ProgramID
 	err := s.party(ctx, actor, seq, func(_ Tx, r Recorded, shown share) (err error) {
+		program = r.Program
 		out.Opening, err = shown.opening(r)
 		return err
 	})
@@ -35,7 +37,7 @@ func (s *Service) Receipt(ctx context.Context, actor exchange.Actor, seq int64) 
 	if s.c.Log == nil {
 		return verify.Receipt{}, noLedger
 	}
-	p, err := s.c.Log.Prove(ctx, seq)
+	p, err := s.c.Log.Prove(ctx, program, seq)
 	if err != nil {
 		return verify.Receipt{}, err
 	}
@@ -83,12 +85,16 @@ func (s *Service) Head(ctx context.Context) (Head, error) {
 
 // Where answers where the entry of an event stands, for one of its parties.
 func (s *Service) Where(ctx context.Context, actor exchange.Actor, seq int64) (Proof, error) {
-	err := s.party(ctx, actor, seq, func(Tx, Recorded, share) error { return nil })
+	var program exchange.ProgramID
+	err := s.party(ctx, actor, seq, func(_ Tx, r Recorded, _ share) error {
+		program = r.Program
+		return nil
+	})
 	if err != nil {
 		return Proof{}, err
 	}
 	if s.c.Log == nil {
 		return Proof{}, noLedger
 	}
-	return s.c.Log.Prove(ctx, seq)
+	return s.c.Log.Prove(ctx, program, seq)
 }

@@ -85,8 +85,9 @@ type Config struct {
 	Store Store
 	Log   Log
 	Now   func() time.Time
-	// Covered makes the list of objects again that a disclosure gave (delivery does it).
-	Covered func(ctx context.Context, code []byte) (all []verify.ObjectVersion, gone []int, err error)
+	// Covered makes the list of objects again that a disclosure gave, and says of which
+	// objects the copies among them are, by their places (delivery does it).
+	Covered func(ctx context.Context, code []byte) (all []verify.ObjectVersion, of map[int]string, gone []int, err error)
 	Bearers func(ctx context.Context, a exchange.Actor, program exchange.ProgramID, item string) (Bearers, error)
 }
 

@@ -46,9 +46,14 @@ func (s *Service) Cosigned(ctx context.Context, program exchange.ProgramID, log 
 // Newest answers the newest checkpoint of a log that a quorum of some program's
 // witnesses signed; NotFound: there is none among the last.
 func (s *Service) Newest(ctx context.Context, log int) ([]byte, error) {
+	return s.NewestOf(ctx, "", log)
+}
+
+// NewestOf is Newest for the witnesses of one program.
+func (s *Service) NewestOf(ctx context.Context, program exchange.ProgramID, log int) ([]byte, error) {
 	var out []byte
 	err := s.c.Store.View(ctx, func(tx Tx) error {
-		terms, err := termsOf(tx, "")
+		terms, err := termsOf(tx, program)
 		if err != nil {
 			return err
 		}

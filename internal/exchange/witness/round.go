@@ -26,12 +26,21 @@ type pause struct {
 	wait  time.Duration
 }
 
-// Run holds a round on the clock, and when something important happened, until ctx
-// ends.
+// Run compares the ledger with what was witnessed (Start), and holds a round at once,
+// on the clock, and when something important happened, until ctx ends. It is called
+// once.
 func (s *Service) Run(ctx context.Context) {
+	if err := s.Start(ctx); err != nil && ctx.Err() == nil {
+		s.c.Log.Error("comparing the ledger with what was witnessed", "err", err)
+	}
+	first := true
 	for ctx.Err() == nil {
 		if err := s.Round(ctx); err != nil && ctx.Err() == nil {
 			s.c.Log.Error("asking the witnesses", "err", err)
+		}
+		if first {
+			first = false
+			close(s.started)
 		}
 		pauseFor(ctx, atLeast, nil)
 		pauseFor(ctx, s.c.Every-atLeast, s.kick)
@@ -213,7 +222,7 @@ func (s *Service) askOne(ctx context.Context, f facts, w exchange.Witness, old i
 	}
 	for range maxAsks {
 		if old > c.Size {
-			return s.claims(f, out, old, nil)
+			return s.claimed(ctx, f, out, old)
 		}
 		body, err := request(f.ledger.Log, old, c.Size, checkpoint)
 		if err != nil {
@@ -269,8 +278,8 @@ type claim struct {
 	since time.Time
 }
 
-// claims is a finding once a witness has twice, a round apart, known of more
-// entries than there are: another process may just have written them.
+// claims is a finding once a checkpoint of a witness, or of somebody, has twice, a round
+// apart, had more entries than there are: another process may just have written them.
 func (s *Service) claims(f facts, out finding, size int64, theirs []byte) finding {
 	now := s.c.Now()
 	s.mu.Lock()

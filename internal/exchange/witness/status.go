@@ -55,19 +55,9 @@ func (s *Service) Status(ctx context.Context, actor exchange.Actor, program exch
 		return Status{}, err
 	}
 	var out Status
-	err = s.c.Store.View(ctx, func(tx Tx) error {
-		c, err := known(tx, actor, program)
-		if err != nil {
-			return err
-		}
-		out, err = status(tx, l, c)
-		if err != nil || actor.Oversees(c.Owner) {
-			return err
-		}
-		for i := range out.Witnesses {
-			out.Witnesses[i].Failure, out.Witnesses[i].FailedAt = "", time.Time{}
-		}
-		return nil
+	err = s.c.Store.View(ctx, func(tx Tx) (err error) {
+		out, err = seen(tx, l, actor, program)
+		return err
 	})
 	return out, err
 }
@@ -187,4 +177,50 @@ func (s *Service) Resolve(ctx context.Context, actor exchange.Actor, program exc
 		s.c.Resume()
 	}
 	return out, err
+}
+
+// Standings answers how the witnesses stand of each program that names some, as far as
+// the actor may know: to whoever is no member, of none.
+func (s *Service) Standings(ctx context.Context, actor exchange.Actor) (out []Status, err error) {
+	l, err := s.c.Current()
+	if err != nil {
+		return nil, err
+	}
+	err = s.c.Store.View(ctx, func(tx Tx) error {
+		out = nil
+		all, err := tx.Charters()
+		if err != nil {
+			return err
+		}
+		for _, c := range all {
+			if len(c.Ledger.Witnesses) == 0 {
+				continue
+			}
+			one, err := seen(tx, l, actor, c.ID)
+			switch {
+			case err == nil:
+				out = append(out, one)
+			case exchange.KindOf(err) != exchange.NotFound:
+				return err
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// seen is the status of a program's witnesses as the actor sees it.
+func seen(tx Tx, l Ledger, actor exchange.Actor, program exchange.ProgramID) (Status, error) {
+	c, err := known(tx, actor, program)
+	if err != nil {
+		return Status{}, err
+	}
+	out, err := status(tx, l, c)
+	if err != nil || actor.Oversees(c.Owner) {
+		return out, err
+	}
+	for i := range out.Witnesses {
+		out.Witnesses[i].Failure, out.Witnesses[i].FailedAt = "", time.Time{}
+	}
+	return out, nil
 }

@@ -186,8 +186,9 @@ const DefaultInterval = 10 * time.Second
 
 // Service is the room.
 type Service struct {
-	c    Config
-	kick chan struct{}
+	c       Config
+	kick    chan struct{}
+	started chan struct{} // closed after the first round
 
 	mu     sync.Mutex
 	pauses map[string]pause // witnesses that do not answer, by key
@@ -207,7 +208,7 @@ func New(c Config) *Service {
 		c.Resume = func() {}
 	}
 	return &Service{
-		c: c, kick: make(chan struct{}, 1),
+		c: c, kick: make(chan struct{}, 1), started: make(chan struct{}),
 		pauses: map[string]pause{}, ahead: map[string]claim{}, stops: map[exchange.ProgramID]string{},
 	}
 }

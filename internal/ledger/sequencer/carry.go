@@ -3,7 +3,6 @@ package sequencer
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"math"
@@ -290,23 +289,14 @@ func (q *Sequencer) Hold() (release func()) {
 	})
 }
 
-// fill gives events from before the ledger their salts and entries.
+// fill gives events from before the ledger their numbers, salts and entries.
 func fill(tx Tx, after int64, limit int) error {
 	rows, err := tx.EventRows(after, limit)
 	if err != nil {
 		return err
 	}
 	for _, r := range rows {
-		if len(r.Entry) > 0 {
-			continue
-		}
-		var salt [verify.SaltSize]byte
-		rand.Read(salt[:])
-		entry, err := verify.Entry(r.Body, salt)
-		if err != nil {
-			return fmt.Errorf("entering event %d: %w", r.Seq, err)
-		}
-		if err := tx.PutEntry(Row{Seq: r.Seq, Salt: salt[:], Entry: entry}); err != nil {
+		if err := tx.PutEntry(r); err != nil {
 			return err
 		}
 	}

@@ -64,7 +64,8 @@ type Tx interface {
 	// EventEntries answers Seq and Entry of the events after one, in order.
 	EventEntries(after int64, limit int) ([]Row, error)
 	EventRows(after int64, limit int) ([]Row, error)
-	// PutEntry gives an event that has none its salt and entry.
+	// PutEntry gives an event of EventRows that has none its number in its program,
+	// its salt and its entry.
 	PutEntry(Row) error
 }
 

@@ -22,6 +22,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/forewarn-exchange/forewarn/internal/durable"
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 )
 
@@ -47,7 +48,7 @@ func OpenDir(root string) (*Dir, error) {
 			return nil, fmt.Errorf("making the blob folder: %w", err)
 		}
 	}
-	if err := errors.Join(syncDir(root), syncDir(filepath.Dir(root))); err != nil {
+	if err := errors.Join(durable.SyncDir(root), durable.SyncDir(filepath.Dir(root))); err != nil {
 		return nil, err
 	}
 	return &Dir{root: root, files: newFiles(openFiles)}, nil
@@ -131,7 +132,7 @@ func (d *Dir) settle(temp, sha string, size int64) error {
 		}
 		d.files.forget(sha) // a torn file of that name may be open
 	}
-	return syncDir(folder)
+	return durable.SyncDir(folder)
 }
 
 // makeFolder makes ROOT/ab/cd and syncs the folders that hold new names.
@@ -144,7 +145,7 @@ func (d *Dir) makeFolder(folder string) error {
 		if err != nil {
 			return err
 		}
-		if err := syncDir(filepath.Dir(dir)); err != nil {
+		if err := durable.SyncDir(filepath.Dir(dir)); err != nil {
 			return err
 		}
 	}
@@ -196,16 +197,5 @@ func (d *Dir) remove(sha string) error {
 	if err != nil {
 		return fmt.Errorf("deleting a blob: %w", err)
 	}
-	return syncDir(filepath.Dir(name))
-}
-
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("syncing a folder: %w", err)
-	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("syncing a folder: %w", err)
-	}
-	return nil
+	return durable.SyncDir(filepath.Dir(name))
 }

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/forewarn-exchange/forewarn/internal/durable"
 )
 
 const (
@@ -57,7 +59,7 @@ func (d *Dir) Append(name string, offset int64, p []byte) error {
 		err = closed
 	}
 	if err == nil && fresh {
-		err = syncDir(filepath.Dir(path))
+		err = durable.SyncDir(filepath.Dir(path))
 	}
 	d.files.forget(name) // who opens it from now on finds the new end
 	if err != nil {

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/ledger/sequencer"
+	"github.com/forewarn-exchange/forewarn/verify"
 )
 
 var _ sequencer.Tx = (*Tx)(nil)
@@ -216,15 +218,39 @@ func (tx *Tx) EventRows(after int64, limit int) ([]sequencer.Row, error) {
 	return all, nil
 }
 
-// PutEntry gives an event from before the ledger its salt and entry. Of an event
-// that has them, nothing changes.
+// PutEntry gives an event from before the ledger its number in its program, its salt
+// and its entry. Of an event that has them, nothing changes. Nobody was told of the
+// event's bytes before, so the number becomes a member of them.
 func (tx *Tx) PutEntry(r sequencer.Row) error {
-	n, err := tx.Exec(`UPDATE event SET salt = ?2, entry = ?3 WHERE seq = ?1 AND entry IS NULL`, r.Seq, r.Salt, r.Entry)
-	if err == nil && n > 0 {
-		err = tx.concernOld(r.Seq)
-	}
+	err := tx.enter(r)
 	if err != nil {
 		return fmt.Errorf("entering event %d: %w", r.Seq, err)
 	}
 	return nil
+}
+
+func (tx *Tx) enter(r sequencer.Row) error {
+	if len(r.Entry) > 0 {
+		return nil
+	}
+	body, number := r.Body, r.Columns.Number
+	if program := exchange.ProgramID(r.Columns.Program); program != "" && number == 0 {
+		var err error
+		if number, err = tx.countOf(program); err != nil {
+			return err
+		}
+		if body, err = verify.Canonical(fmt.Appendf(nil, `{"number":%d,%s`, number, bytes.TrimPrefix(body, []byte("{")))); err != nil {
+			return err
+		}
+	}
+	salt, entry, err := seal(body)
+	if err != nil {
+		return err
+	}
+	n, err := tx.Exec(`UPDATE event SET body = ?2, number = ?3, salt = ?4, entry = ?5 WHERE seq = ?1 AND entry IS NULL`,
+		r.Seq, body, number, salt, entry)
+	if err != nil || n == 0 {
+		return err
+	}
+	return tx.concernOld(r.Seq)
 }

@@ -53,10 +53,8 @@ func (tx *Tx) Record(e exchange.Event) (int64, error) {
 	if err := tx.concern(e, seq, org); err != nil {
 		return 0, fmt.Errorf("recording whom %s concerns: %w", e.Kind, err)
 	}
-	var salt [verify.SaltSize]byte
-	rand.Read(salt[:])
 	body := e.Canonical()
-	entry, err := verify.Entry(body, salt)
+	salt, entry, err := seal(body)
 	if err != nil {
 		return 0, fmt.Errorf("recording %s: %w", e.Kind, err)
 	}
@@ -64,13 +62,32 @@ func (tx *Tx) Record(e exchange.Event) (int64, error) {
 		INSERT INTO event (seq, at, kind, program, release, org, person, token, body, number, salt, entry, covered)
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)`,
 		seq, micros(e.At), string(e.Kind), string(e.Program), string(e.Release), string(org),
-		string(e.Actor.Person), string(e.Actor.Token), body, e.Number, salt[:], entry, e.Covered)
+		string(e.Actor.Person), string(e.Actor.Token), body, e.Number, salt, entry, e.Covered)
 	if err != nil {
 		return 0, fmt.Errorf("recording %s: %w", e.Kind, err)
 	}
 	tx.entries, tx.last = append(tx.entries, entry), seq
 	return seq, nil
 }
+
+// seal draws the salt of an event, and makes its entry in the ledger.
+func seal(body []byte) (salt, entry []byte, err error) {
+	var s [verify.SaltSize]byte
+	rand.Read(s[:])
+	entry, err = verify.Entry(body, s)
+	return s[:], entry, err
+}
+
+// countOf numbers an event from before the ledger in its program.
+func (tx *Tx) countOf(program exchange.ProgramID) (n int64, err error) {
+	err = tx.QueryRow(`
+		INSERT INTO counter (name, n) VALUES (?1, 1)
+		ON CONFLICT (name) DO UPDATE SET n = counter.n + 1 RETURNING n`, numbered+string(program)).Scan(&n)
+	return n, err
+}
+
+// numbered and a program name the counter of its events.
+const numbered = "events of "
 
 // countEvent numbers an event among all, and among those of its program: 0 outside
 // programs.
@@ -82,9 +99,8 @@ func (tx *Tx) countEvent(program exchange.ProgramID) (seq, number int64, err err
 	if !tx.writable {
 		return 0, 0, ErrReadOnly
 	}
-	const prefix = "events of "
 	counted, err := Collect(tx, func(s Scanner) (c counted, err error) { return c, s.Scan(&c.name, &c.n) }, `
-		UPDATE counter SET n = n + 1 WHERE name IN ('event', ?1) RETURNING name, n`, prefix+string(program))
+		UPDATE counter SET n = n + 1 WHERE name IN ('event', ?1) RETURNING name, n`, numbered+string(program))
 	if err != nil {
 		return 0, 0, err
 	}
@@ -97,7 +113,7 @@ func (tx *Tx) countEvent(program exchange.ProgramID) (seq, number int64, err err
 	}
 	if number == 0 { // the first one of the program
 		number = 1
-		_, err = tx.Exec(`INSERT INTO counter (name, n) VALUES (?1, 1)`, prefix+string(program))
+		_, err = tx.Exec(`INSERT INTO counter (name, n) VALUES (?1, 1)`, numbered+string(program))
 	}
 	return seq, number, err
 }

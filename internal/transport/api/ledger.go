@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -45,6 +47,11 @@ type (
 		Root       string    `json:"root" doc:"hash of the root, hexadecimal"`
 		NewestAt   time.Time `json:"newest_at,omitzero" doc:"when the newest event in it was recorded"`
 		Checkpoint string    `json:"checkpoint" doc:"the newest, signed (C2SP tlog-checkpoint)"`
+		Witnesses  []watcher `json:"witnesses,omitempty" doc:"of the caller's programs, and how they stand to the log"`
+	}
+	watcher struct {
+		Program string `json:"program"`
+		WitnessOne
 	}
 	LedgerEntry struct {
 		Entry        int64     `json:"entry" doc:"number of the entry"`
@@ -90,16 +97,30 @@ type (
 	}
 )
 
-func (s *server) readLedger(ctx context.Context, _ exchange.Actor, in *inLedger) (*answer[ledger], error) {
+func (s *server) readLedger(ctx context.Context, a exchange.Actor, in *inLedger) (*answer[ledger], error) {
 	h, err := s.Record.Head(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out := reply(ledger{
+	standings, err := s.Witnesses.Standings(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	l := ledger{
 		Origin: h.Origin, Log: h.Number, Keys: h.Keys, Size: h.Size, Root: hex.EncodeToString(h.Root[:]),
 		NewestAt: utc(h.NewestAt), Checkpoint: string(h.Checkpoint),
-	})
-	out.ETag = tagFor(h.Checkpoint)
+	}
+	for _, of := range standings {
+		for _, w := range of.Witnesses {
+			l.Witnesses = append(l.Witnesses, watcher{string(of.Program), wireWitness(w)})
+		}
+	}
+	text, err := json.Marshal(l)
+	if err != nil {
+		return nil, fmt.Errorf("writing the state of the ledger: %w", err)
+	}
+	out := reply(l)
+	out.ETag = tagFor(text)
 	return out, in.unless(out.ETag)
 }
 

@@ -72,8 +72,8 @@ func TestAnswersNameTheirEntries(t *testing.T) {
 		t.Fatal(err)
 	}
 	keys, _ := member.call("GET", "/ledger", nil).json(t)["keys"].([]any)
-	if _, err := parsed.Verify([]string{keys[0].(string)}, nil); err != nil || !strings.Contains(receipt.body, string(art.ID)) {
-		t.Error(err)
+	if _, err := parsed.Verify([]string{keys[0].(string)}, nil); err != nil || !strings.Contains(string(parsed.Opening.Event), string(art.ID)) {
+		t.Errorf("%v: %s", err, parsed.Opening.Event)
 	}
 	if res := member.call("GET", "/ledger/entries/"+entry+"/receipt", nil, "If-None-Match", receipt.header.Get("ETag")); res.status != http.StatusNotModified {
 		t.Errorf("%d", res.status)

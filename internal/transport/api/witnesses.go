@@ -16,7 +16,7 @@ type (
 			Reason string `json:"reason" minLength:"1" maxLength:"2000" doc:"what happened, and why releases may go on; it is recorded"`
 		}
 	}
-	witnessOne struct {
+	WitnessOne struct {
 		Name     string    `json:"name"`
 		Key      string    `json:"key" doc:"name+hash+base64, as C2SP signed-note has it"`
 		Standing string    `json:"standing" enum:"agrees,behind,never,disagrees" doc:"behind: it lacks what is older than the grace; never: it has cosigned nothing"`
@@ -49,13 +49,13 @@ type (
 		Stop          bool           `json:"stop" doc:"nothing is released while a quorum does not agree"`
 		Held          bool           `json:"held" doc:"nothing is released now"`
 		Lacking       string         `json:"lacking,omitempty" doc:"in words; absent: a quorum agrees"`
-		Witnesses     []witnessOne   `json:"witnesses" nullable:"false"`
+		Witnesses     []WitnessOne   `json:"witnesses" nullable:"false"`
 		Disagreements []disagreement `json:"disagreements" nullable:"false" doc:"the newest first"`
 	}
 )
 
-func wireWitness(o room.One) witnessOne {
-	return witnessOne{
+func wireWitness(o room.One) WitnessOne {
+	return WitnessOne{
 		Name: o.Name, Key: o.Key, Standing: string(o.Standing), Size: o.Size, Behind: o.Behind, SeenAt: utc(o.Seen),
 		Failure: o.Failure, FailedAt: utc(o.FailedAt),
 	}
