@@ -48,7 +48,7 @@ func newOnlooker(t *testing.T, w *servertest.World, base string, org exchange.Or
 // passing is what differs from one answer to the next of the same page, and what
 // the onlooker did itself, which is on record. How many acts the ledger holds, of
 // whatever kind and program, anybody may know: it grew by looking, too.
-var passing = regexp.MustCompile(`nonce="[^"]*"|href="/ledger/[0-9]+">entry [0-9]+<|Ledger</a>: [0-9]+ entries|"instance":"[^"]*"|"request_id":"[^"]*"|req_[a-z2-7]{16}|\{[^\n]*"actor_org":"edr-a"[^\n]*\n`)
+var passing = regexp.MustCompile(`nonce="[^"]*"|href="/ledger/[0-9]+">entry [0-9]+<|Ledger</a>: [0-9]+ entries|"origin":"[^"]*","size":[0-9]+|"instance":"[^"]*"|"request_id":"[^"]*"|req_[a-z2-7]{16}|\{[^\n]*"actor_org":"edr-a"[^\n]*\n`)
 
 // ask gets an address, in the browser or with the token.
 func (o *onlooker) ask(address string, token bool) (status int, body string) {
