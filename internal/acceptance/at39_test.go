@@ -48,7 +48,7 @@ func newOnlooker(t *testing.T, w *servertest.World, base string, org exchange.Or
 // passing is what differs from one answer to the next of the same page, and what
 // the onlooker did itself, which is on record. How many acts the ledger holds, of
 // whatever kind and program, anybody may know: it grew by looking, too.
-var passing = regexp.MustCompile(`nonce="[^"]*"|href="/ledger/[0-9]+">entry [0-9]+<|Ledger</a>: [0-9]+ entries|"instance":"[^"]*"|"request_id":"[^"]*"|req_[a-z2-7]{16}|\{[^\n]*"actor_org":"edr-a"[^\n]*\n`)
+var passing = regexp.MustCompile(`nonce="[^"]*"|href="/ledger/[0-9]+">entry [0-9]+<|Ledger</a>: [0-9]+ entries|"origin":"[^"]*","size":[0-9]+|"instance":"[^"]*"|"request_id":"[^"]*"|req_[a-z2-7]{16}|\{[^\n]*"actor_org":"edr-a"[^\n]*\n`)
 
 // ask gets an address, in the browser or with the token.
 func (o *onlooker) ask(address string, token bool) (status int, body string) {
@@ -91,6 +91,8 @@ func (o *onlooker) view(r exchange.ReleaseID, a exchange.ArtifactID, named excha
 		api + "/releases/" + string(r) + "/holders", api + "/releases/" + string(r) + "/exposure", api + "/releases/" + string(r) + "/waves", api + "/releases/" + string(r) + "/preview",
 		api + "/releases/" + string(r) + "/preview-as/" + string(named), api + "/notices", api + "/events?program=" + string(testkit.Program), api + "/artifacts/" + string(a),
 		api + "/webhooks", api + "/connections?organisation=" + string(named), api + program + "/legal-bases/shares?organisation=" + string(named),
+		api + program + "/witnesses", api + program + "/evidence", api + "/ledger/entries?organisation=" + string(named), api + "/ledger/entries?person=" + string(testkit.Person(named, "analyst").ID),
+		api + "/ledger/entries?kind=member.join", api + "/ledger/entries?kind=feedback.give", api + "/ledger/entries?kind=contribution.add", api + "/ledger/entries?release=" + string(r) + "&kind=feedback.give",
 		taxii + "/", taxii + "/objects/", taxii + "/manifest/", o.base + "/taxii2/api/collections/",
 	} {
 		status, body := o.ask(address, true)

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -34,6 +35,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/policy"
 	"github.com/forewarn-exchange/forewarn/internal/server/servertest"
 	"github.com/forewarn-exchange/forewarn/internal/testkit"
+	"github.com/forewarn-exchange/forewarn/verify"
 )
 
 // planted is an artifact of which every text is a canary that stands nowhere else.
@@ -401,6 +403,7 @@ type reply struct{ asked, text string }
 
 var (
 	addressIn = regexp.MustCompile(`(?:href|src|action)="(/[^"#]*)|<(https?://[^>]*)>; *rel="?next`)
+	entryIn   = regexp.MustCompile(`"entry":(\d+)\b|href="/ledger/(\d+)"`)
 	namedIn   = regexp.MustCompile(`\b(?:art|rel|rcl|rsh|con|hook)_[a-z2-7]{16}\b|\b[a-z-]+--[0-9a-f]{8}-[0-9a-f-]{27}\b`)
 )
 
@@ -409,6 +412,9 @@ var (
 func (g *garden) crawl(r *gardener, on exchange.Channel, most int) (all []reply) {
 	q := &question{scene: g.scene, site: g.site, ctx: g.T.Context(), r: r.reader, on: on}
 	seen, todo := map[string]bool{}, g.begin(on)
+	for n := int64(1); n <= g.Ledger.Current().Size() && n < 200; n += 7 { // of others, too
+		todo = append(todo, g.entryDoors(on, strconv.FormatInt(n, 10))...)
+	}
 	for _, p := range g.plants {
 		todo = append(todo, g.doorsOf(on, string(p.ID))...)
 		todo = append(todo, g.doorsOf(on, string(p.Release))...)
@@ -431,7 +437,7 @@ func (g *garden) crawl(r *gardener, on exchange.Channel, most int) (all []reply)
 		if resp.StatusCode >= 500 {
 			g.T.Errorf("%s, %s: %d %.300s", r.name, path, resp.StatusCode, body)
 		}
-		all = append(all, reply{path, fmt.Sprint(resp.Status, resp.Header, body)})
+		all = append(all, reply{path, fmt.Sprint(resp.Status, resp.Header, openly(body))})
 		for _, m := range addressIn.FindAllStringSubmatch(body+resp.Header.Get("Link"), -1) {
 			next := strings.ReplaceAll(m[1], "&amp;", "&")
 			if u, err := url.Parse(m[2]); m[2] != "" && err == nil {
@@ -443,6 +449,28 @@ func (g *garden) crawl(r *gardener, on exchange.Channel, most int) (all []reply)
 		}
 		for _, id := range namedIn.FindAllString(body, -1) {
 			todo = append(todo, g.doorsOf(on, id)...)
+		}
+	}
+	return append(all, g.proofs(q)...)
+}
+
+// proofs is what the ledger says to a reader of what it was given just now, with the
+// receipts.
+func (g *garden) proofs(q *question) (all []reply) {
+	todo := map[exchange.Channel][]string{
+		exchange.ChannelAPI: {"/api/v1/ledger/entries?limit=40"}, exchange.ChannelWeb: {"/ledger"},
+	}[q.on]
+	for i := 0; i < len(todo); i++ {
+		_, body, err := q.ask(todo[i])
+		if err != nil {
+			g.T.Errorf("%s: %v", todo[i], err)
+			return all
+		}
+		all = append(all, reply{todo[i], openly(body)})
+		for _, m := range entryIn.FindAllStringSubmatch(body, -1) {
+			if i == 0 {
+				todo = append(todo, g.entryDoors(q.on, m[1]+m[2])...)
+			}
 		}
 	}
 	return all
@@ -461,12 +489,13 @@ func (g *garden) begin(on exchange.Channel) []string {
 			api + "/me", api + "/programs", api + program, api + program + "/charter", api + program + "/members", api + program + "/objects", api + program + "/objects?versions=all",
 			api + program + "/objects?limit=3", api + program + "/objects/count", api + program + "/outcome", api + program + "/releases", api + "/notices", api + "/recalls", api + "/reshares",
 			api + "/events", api + program + "/search?q=zq", api + program + "/search?q=example&limit=200", api + "/connections", api + "/webhooks", api + program + "/held", api + "/lookup",
-			api + program + "/reshares/times", api + "/organisations", api + "/openapi.json", api + program + "/legal-bases/shares",
+			api + program + "/reshares/times", api + "/ledger", api + "/ledger/logs", api + "/ledger/entries?limit=1000", api + "/ledger/entries?kind=member.join&kind=artifact.submit",
+			api + program + "/evidence", api + program + "/witnesses", api + "/organisations", api + "/openapi.json", api + program + "/legal-bases/shares",
 		}
 	case exchange.ChannelWeb:
-		return []string{"/", "/notices", "/programs", program, program + "/export", program + "/outcome", program + "/releases", program + "/objects", program + "/objects?q=zq", "/releases", "/library", "/recalls", "/reshares", "/lookup", "/organisations"}
+		return []string{"/", "/notices", "/programs", program, program + "/export", program + "/outcome", program + "/releases", program + "/objects", program + "/objects?q=zq", "/releases", "/library", "/recalls", "/reshares", "/lookup", "/organisations", "/ledger", "/ledger/evidence"}
 	}
-	return []string{"/", "/public", "/sign-in", "/help/keys", "/taxii2/", "/api/v1/me"}
+	return []string{"/log/checkpoint", "/log/key", "/log/statements", "/log/tile/entries/000.p/1", "/log/cosigned", "/", "/public", "/sign-in", "/help/keys", "/taxii2/", "/api/v1/me"}
 }
 
 // doorsOf are the addresses at which something is asked for by its identifier.
@@ -505,6 +534,30 @@ func (g *garden) doorsOf(on exchange.Channel, id string) []string {
 		return []string{"/public/artifacts/" + id}
 	}
 	return nil
+}
+
+// entryDoors are the addresses at which an entry of the ledger is asked for.
+func (g *garden) entryDoors(on exchange.Channel, n string) []string {
+	object := g.plants[0].things[0].ID
+	switch on {
+	case exchange.ChannelAPI:
+		a := "/api/v1/ledger/entries/" + n
+		return []string{a, a + "/receipt", a + "/receipt?format=proof", a + "/objects/" + object}
+	case exchange.ChannelWeb:
+		a := "/ledger/" + n
+		return []string{a, a + "/proof", a + "/object?id=" + object}
+	}
+	return nil
+}
+
+// openly is a body with what is packed in it as text, too: receipts hold an event.
+func openly(body string) string {
+	r, err := verify.ParseReceipt([]byte(body))
+	if err != nil {
+		return body
+	}
+	b, err := r.Opening.MarshalJSON()
+	return fmt.Sprint(body, string(b), err)
 }
 
 // sent is what comes to the reader otherwise: a look-up of every domain there is,
@@ -573,7 +626,7 @@ func (r *gardener) has(on exchange.Channel) bool {
 // tally counts what was compared.
 type tally struct {
 	sync.Mutex
-	answers, absent, present, copies int
+	answers, absent, present, copies, receipts int
 }
 
 // check asks for everything on a channel, and looks for what must not be in the
@@ -590,7 +643,7 @@ func (g *garden) check(sum *tally, r *gardener, readers []*gardener, on exchange
 	}
 	for _, c := range denied {
 		for _, a := range all {
-			if a.asked == "/api/v1/events" && !nobodys[c] {
+			if (a.asked == "/api/v1/events" || strings.Contains(a.asked, "/ledger")) && !nobodys[c] {
 				continue // its organisation's record names what somebody of it was given
 			}
 			if strings.Contains(a.text, c) && !strings.Contains(a.asked, c) {
@@ -608,8 +661,15 @@ func (g *garden) check(sum *tally, r *gardener, readers []*gardener, on exchange
 			g.T.Errorf("%s, %s: %s is allowed and nowhere", r.name, on, c)
 		}
 	}
+	receipts := 0
+	for _, a := range all {
+		if strings.Contains(a.asked, "/ledger/") && strings.Contains(a.text, `"kind"`) && strings.Contains(a.text, `"salt"`) {
+			receipts++
+		}
+	}
 	sum.Lock()
 	defer sum.Unlock()
+	sum.receipts += receipts
 	sum.answers, sum.absent, sum.present, sum.copies = sum.answers+len(all), sum.absent+len(denied), sum.present+len(certain), sum.copies+copies
 }
 
@@ -642,8 +702,8 @@ func TestNothingLeaks(t *testing.T) {
 	}
 	wg.Wait()
 	answers, absent, present := all.answers, all.absent, all.present
-	t.Logf("%d readers, %d answers: %d canaries absent, %d present, %d copies decided on", len(readers), answers, absent, present, all.copies)
-	if answers < 100*len(readers)/3 || absent < 5000 || present == 0 && !testing.Short() || all.copies == 0 {
+	t.Logf("%d readers, %d answers: %d canaries absent, %d present, %d copies decided on, %d receipts", len(readers), answers, absent, present, all.copies, all.receipts)
+	if answers < 100*len(readers)/3 || absent < 5000 || present == 0 && !testing.Short() || all.copies == 0 || all.receipts == 0 {
 		t.Error("the garden says little")
 	}
 	g.messages()

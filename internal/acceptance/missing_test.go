@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/delivery"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/recall"
+	"github.com/forewarn-exchange/forewarn/internal/exchange/record"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/reshare"
 	"github.com/forewarn-exchange/forewarn/internal/format/stix/stixtest"
 	"github.com/forewarn-exchange/forewarn/internal/server/servertest"
@@ -33,6 +35,11 @@ func TestWithheldAnswersAsMissing(t *testing.T) {
 	const ghost = servertest.Outsider
 	_, err := w.X.Members.JoinHidden(ctx, w.Operator, testkit.Program, ghost)
 	s := &scene{World: w}
+	s.must(err)
+	const elsewhere = "elsewhere-warning" // a program of which the reader is no member
+	c := testkit.Charter()
+	c.ID = elsewhere
+	_, err = w.X.Programs.Apply(ctx, w.Operator, c.TOML(), false)
 	s.must(err)
 	r := w.Draft("Held back", t0)
 	named := handled(func(h *exchange.Handling) {
@@ -89,18 +96,46 @@ func TestWithheldAnswersAsMissing(t *testing.T) {
 	}
 	others = slices.DeleteFunc(others, func(o string) bool { return slices.Contains(mine, o) })
 
+	// Of all entries, those to which the reader is no party.
+	own := map[int64]bool{}
+	for _, a := range []exchange.Actor{w.Reader(servertest.EarlyA), w.Machine(servertest.EarlyA)} {
+		a.Channel = exchange.ChannelAPI
+		es, err := w.X.Record.Entries(ctx, a, record.EntryFilter{Limit: 1000})
+		s.must(err)
+		for _, e := range es {
+			own[e.Seq] = true
+		}
+	}
+	last := w.Ledger.Current().Size()
+	foreign := func(before string) (out []string) {
+		for n := last; n > 0; n-- {
+			if !own[n] {
+				out = append(out, before+strconv.FormatInt(n, 10))
+			}
+		}
+		return out
+	}
+
 	api, program, taxii := "/api/v1", "/programs/"+string(testkit.Program), "/taxii2/api/collections/"+delivery.CollectionID(testkit.Program)
 	objects := []string{
 		api + program + "/objects/ID", api + program + "/objects?id=ID", api + program + "/objects/ID/holders", api + program + "/search?q=ID", api + program + "/why?for=edr-a&item=ID",
 		taxii + "/objects/ID/", taxii + "/objects/ID/versions/", taxii + "/objects/?match[id]=ID", taxii + "/manifest/?match[id]=ID", taxii + "/objects/?match[id]=ID&match[version]=all",
 		program + "/objects/ID", program + "/objects/ID/bytes", program + "/objects?q=ID", "/reshares/new?item=ID",
+		api + "/ledger/entries?subject=ID", "/ledger?subject=ID", api + "/ledger/entries/1/objects/ID", "/ledger/1/object?id=ID",
 	}
 	artifacts := []string{
 		api + "/artifacts/ID", api + "/artifacts/ID/content", api + "/artifacts/ID/lineage", api + "/artifacts/ID/holders", api + "/artifacts/ID/simulate?tlp=TLP:GREEN",
 		api + program + "/why?for=edr-a&item=ID", "/artifacts/ID", "/artifacts/ID/content", "/public/artifacts/ID", "/reshares/new?item=ID",
+		api + "/ledger/entries?subject=ID", "/ledger?subject=ID",
 	}
-	releases := []string{api + "/releases/ID", api + "/releases/ID/artifacts", api + "/releases/ID/waves", api + "/releases/ID/outcome", api + "/releases/ID/feedback", api + "/releases/ID/holders", "/releases/ID", "/releases/ID/as", "/public/releases/ID"}
-	members := []string{api + program + "/members/ID", api + "/organisations/ID", api + "/organisations/ID/people", api + program + "/why?for=ID&item=" + mine[0], api + program + "/search?q=ID", "/organisations/ID"}
+	releases := []string{api + "/releases/ID", api + "/releases/ID/artifacts", api + "/releases/ID/waves", api + "/releases/ID/outcome", api + "/releases/ID/feedback", api + "/releases/ID/holders", "/releases/ID", "/releases/ID/as", "/public/releases/ID", api + "/ledger/entries?release=ID", "/ledger?release=ID", "/ledger?release=ID&program=" + string(testkit.Program)}
+	members := []string{api + program + "/members/ID", api + "/organisations/ID", api + "/organisations/ID/people", api + program + "/why?for=ID&item=" + mine[0], api + program + "/search?q=ID", "/organisations/ID", api + "/ledger/entries?organisation=ID", api + "/ledger/entries?kind=member.join&organisation=ID", "/ledger?org=ID"}
+	programs := []string{
+		api + "/programs/ID/evidence", api + "/programs/ID/evidence?from=2027-01-01T00:00:00Z", api + "/programs/ID/witnesses", api + "/ledger/entries?program=ID",
+		"/ledger?program=ID", "/ledger/evidence?program=ID", "/programs/ID",
+	}
+	entries := []string{api + "/ledger/ID", api + "/ledger/ID/receipt", api + "/ledger/ID/receipt?format=proof", api + "/ledger/ID/objects/" + things[0].ID}
+	entryPages := []string{"/ID", "/ID/proof", "/ID/object?id=" + things[0].ID}
 	rows := map[string]struct {
 		paths   []string
 		unknown string
@@ -115,7 +150,13 @@ func TestWithheldAnswersAsMissing(t *testing.T) {
 		"release that is not given yet": {releases, exchange.RandomID("rel"), []string{string(draft.ID)}},
 		"hidden member":                 {members, "whoitmay", []string{string(ghost)}},
 		"request of others":             {[]string{api + "/reshares/ID", api + "/reshares/ID/copy", "/reshares/ID", "/reshares/ID/copy"}, exchange.RandomID("rsh"), []string{string(asked.ID)}},
+		"program of others":             {programs, "nowhere-warning", []string{elsewhere}},
+		"entry of others":               {entries, "entries/999999999", foreign("entries/")},
+		"entry of others, its page":     {entryPages, "ledger/999999999", foreign("ledger/")},
 		"recall of what one never had":  {[]string{api + "/recalls/ID", "/recalls/ID"}, exchange.RandomID("rcl"), []string{string(acts[0].Recall.ID), string(acts[1].Recall.ID)}},
+	}
+	if len(rows["entry of others"].ids) < 20 {
+		t.Fatalf("%d entries of others", len(rows["entry of others"].ids))
 	}
 	compared := 0
 	for _, name := range slices.Sorted(maps.Keys(rows)) {
@@ -136,6 +177,17 @@ func TestWithheldAnswersAsMissing(t *testing.T) {
 		if status, _ := onlook.ask(base+api+program+"/objects/"+o+"/holders", true); status != http.StatusOK {
 			t.Errorf("who has %s: %d", o, status)
 		}
+	}
+	for n := range own { // and so are its entries
+		id := strconv.FormatInt(n, 10)
+		for _, path := range []string{api + "/ledger/entries/" + id, api + "/ledger/entries/" + id + "/receipt", "/ledger/" + id, "/ledger/" + id + "/proof"} {
+			if status, _ := onlook.ask(base+path, strings.HasPrefix(path, api)); status != http.StatusOK {
+				t.Errorf("%s: %d", path, status)
+			}
+		}
+	}
+	if len(own) == 0 {
+		t.Error("the reader has no entries")
 	}
 	t.Logf("%d answers compared, %d copies of others", compared, len(others))
 }
