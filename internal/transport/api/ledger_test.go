@@ -72,7 +72,7 @@ func TestAnswersNameTheirEntries(t *testing.T) {
 		t.Fatal(err)
 	}
 	keys, _ := member.call("GET", "/ledger", nil).json(t)["keys"].([]any)
-	if _, err := parsed.Verify([]string{keys[0].(string)}, nil); err != nil || !strings.Contains(receipt.body, string(art.ID)) {
+	if _, err := parsed.Verify([]string{keys[0].(string)}, nil); err != nil || !strings.Contains(string(parsed.Opening.Event), string(art.ID)) {
 		t.Error(err)
 	}
 	if res := member.call("GET", "/ledger/entries/"+entry+"/receipt", nil, "If-None-Match", receipt.header.Get("ETag")); res.status != http.StatusNotModified {
