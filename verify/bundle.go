@@ -210,10 +210,10 @@ func (b *BundleWriter) Add(e BundleEntry) error {
 
 func (b *BundleWriter) add(e BundleEntry) error {
 	if e.Index <= b.last.Index || e.Index >= b.tiles.size {
-		return fmt.Errorf("entry %d does not come after %d, or is not among the %d of the checkpoint", e.Index, b.last.Index, b.tiles.size)
+		return fmt.Errorf("place %d does not come after %d, or is not among the %d of the checkpoint", e.Index, b.last.Index, b.tiles.size)
 	}
 	if b.total > 0 && e.Seq-e.Index != b.last.Seq-b.last.Index {
-		return fmt.Errorf("entry %d: event %d does not stand there when event %d is entry %d", e.Index, e.Seq, b.last.Seq, b.last.Index)
+		return fmt.Errorf("place %d: event %d does not stand there when event %d is at place %d", e.Index, e.Seq, b.last.Seq, b.last.Index)
 	}
 	if len(b.group) > 0 && e.Index/TileWidth != b.group[0].Index/TileWidth {
 		if err := b.flush(); err != nil {
@@ -222,7 +222,7 @@ func (b *BundleWriter) add(e BundleEntry) error {
 	}
 	entry, err := e.Opening.Entry()
 	if err != nil {
-		return fmt.Errorf("entry %d: %w", e.Index, err)
+		return fmt.Errorf("place %d: %w", e.Index, err)
 	}
 	b.group = append(b.group, groupEntry{e, tlog.RecordHash(entry)})
 	b.last = e
@@ -272,7 +272,7 @@ func (b *BundleWriter) flush() error {
 }
 
 func entryFailure(index int64) error {
-	return &Failure{What: fmt.Sprintf("entry %d of the log is not the event that is shown for it: the event was changed, or belongs to another entry", index), Index: index}
+	return &Failure{What: fmt.Sprintf("the entry at place %d of the log is not the event that is shown for it: the event was changed, or belongs to another entry", index), Index: index}
 }
 
 // entriesPath is where the events beneath tile n stand.

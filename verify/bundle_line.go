@@ -26,10 +26,10 @@ type entryLine struct {
 func (l *entryLine) append(b []byte) ([]byte, error) {
 	opening, err := l.opening.MarshalJSON()
 	if err != nil {
-		return nil, fmt.Errorf("entry %d: %w", l.Index, err)
+		return nil, fmt.Errorf("place %d: %w", l.Index, err)
 	}
 	if len(opening) > MaxOpening {
-		return nil, fmt.Errorf("entry %d: the opening is larger than %d bytes", l.Index, MaxOpening)
+		return nil, fmt.Errorf("place %d: the opening is larger than %d bytes", l.Index, MaxOpening)
 	}
 	b = fmt.Appendf(b, `{"index":%d,"seq":%d,"opening":`, l.Index, l.Seq)
 	b = append(b, opening...)

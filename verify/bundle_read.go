@@ -300,7 +300,7 @@ func (b *bundleReader) entries(name string) error {
 		}
 		var f *Failure
 		if err != nil && !errors.As(err, &f) {
-			return &Failure{What: fmt.Sprintf("%s: after entry %d: %v", name, b.last.Index, err), Index: -1}
+			return &Failure{What: fmt.Sprintf("%s: after place %d: %v", name, b.last.Index, err), Index: -1}
 		}
 		if err != nil {
 			return err
@@ -339,11 +339,11 @@ func (b *bundleReader) entry(text []byte, n int64, leaf []byte, above tlog.Hash)
 		return &Failure{What: fmt.Sprintf("%s: the entry after %d cannot be read: %v", entriesPath(n), b.last.Index, err), Index: l.Index}
 	}
 	if l.Index <= b.last.Index || l.Index>>tileHeight != n || l.Index >= b.tiles.size {
-		return &Failure{What: fmt.Sprintf("%s: entry %d stands twice, or in the wrong place", entriesPath(n), l.Index), Index: l.Index}
+		return &Failure{What: fmt.Sprintf("%s: place %d stands twice, or in the wrong place", entriesPath(n), l.Index), Index: l.Index}
 	}
 	entry, err := l.opening.Entry()
 	if err != nil {
-		return &Failure{What: fmt.Sprintf("entry %d: %v", l.Index, err), Index: l.Index}
+		return &Failure{What: fmt.Sprintf("place %d: %v", l.Index, err), Index: l.Index}
 	}
 	h, i := tlog.RecordHash(entry), l.Index%TileWidth
 	switch {

@@ -63,7 +63,7 @@ func TestBundleReports(t *testing.T) {
 		want   string // of the error
 		index  int64
 	}{
-		{name: "a gap", events: append(append([]BundleEntry{}, events[:10]...), events[12:]...), want: "the events number 11 to 12 of the program are missing, before entry 24 of the log", index: 24},
+		{name: "a gap", events: append(append([]BundleEntry{}, events[:10]...), events[12:]...), want: "the events number 11 to 12 of the program are missing, before place 24 of the log", index: 24},
 		{name: "one missing", events: append(append([]BundleEntry{}, events[:10]...), events[11:]...), want: "event number 11 of the program is missing", index: 22},
 		{name: "another key", events: events, keys: []string{other.key}, want: "no signature of the log's key", index: -1},
 		{name: "another program", events: events, change: func(o *BundleOptions) { o.Program = "other" }, want: `another program than "other"`, index: 0},

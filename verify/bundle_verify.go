@@ -80,7 +80,7 @@ func VerifyBundle(r io.Reader, keys, witnesses []string) (BundleReport, error) {
 		if g.To > g.From {
 			what = fmt.Sprintf("the events number %d to %d of the program are missing", g.From, g.To)
 		}
-		err = &Failure{What: fmt.Sprintf("%s, before entry %d of the log", what, g.Index), Index: g.Index}
+		err = &Failure{What: fmt.Sprintf("%s, before place %d of the log", what, g.Index), Index: g.Index}
 	}
 	return b.report, err
 }
@@ -88,7 +88,7 @@ func VerifyBundle(r io.Reader, keys, witnesses []string) (BundleReport, error) {
 // event takes in an event that stands in the log.
 func (b *bundleReader) event(l *entryLine) error {
 	bad := func(format string, args ...any) error {
-		return &Failure{What: fmt.Sprintf("entry %d: ", l.Index) + fmt.Sprintf(format, args...), Index: l.Index}
+		return &Failure{What: fmt.Sprintf("place %d: ", l.Index) + fmt.Sprintf(format, args...), Index: l.Index}
 	}
 	f, err := factsOf(l.opening)
 	if err != nil {
@@ -100,7 +100,7 @@ func (b *bundleReader) event(l *entryLine) error {
 		return bad("the event shows no number, no time, or another program than %.80q", m.Program)
 	}
 	if b.total > 0 && l.Seq-l.Index != b.last.Seq-b.last.Index {
-		return bad("event %d does not stand there when event %d is entry %d", l.Seq, b.last.Seq, b.last.Index)
+		return bad("event %d does not stand there when event %d is at place %d", l.Seq, b.last.Seq, b.last.Index)
 	}
 	if b.total > 0 && f.Number <= b.last.Number {
 		return bad("event number %d comes after number %d", f.Number, b.last.Number)

@@ -213,11 +213,11 @@ func (r Receipt) Verify(keys, witnesses []string) (Signed, error) {
 func (r Receipt) Included(c Checkpoint) error {
 	entry, err := r.Opening.Entry()
 	if err != nil {
-		return &Failure{What: fmt.Sprintf("entry %d: %v", r.Index, err), Index: r.Index}
+		return &Failure{What: fmt.Sprintf("place %d: %v", r.Index, err), Index: r.Index}
 	}
 	if r.Index < 0 || r.Index >= c.Size || tlog.CheckRecord(r.Proof, c.Size, c.Root, r.Index, tlog.RecordHash(entry)) != nil {
 		return &Failure{
-			What:  fmt.Sprintf("entry %d of the log is not what the receipt shows: the event or the proof was changed", r.Index),
+			What:  fmt.Sprintf("the entry at place %d of the log is not what the receipt shows: the event or the proof was changed", r.Index),
 			Index: r.Index,
 		}
 	}

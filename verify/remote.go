@@ -285,14 +285,14 @@ func (w *watching) everything(c Checkpoint) error {
 		all, err := ParseEntries(b)
 		for i := range width {
 			if i >= len(all) {
-				return &Failure{What: fmt.Sprintf("entry %d of the log is missing: %s ends before it", first+int64(i), TilePath(EntriesLevel, n, width)), Index: first + int64(i)}
+				return &Failure{What: fmt.Sprintf("the entry at place %d of the log is missing: %s ends before it", first+int64(i), TilePath(EntriesLevel, n, width)), Index: first + int64(i)}
 			}
 			if tlog.RecordHash(all[i]) != tlog.Hash(leaf[i*tlog.HashSize:(i+1)*tlog.HashSize]) {
-				return &Failure{What: fmt.Sprintf("entry %d of the log is not the one in the tree: it was changed after it was signed", first+int64(i)), Index: first + int64(i)}
+				return &Failure{What: fmt.Sprintf("the entry at place %d of the log is not the one in the tree: it was changed after it was signed", first+int64(i)), Index: first + int64(i)}
 			}
 		}
 		if err != nil || len(all) > width {
-			return &Failure{What: fmt.Sprintf("more follows entry %d in %s", first+int64(width)-1, TilePath(EntriesLevel, n, width)), Index: first + int64(width) - 1}
+			return &Failure{What: fmt.Sprintf("more follows place %d in %s", first+int64(width)-1, TilePath(EntriesLevel, n, width)), Index: first + int64(width) - 1}
 		}
 		w.report.Entries += int64(width)
 		if w.Progress != nil {

@@ -280,9 +280,9 @@ func TestSecondVerifier(t *testing.T) {
 		want string
 	}{
 		{[]string{"bundle", whole, l.key, wkey}, 0, "467 events of early-warning\nVALID"},
-		{[]string{"bundle", gap, l.key}, 7, "number 6 is missing, before entry 270"},
+		{[]string{"bundle", gap, l.key}, 7, "number 6 is missing, before place 270"},
 		{[]string{"bundle", whole, other}, 7, "no signature of the log's key"},
-		{[]string{"receipt", one, l.key, wkey}, 0, "entry 21 of exchange.example/log, among 1400; witnesses: w1.example\nVALID"},
+		{[]string{"receipt", one, l.key, wkey}, 0, "place 21 in exchange.example/log, among 1400; witnesses: w1.example\nVALID"},
 		{[]string{"receipt", one, other}, 7, "NOT VALID"},
 	} {
 		if out, code := run(c.args...); code != c.code || !strings.Contains(out, c.want) {

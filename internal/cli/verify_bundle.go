@@ -77,7 +77,7 @@ type bundleJSON struct {
 }
 
 type placeJSON struct {
-	Entry  int64     `json:"entry"`
+	Index  int64     `json:"index"`
 	Number int64     `json:"number"`
 	At     time.Time `json:"at"`
 	Kind   string    `json:"kind"`
@@ -174,7 +174,7 @@ func (a *app) bundleLines(r verify.BundleReport) [][2]string {
 		if e.event == nil {
 			continue
 		}
-		text := fmt.Sprintf("number %d, entry %d, %s", e.event.Number, e.event.Index, a.moment(e.event.At, tty))
+		text := fmt.Sprintf("number %d, place %d, %s", e.event.Number, e.event.Index, a.moment(e.event.At, tty))
 		if !e.proven {
 			text += e.open
 		}
@@ -188,7 +188,7 @@ func (a *app) bundleLines(r verify.BundleReport) [][2]string {
 			lines = append(lines, [2]string{"missing", "and more"})
 			break
 		}
-		lines = append(lines, [2]string{"missing", fmt.Sprintf("numbers %d to %d, before entry %d", g.From, g.To, g.Index)})
+		lines = append(lines, [2]string{"missing", fmt.Sprintf("numbers %d to %d, before place %d", g.From, g.To, g.Index)})
 	}
 	return lines
 }
@@ -279,7 +279,7 @@ func (a *app) showObject(p verify.ObjectProof, r verify.Receipt, s verify.Signed
 		{"version", p.Version},
 		{"given as", fmt.Sprintf("object %d of %d", p.Index+1, p.Count)},
 		{"what", a.sentence(r.Opening, tty)},
-		{"entry", fmt.Sprintf("%d of the log %s, among %d", r.Index, s.Origin, s.Size)},
+		{"place", fmt.Sprintf("%d in the log %s, among %d", r.Index, s.Origin, s.Size)},
 	} {
 		if err := a.field(l[0], clean(l[1]), tty); err != nil {
 			return err

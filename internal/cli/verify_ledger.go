@@ -82,7 +82,7 @@ func (a *app) unverified(file string, err error) error {
 	if a.json {
 		out := map[string]any{"valid": false, "what": err.Error()}
 		if f.Index >= 0 {
-			out["first_bad_entry"] = f.Index
+			out["first_bad_index"] = f.Index
 		}
 		if err := a.printJSON(out); err != nil {
 			return err
@@ -176,7 +176,7 @@ func (t *trust) keysFor(signed []byte, file string) ([]string, error) {
 func (a *app) showReceipt(r verify.Receipt, s verify.Signed) error {
 	if a.json {
 		return a.printJSON(receiptJSON{
-			Valid: true, Origin: s.Origin, Entry: r.Index, Size: s.Size, Words: wordsOf(r.Opening),
+			Valid: true, Origin: s.Origin, Index: r.Index, Size: s.Size, Words: wordsOf(r.Opening),
 			Opening: r.Opening, Witnesses: cosignersJSON(s.Witness),
 		})
 	}
@@ -207,7 +207,7 @@ func (a *app) showReceipt(r verify.Receipt, s verify.Signed) error {
 	if n := len(r.Opening.Hidden); n > 0 {
 		lines = append(lines, [2]string{"not shown", "parts of the event that concern others"})
 	}
-	lines = append(lines, [2]string{"entry", fmt.Sprintf("%d of the log %s, among %d", r.Index, clean(s.Origin), s.Size)})
+	lines = append(lines, [2]string{"place", fmt.Sprintf("%d in the log %s, among %d", r.Index, clean(s.Origin), s.Size)})
 	for _, w := range s.Witness {
 		lines = append(lines, [2]string{"witness", clean(w.Name) + ", " + a.moment(w.At, tty)})
 	}
@@ -223,7 +223,7 @@ func (a *app) showReceipt(r verify.Receipt, s verify.Signed) error {
 type receiptJSON struct {
 	Valid     bool           `json:"valid"`
 	Origin    string         `json:"origin"`
-	Entry     int64          `json:"entry"`
+	Index     int64          `json:"index"`
 	Size      int64          `json:"size"`
 	Words     string         `json:"words"`
 	Opening   verify.Opening `json:"opening"`

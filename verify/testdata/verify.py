@@ -237,7 +237,7 @@ def receipt(b, keys, witnesses=()):
         text, index, proof = b64(lines[1][6:]), int(lines[2][6:]), [b64(l) for l in lines[3:]]
     opening = json.loads(text)
     origin, size, root, seen = checkpoint(note, keys, witnesses)
-    need(inclusion(leaf(entry(opening)), index, size, proof) == root, "entry %d is not what the receipt shows" % index)
+    need(inclusion(leaf(entry(opening)), index, size, proof) == root, "place %d: not what the receipt shows" % index)
     return origin, index, size, opening, seen
 
 
@@ -305,17 +305,17 @@ def bundle(path, keys, witnesses=()):
         for line in files[name].decode().splitlines():
             e = json.loads(line)
             index, h = e["index"], leaf(entry(e["opening"]))
-            need(index > last and name == "entries/%s.jsonl" % tile_path(index >> 8), "entry %d is in the wrong place" % index)
+            need(index > last and name == "entries/%s.jsonl" % tile_path(index >> 8), "place %d: in the wrong file" % index)
             if "path" in e:
                 for i, p in enumerate(e["path"]):
                     p = b64(p, False)
                     h = node(p, h) if index >> i & 1 else node(h, p)
-                need(len(e["path"]) == 8 and h == tile(1, index >> 16)[index >> 8 & 255], "entry %d is not what is shown" % index)
+                need(len(e["path"]) == 8 and h == tile(1, index >> 16)[index >> 8 & 255], "place %d: not what is shown" % index)
             else:
-                need(h == tile(0, index >> 8)[index & 255], "entry %d is not what is shown" % index)
-            need(shown(e["opening"], "program") == manifest["program"], "entry %d is of another program" % index)
+                need(h == tile(0, index >> 8)[index & 255], "place %d: not what is shown" % index)
+            need(shown(e["opening"], "program") == manifest["program"], "place %d: of another program" % index)
             n = shown(e["opening"], "number")
-            need(number is None or n == number + 1, "number %s is missing, before entry %d" % (number and number + 1, index))
+            need(number is None or n == number + 1, "number %s is missing, before place %d" % (number and number + 1, index))
             last, count, number = index, count + 1, n
     need(count == end["entries"], "the number of entries")
     return manifest, count, seen
@@ -360,7 +360,7 @@ def main(args):
             with open(args[1], "rb") as f:
                 origin, index, size, opening, seen = receipt(f.read(), args[2:3], args[3:])
             print(json.dumps(opening.get("event") or {p["name"]: p["value"] for p in opening["parts"]}, indent=1, ensure_ascii=False))
-            print("entry %d of %s, among %d; witnesses: %s\nVALID" % (index, origin, size, ", ".join(seen) or "none"))
+            print("place %d in %s, among %d; witnesses: %s\nVALID" % (index, origin, size, ", ".join(seen) or "none"))
         elif args[0] == "bundle":
             manifest, count, seen = bundle(args[1], args[2:3], args[3:])
             print("%s: %d events of %s\nVALID" % (manifest["origin"], count, manifest["program"]))

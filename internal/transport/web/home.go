@@ -246,7 +246,9 @@ func (s *site) home(v *visit, all []program.Stored) error {
 	if err != nil && exchange.KindOf(err) != exchange.NotFound {
 		return err
 	}
-	p.Notices = v.noticeLines(ns)
+	if p.Notices, err = v.noticeLines(ns); err != nil {
+		return err
+	}
 	for _, n := range p.Notices {
 		if n.New {
 			p.Unread++

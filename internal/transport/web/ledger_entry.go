@@ -252,3 +252,30 @@ func about(program exchange.ProgramID, release exchange.ReleaseID, subject strin
 	}
 	return "/ledger?" + q.Encode() + "#entries"
 }
+
+// entryIfShown leads to an entry of the ledger that the visitor is shown; else nowhere.
+func entryIfShown(shown map[int64]bool, seq int64) page.Link {
+	if !shown[seq] {
+		return page.Link{}
+	}
+	return entryLinks([]int64{seq})[0]
+}
+
+// approvedIn are the entries of a release's approvals, as far as the visitor is shown
+// them.
+func (v *visit) approvedIn(r exchange.Release) (func(exchange.Approval) page.Link, error) {
+	all, err := v.site.Record.Entries(v.ctx(), v.a, record.EntryFilter{
+		Release: r.ID, Kinds: []exchange.EventKind{exchange.EventReleaseApproved}, Limit: 50,
+	})
+	if exchange.KindOf(err) == exchange.NotFound {
+		all, err = nil, nil
+	}
+	return func(a exchange.Approval) page.Link {
+		for _, e := range all {
+			if e.Person == a.Person && e.At.Equal(a.At) {
+				return entryLinks([]int64{e.Seq})[0]
+			}
+		}
+		return page.Link{}
+	}, err
+}

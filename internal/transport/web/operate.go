@@ -58,6 +58,13 @@ func (s *site) operate(v *visit, r release.View) error {
 	}
 	v.waves(p, r, preview)
 	v.check(p, r, preview)
+	approved, err := v.approvedIn(r.Release)
+	if err != nil {
+		return err
+	}
+	for i, a := range r.Approvals {
+		p.Approvals[i].Entry = approved(a)
+	}
 	v.holders(p, preview)
 	if operates {
 		p.Plan = v.planForms(r, preview)

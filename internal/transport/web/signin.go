@@ -69,17 +69,26 @@ func (s *site) notices(v *visit) error {
 	if err != nil {
 		return err
 	}
-	p.Lines = v.noticeLines(ns)
+	if p.Lines, err = v.noticeLines(ns); err != nil {
+		return err
+	}
 	if len(ns) == noticesPage {
 		p.Older = "/notices?before=" + ns[len(ns)-1].At.UTC().Format(exchange.TimeFormat)
 	}
 	return v.show(p)
 }
 
-func (v *visit) noticeLines(ns []exchange.Notice) []page.NoticeLine {
-	var out []page.NoticeLine
+func (v *visit) noticeLines(ns []exchange.Notice) (out []page.NoticeLine, err error) {
+	seqs := make([]int64, len(ns))
+	for i, n := range ns {
+		seqs[i] = n.Event
+	}
+	shown, err := v.site.Record.Shown(v.ctx(), v.a, seqs)
+	if err != nil {
+		return nil, err
+	}
 	for _, n := range ns {
-		l := page.NoticeLine{ID: string(n.ID), Text: n.Text, At: v.clock.At(n.At), New: n.ReadAt.IsZero()}
+		l := page.NoticeLine{ID: string(n.ID), Text: n.Text, At: v.clock.At(n.At), New: n.ReadAt.IsZero(), Entry: entryIfShown(shown, n.Event)}
 		switch {
 		case recallOf(n) != "":
 			l.Href = recallOf(n)
@@ -93,7 +102,7 @@ func (v *visit) noticeLines(ns []exchange.Notice) []page.NoticeLine {
 		}
 		out = append(out, l)
 	}
-	return out
+	return out, nil
 }
 
 func (s *site) markRead(v *visit) error {

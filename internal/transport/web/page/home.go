@@ -119,6 +119,8 @@ type NoticeLine struct {
 	Href string
 	At   Moment
 	New  bool
+
+	Entry Link // in the ledger; empty: the visitor is shown none
 }
 
 // FeedbackLine is one feedback, as its giver or the operator sees it.

@@ -145,6 +145,7 @@ type ApprovalLine struct {
 	Person string
 	At     Moment
 	Valid  bool
+	Entry  Link // in the ledger; empty: the visitor is shown none
 }
 
 // HolderLine is an organisation that already holds something.
