@@ -377,7 +377,7 @@ func (v *vault) inStore() (err error) {
 	}
 	defer func() { err = errors.Join(err, restore()) }()
 	first := int64(0)
-	_, err = sequencer.Check(v.t.Context(), v.db.Beneath(), filepath.Join(v.data, "ledger"), func(f sequencer.Finding) {
+	_, err = sequencer.Check(v.t.Context(), v.db.Beneath(), filepath.Join(v.data, "ledger"), 0, func(f sequencer.Finding) {
 		if first == 0 {
 			first = f.Seq
 		}
@@ -433,7 +433,7 @@ func TestAT36EveryChangeIsFound(t *testing.T) {
 		if found, _, err := v.checkFolder(); found || err != nil {
 			t.Errorf("the folder: %t, %v", found, err)
 		}
-		c, err := sequencer.Check(t.Context(), v.db.Beneath(), filepath.Join(v.data, "ledger"), func(f sequencer.Finding) { t.Errorf("%+v", f) })
+		c, err := sequencer.Check(t.Context(), v.db.Beneath(), filepath.Join(v.data, "ledger"), 0, func(f sequencer.Finding) { t.Errorf("%+v", f) })
 		if err != nil || c.Entered != v.last {
 			t.Errorf("the store: %+v, %v", c, err)
 		}

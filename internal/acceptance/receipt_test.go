@@ -222,7 +222,7 @@ func emptied(t *testing.T, data string, clock *testkit.Clock, erased int64) {
 			t.Fatal(err)
 		}
 		first := int64(0)
-		_, err = sequencer.Check(t.Context(), w.DB.Beneath(), filepath.Join(data, "ledger"), func(f sequencer.Finding) {
+		_, err = sequencer.Check(t.Context(), w.DB.Beneath(), filepath.Join(data, "ledger"), 0, func(f sequencer.Finding) {
 			if first == 0 {
 				first = f.Seq
 			}

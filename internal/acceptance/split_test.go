@@ -148,7 +148,7 @@ func (x *watched) show(n int, l *logfiles.Log, old, size int64, checkpoint []byt
 		x.must(err)
 	}
 	req, err := http.NewRequestWithContext(x.T.Context(), http.MethodPost, x.at[n]+"/add-checkpoint",
-		bytes.NewReader(witness.Request{Old: old, Proof: proof, Checkpoint: checkpoint}.Body()))
+		bytes.NewReader(verify.WitnessRequest(old, proof, checkpoint)))
 	x.must(err)
 	res, err := x.client.Do(req)
 	x.must(err)

@@ -191,7 +191,7 @@ func look(t *testing.T, folder string, l *ledger, r *rand.Rand, sweep bool) fact
 		t.Error("after the kill: " + problem)
 	}
 	if sweep {
-		c, err := sequencer.Check(t.Context(), s.DB.Beneath(), filepath.Join(folder, "ledger"), func(f sequencer.Finding) {
+		c, err := sequencer.Check(t.Context(), s.DB.Beneath(), filepath.Join(folder, "ledger"), 0, func(f sequencer.Finding) {
 			t.Errorf("after the kill: the log does not fit the store: %+v", f)
 		})
 		if err != nil || c.Entered != int64(len(before.events)) || c.Waiting != 0 {

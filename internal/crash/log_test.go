@@ -244,7 +244,7 @@ func (e *entered) look(all bool) {
 	if !all {
 		return
 	}
-	c, err := sequencer.Check(e.t.Context(), s.DB.Beneath(), e.folder+"/ledger", func(f sequencer.Finding) { e.t.Errorf("%+v", f) })
+	c, err := sequencer.Check(e.t.Context(), s.DB.Beneath(), e.folder+"/ledger", 0, func(f sequencer.Finding) { e.t.Errorf("%+v", f) })
 	if err != nil || c.Entered != e.looked || c.Waiting != 0 {
 		e.t.Errorf("%+v, %v", c, err)
 	}

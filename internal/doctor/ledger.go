@@ -235,7 +235,7 @@ func (x *exam) record() {
 	if x.Full {
 		after = 0
 	}
-	c, err := sequencer.CheckTail(x.ctx, x.db.Beneath(), filepath.Join(x.Data, "ledger"), after, func(f sequencer.Finding) {
+	c, err := sequencer.Check(x.ctx, x.db.Beneath(), filepath.Join(x.Data, "ledger"), after, func(f sequencer.Finding) {
 		if f.Seq == 0 && x.broken[f.Log] {
 			return // said
 		}

@@ -131,7 +131,7 @@ func (k *kept) checkpoint(log string, keys ...string) verify.Signed {
 // whole holds every event against the logs.
 func (k *kept) whole() {
 	k.t.Helper()
-	c, err := sequencer.Check(k.t.Context(), k.s.DB.Beneath(), filepath.Join(k.o.Data, "ledger"), func(f sequencer.Finding) {
+	c, err := sequencer.Check(k.t.Context(), k.s.DB.Beneath(), filepath.Join(k.o.Data, "ledger"), 0, func(f sequencer.Finding) {
 		k.t.Errorf("event %d, log %d, entry %d: %s", f.Seq, f.Log, f.Index, f.What)
 	})
 	if err != nil || c.Events == 0 || c.Entered != c.Events {

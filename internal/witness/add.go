@@ -78,15 +78,6 @@ func ParseRequest(body []byte) (Request, error) {
 	return r, nil
 }
 
-// Body is the request as it is sent.
-func (r Request) Body() []byte {
-	b := fmt.Appendf(nil, "old %d\n", r.Old)
-	for _, h := range r.Proof {
-		b = append(base64.StdEncoding.AppendEncode(b, h[:]), '\n')
-	}
-	return append(append(b, '\n'), r.Checkpoint...)
-}
-
 // AddCheckpoint cosigns a checkpoint that goes on from the newest one that it
 // cosigned, and answers the line of the cosignature (C2SP tlog-witness,
 // add-checkpoint). What it does not cosign is a *Refusal; any other error is the

@@ -12,7 +12,6 @@ import (
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
-	"github.com/forewarn-exchange/forewarn/internal/witness"
 	"github.com/forewarn-exchange/forewarn/verify"
 )
 
@@ -101,7 +100,7 @@ func (l *testLog) proof(from, to int64) tlog.TreeProof {
 
 // request is the body that asks to go on from one size to another.
 func (l *testLog) request(from, to int64) []byte {
-	return witness.Request{Old: from, Proof: l.proof(from, to), Checkpoint: l.checkpoint(to)}.Body()
+	return verify.WitnessRequest(from, l.proof(from, to), l.checkpoint(to))
 }
 
 // fetch serves the log as tiles (C2SP tlog-tiles).

@@ -69,7 +69,7 @@ func TestProtocol(t *testing.T) {
 	proof := log.proof(100, 300)
 	hash := base64.StdEncoding.EncodeToString(make([]byte, 32)) + "\n"
 	with := func(old int64, l *testLog, size int64) []byte {
-		return witness.Request{Old: old, Proof: proof, Checkpoint: l.checkpoint(size)}.Body()
+		return verify.WitnessRequest(old, proof, l.checkpoint(size))
 	}
 	cases := []struct {
 		name   string
@@ -88,7 +88,7 @@ func TestProtocol(t *testing.T) {
 		{"64 lines of proof", append([]byte("old 100\n"+strings.Repeat(hash, 64)+"\n"), log.checkpoint(300)...), 400, ""},
 		{"63 lines of proof are read", append([]byte("old 100\n"+strings.Repeat(hash, 63)+"\n"), log.checkpoint(300)...), 422, ""},
 		{"no checkpoint", []byte("old 100\n\n"), 400, ""},
-		{"a checkpoint without a root", witness.Request{Checkpoint: log.sign("log.example/a\n5\n")}.Body(), 400, ""},
+		{"a checkpoint without a root", verify.WitnessRequest(0, nil, log.sign("log.example/a\n5\n")), 400, ""},
 		{"too large", append(log.request(100, 300), make([]byte, witness.MaxBody)...), 400, ""},
 		{"a log that the witness does not know", stranger.request(0, 3), 404, ""},
 		{"another key of the same name", other.request(100, 300), 403, ""},
@@ -97,8 +97,8 @@ func TestProtocol(t *testing.T) {
 		{"another old size", log.request(99, 300), 409, "100\n"},
 		{"no old size known", log.request(0, 300), 409, "100\n"},
 		{"a checkpoint from before", log.request(40, 50), 409, "100\n"},
-		{"a proof of something else", witness.Request{Old: 100, Proof: log.proof(101, 300), Checkpoint: log.checkpoint(300)}.Body(), 422, ""},
-		{"no proof", witness.Request{Old: 100, Checkpoint: log.checkpoint(300)}.Body(), 422, ""},
+		{"a proof of something else", verify.WitnessRequest(100, log.proof(101, 300), log.checkpoint(300)), 422, ""},
+		{"no proof", verify.WitnessRequest(100, nil, log.checkpoint(300)), 422, ""},
 		{"another history", fork.request(100, 300), 422, ""},
 		{"another history, with the first one's proof", with(100, fork, 300), 422, ""},
 		{"another history of the same size", fork.request(100, 100), 409, "100\n"},
@@ -191,7 +191,7 @@ func TestEmptyLog(t *testing.T) {
 	wrong := "log.example/a\n0\n" + base64.StdEncoding.EncodeToString(make([]byte, 32)) + "\n"
 	ask := func(text string, want int) {
 		t.Helper()
-		_, err := w.AddCheckpoint(witness.Request{Checkpoint: log.sign(text)}.Body())
+		_, err := w.AddCheckpoint(verify.WitnessRequest(0, nil, log.sign(text)))
 		if got := status(t, err); got != want {
 			t.Errorf("%q: %d, want %d", text, got, want)
 		}
@@ -294,7 +294,7 @@ func TestTwoKeys(t *testing.T) {
 	lines := bytes.SplitAfter(both, []byte("\n"))
 	first := lines[len(lines)-3]
 	first[len(first)-8] ^= 1 // within the base 64 of the signature
-	if _, err := w.AddCheckpoint((witness.Request{Old: 10, Proof: old.proof(10, 15), Checkpoint: bytes.Join(lines, nil)}).Body()); err != nil {
+	if _, err := w.AddCheckpoint(verify.WitnessRequest(10, old.proof(10, 15), bytes.Join(lines, nil))); err != nil {
 		t.Errorf("with one signature of two: %v", err)
 	}
 	if _, err := w.AddCheckpoint(young.request(15, 20)); err != nil {
@@ -313,8 +313,8 @@ func FuzzAddCheckpoint(f *testing.F) {
 	f.Add([]byte("old 0\n\n"))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		r, err := witness.ParseRequest(body)
-		if err == nil && !bytes.Equal(r.Body(), body) {
-			t.Errorf("%q is written as %q", body, r.Body())
+		if err == nil && !bytes.Equal(verify.WitnessRequest(r.Old, r.Proof, r.Checkpoint), body) {
+			t.Errorf("%q is written as %q", body, verify.WitnessRequest(r.Old, r.Proof, r.Checkpoint))
 		}
 		before, _ := w.Newest(log.origin)
 		_, err = w.AddCheckpoint(body)

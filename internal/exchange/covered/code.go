@@ -50,14 +50,6 @@ type List struct {
 	Named bool // the objects were named, as in a manifest, and not given
 }
 
-// Len is how many objects there are.
-func (l List) Len() (n int64) {
-	for _, r := range l.Runs {
-		n += r.N
-	}
-	return n
-}
-
 // Add appends one object. Neighbours come into one run.
 func (l *List) Add(object int64, c *Copy) {
 	if n := len(l.Runs); n > 0 && c == nil {

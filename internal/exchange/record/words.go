@@ -1,8 +1,6 @@
 package record
 
 import (
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/forewarn-exchange/forewarn/internal/exchange"
@@ -15,9 +13,6 @@ func Words(k exchange.EventKind) string {
 	}
 	return strings.ReplaceAll(string(k), ".", ": ")
 }
-
-// Kinds are the acts that there are, by name.
-func Kinds() []exchange.EventKind { return slices.Sorted(maps.Keys(words)) }
 
 var words = map[exchange.EventKind]string{
 	exchange.EventProgramApplied:     "put a charter in force",

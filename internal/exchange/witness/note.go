@@ -2,7 +2,6 @@ package witness
 
 import (
 	"bytes"
-	"fmt"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
@@ -19,11 +18,7 @@ func request(l Log, old, size int64, checkpoint []byte) ([]byte, error) {
 			return nil, err
 		}
 	}
-	b := fmt.Appendf(nil, "old %d\n", old)
-	for _, h := range proof {
-		b = append(append(b, h.String()...), '\n')
-	}
-	return append(append(b, '\n'), checkpoint...), nil
+	return verify.WitnessRequest(old, proof, checkpoint), nil
 }
 
 // open opens a checkpoint that a key signed which signs this size, with those of

@@ -129,7 +129,7 @@ func (w *world) forged(size int64, text string) []byte {
 // shown is the forged checkpoint as the witness that was shown it signs it.
 func (o one) shown(t *testing.T, forged []byte) []byte {
 	t.Helper()
-	line, err := o.AddCheckpoint(witness.Request{Checkpoint: forged}.Body())
+	line, err := o.AddCheckpoint(verify.WitnessRequest(0, nil, forged))
 	if err != nil {
 		t.Fatal(err)
 	}

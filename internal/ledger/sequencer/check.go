@@ -30,16 +30,11 @@ type Checked struct {
 	Waiting int64 // of them not yet
 }
 
-// Check holds every event of the store against its salted entry, and that against
-// the logs in a folder. found is called for what does not hold, in the order of the
-// events. Logs are only read: another process may write them. The folder's own
-// files are checked by ledger.Log.Check.
-func Check(ctx context.Context, s Store, folder string, found func(Finding)) (c Checked, err error) {
-	return CheckTail(ctx, s, folder, 0, found)
-}
-
-// CheckTail is Check of so many of the newest events; 0: of all.
-func CheckTail(ctx context.Context, s Store, folder string, newest int64, found func(Finding)) (c Checked, err error) {
+// Check holds so many of the newest events of the store, 0: all, against their salted
+// entries, and those against the logs in a folder. found is called for what does not
+// hold, in the order of the events. Logs are only read: another process may write
+// them. The folder's own files are checked by ledger.Log.Check.
+func Check(ctx context.Context, s Store, folder string, newest int64, found func(Finding)) (c Checked, err error) {
 	k := &checker{store: s, folder: folder, found: found, erased: erasures{}}
 	defer func() {
 		if err == nil {

@@ -172,7 +172,7 @@ func (n *node) whole() {
 	if err != nil || signed.Size != int64(len(own)) || signed.Root != rootOf(n.t, own) {
 		n.t.Fatalf("the checkpoint is of size %d, %v", signed.Size, err)
 	}
-	checked, err := sequencer.Check(n.t.Context(), n.db.Beneath(), n.folder, func(f sequencer.Finding) { n.t.Errorf("%+v", f) })
+	checked, err := sequencer.Check(n.t.Context(), n.db.Beneath(), n.folder, 0, func(f sequencer.Finding) { n.t.Errorf("%+v", f) })
 	if err != nil || checked.Entered != int64(len(all)) || checked.Waiting != 0 {
 		n.t.Fatalf("checked: %+v, %v", checked, err)
 	}
@@ -367,7 +367,7 @@ func TestCheckNamesWhatWasChanged(t *testing.T) {
 		} {
 			n.exec(c.change)
 			var found []sequencer.Finding
-			if _, err := sequencer.Check(t.Context(), n.db.Beneath(), n.folder, func(f sequencer.Finding) { found = append(found, f) }); err != nil {
+			if _, err := sequencer.Check(t.Context(), n.db.Beneath(), n.folder, 0, func(f sequencer.Finding) { found = append(found, f) }); err != nil {
 				t.Fatal(err)
 			}
 			want := int64(9)

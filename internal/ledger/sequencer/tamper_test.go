@@ -113,7 +113,7 @@ func TestEveryChangedByteIsFound(t *testing.T) {
 			return rows
 		}}
 		first := int64(0)
-		_, err := sequencer.Check(t.Context(), s, n.folder, func(f sequencer.Finding) {
+		_, err := sequencer.Check(t.Context(), s, n.folder, 0, func(f sequencer.Finding) {
 			if first == 0 {
 				first = f.Seq
 			}
