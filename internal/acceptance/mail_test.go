@@ -32,7 +32,7 @@ func TestMailTellsThatANoticeWaits(t *testing.T) {
 		var to []string
 		for _, m := range box.Take() {
 			to = append(to, m.To)
-			for _, secret := range []string{"spooler", "guidance", string(testkit.Program), testkit.Charter().Title, "TLP", "Bcc: somebody\n"} {
+			for _, secret := range []string{"spooler", "guidance", string(testkit.Program), testkit.Charter().Title, "TLP:", "Bcc: somebody\n"} {
 				if strings.Contains(strings.ToLower(m.Data), strings.ToLower(secret)) {
 					t.Errorf("the mail to %s holds %q:\n%s", m.To, secret, m.Data)
 				}
