@@ -38,7 +38,7 @@ type Notary struct {
 }
 
 // Open reads the exchange's key, and makes one where there is none. name is that
-// of a new key: letters, digits, dots and hyphens of it are kept.
+// of a new key, of which KeyName keeps what may stand there.
 func Open(ctx context.Context, s Store, name string) (*Notary, error) {
 	n := &Notary{}
 	read := func(tx Tx) error {
@@ -59,7 +59,7 @@ func Open(ctx context.Context, s Store, name string) (*Notary, error) {
 		if exchange.KindOf(err) != exchange.NotFound {
 			return err
 		}
-		private, public, err := note.GenerateKey(rand.Reader, keyName(name))
+		private, public, err := note.GenerateKey(rand.Reader, KeyName(name))
 		if err != nil {
 			return fmt.Errorf("making the key of notices: %w", err)
 		}
@@ -70,12 +70,12 @@ func Open(ctx context.Context, s Store, name string) (*Notary, error) {
 	})
 }
 
-// keyName makes a name for a key: neither white space nor a plus sign stands in
+// KeyName makes a name for a key: neither white space nor a plus sign stands in
 // one (C2SP signed-note).
-func keyName(s string) string {
+func KeyName(s string) string {
 	s = strings.Map(func(r rune) rune {
 		switch {
-		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', r == '.', r == '-':
+		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', r == '.', r == '-', r == ':':
 			return r
 		}
 		return '-'

@@ -2,14 +2,16 @@ package server
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"net/url"
 	"path/filepath"
-	"strings"
 
 	"github.com/forewarn-exchange/forewarn/internal/config"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/mail"
 	"github.com/forewarn-exchange/forewarn/internal/exchange/webhook"
 	"github.com/forewarn-exchange/forewarn/internal/ledger/sequencer"
+	"github.com/forewarn-exchange/forewarn/internal/notary"
 )
 
 // LedgerOptions says how the ledger of a data folder is opened; the store is open.
@@ -30,23 +32,15 @@ func (s *Server) openLedger(ctx context.Context) (err error) {
 }
 
 // logOrigin is the origin of a log that is made now: the host under which the
-// exchange is reached, else its name, and "/log".
+// exchange is reached, else its name and eight random digits, and "/log". Two
+// exchanges of one name are not taken for two histories of one log then.
 func logOrigin(c config.Config) string {
-	name := c.Name
 	if u, err := url.Parse(c.URL); err == nil && u.Host != "" {
-		name = u.Host
+		return notary.KeyName(u.Host) + "/log"
 	}
-	name = strings.Map(func(r rune) rune {
-		switch {
-		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', r == '.', r == '-', r == ':':
-			return r
-		}
-		return '-'
-	}, name)
-	if name = strings.Trim(name, "-"); name == "" {
-		name = "forewarn"
-	}
-	return name + "/log"
+	var b [4]byte
+	rand.Read(b[:])
+	return notary.KeyName(c.Name) + "-" + hex.EncodeToString(b[:]) + "/log"
 }
 
 // What was committed before something is sent by machine must be provable first:

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"regexp"
 	"testing"
 
 	"github.com/forewarn-exchange/forewarn/internal/config"
@@ -96,13 +97,17 @@ func TestNothingIsSentBeforeItIsEntered(t *testing.T) {
 
 func TestLogOrigin(t *testing.T) {
 	for want, c := range map[string]config.Config{
-		"exchange.example/log":      {Name: "Glass Harbour", URL: "https://exchange.example/"},
-		"exchange.example:8443/log": {URL: "https://exchange.example:8443"},
-		"Glass-Harbour---two/log":   {Name: "Glass Harbour + two"},
-		"forewarn/log":              {Name: "+ "},
+		`exchange\.example/log`:               {Name: "Glass Harbour", URL: "https://exchange.example/"},
+		`exchange\.example:8443/log`:          {URL: "https://exchange.example:8443"},
+		`Glass-Harbour---two-[0-9a-f]{8}/log`: {Name: "Glass Harbour + two"},
+		`forewarn-[0-9a-f]{8}/log`:            {Name: "+ "},
 	} {
-		if got := logOrigin(c); got != want {
+		got := logOrigin(c)
+		if !regexp.MustCompile("^" + want + "$").MatchString(got) {
 			t.Errorf("%q and %q: %q, want %q", c.Name, c.URL, got, want)
+		}
+		if again := logOrigin(c); (again == got) != (c.URL != "") {
+			t.Errorf("%q and %q: %q, then %q", c.Name, c.URL, got, again)
 		}
 	}
 }
