@@ -53,20 +53,25 @@ var passing = regexp.MustCompile(`nonce="[^"]*"|href="/ledger/[0-9]+">entry [0-9
 // ask gets an address, in the browser or with the token.
 func (o *onlooker) ask(address string, token bool) (status int, body string) {
 	o.t.Helper()
+	res, b := o.fetch(http.Client{Jar: o.pages.Jar}, address, token)
+	return res.StatusCode, passing.ReplaceAllString(b, "")
+}
+
+// fetch gets an address by a client of the browser's, or with the token instead.
+func (o *onlooker) fetch(c http.Client, address string, token bool) (res *http.Response, body string) {
+	o.t.Helper()
 	req, err := http.NewRequestWithContext(o.t.Context(), http.MethodGet, address, nil)
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	client := o.pages
 	if token {
-		client = http.DefaultClient
+		c.Jar = nil
 		req.Header.Set("Authorization", "Bearer "+o.secret)
 		if strings.Contains(address, "/taxii2/") {
 			req.Header.Set("Accept", "application/taxii+json;version=2.1")
 		}
 	}
-	res, err := client.Do(req)
-	if err != nil {
+	if res, err = c.Do(req); err != nil {
 		o.t.Fatal(err)
 	}
 	defer res.Body.Close()
@@ -74,7 +79,7 @@ func (o *onlooker) ask(address string, token bool) (status int, body string) {
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	return res.StatusCode, passing.ReplaceAllString(string(b), "")
+	return res, string(b)
 }
 
 // view is every answer that the onlooker gets, by address.

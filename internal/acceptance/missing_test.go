@@ -2,7 +2,6 @@ package acceptance
 
 import (
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"regexp"
@@ -208,27 +207,8 @@ func pageIDs(s *scene, a exchange.Actor) (out []string) {
 // request's id, and the body, with ID for the identifier that was asked for.
 func (o *onlooker) whole(address, id string, token bool) string {
 	o.t.Helper()
-	req, err := http.NewRequestWithContext(o.t.Context(), http.MethodGet, address, nil)
-	if err != nil {
-		o.t.Fatal(err)
-	}
-	c := http.Client{Jar: o.pages.Jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	if token {
-		c.Jar = nil
-		req.Header.Set("Authorization", "Bearer "+o.secret)
-		if strings.Contains(address, "/taxii2/") {
-			req.Header.Set("Accept", "application/taxii+json;version=2.1")
-		}
-	}
-	res, err := c.Do(req)
-	if err != nil {
-		o.t.Fatal(err)
-	}
-	defer res.Body.Close()
-	b, err := io.ReadAll(res.Body)
-	if err != nil {
-		o.t.Fatal(err)
-	}
+	here := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	res, b := o.fetch(http.Client{Jar: o.pages.Jar, CheckRedirect: here}, address, token)
 	res.Header.Del("Date")
 	res.Header.Del("X-Request-Id")
 	res.Header.Del("Content-Length") // what echoes an identifier has its length
@@ -236,5 +216,5 @@ func (o *onlooker) whole(address, id string, token bool) string {
 	for _, name := range slices.Sorted(maps.Keys(res.Header)) {
 		fmt.Fprintln(&head, name, res.Header[name])
 	}
-	return strings.ReplaceAll(nameless.ReplaceAllString(res.Status+"\n"+head.String()+string(b), ""), id, "ID")
+	return strings.ReplaceAll(nameless.ReplaceAllString(res.Status+"\n"+head.String()+b, ""), id, "ID")
 }
